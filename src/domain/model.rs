@@ -1,0 +1,87 @@
+//! Names of models and regions, as Bedrock spells them.
+//!
+//! A model id is a foundation model id, an inference profile id or an ARN; this
+//! file checks only what holds for all of them. What a model can do stands in
+//! the catalogue, never in its name.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A Bedrock model id, inference profile id or ARN: 1 to 2048 visible ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModelId(Arc<str>);
+
+/// The text cannot be a Bedrock model id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a model id has 1 to 2048 characters of A-Z a-z 0-9 . _ : / -")]
+pub struct InvalidModelId;
+
+impl ModelId {
+    const MAX_LEN: usize = 2048;
+
+    /// Accepts what `ConversationalModelId` of the Bedrock Runtime API model can hold.
+    ///
+    /// # Errors
+    /// [`InvalidModelId`] when the text is empty, too long or has a foreign character.
+    pub fn parse(text: &str) -> Result<Self, InvalidModelId> {
+        let allowed =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':' | b'/');
+        if (1..=Self::MAX_LEN).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidModelId)
+        }
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ModelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An AWS region name such as `eu-central-1`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Region(Arc<str>);
+
+impl Region {
+    /// Takes the name as it is; AWS alone knows which names exist.
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ModelId;
+
+    #[test]
+    fn ids_profiles_and_arns_are_accepted_and_blanks_are_not() {
+        for good in [
+            "us.amazon.nova-lite-v1:0",
+            "openai.gpt-oss-120b-1:0",
+            "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0",
+        ] {
+            assert_eq!(ModelId::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", " ", "a b", "modèle"] {
+            assert!(ModelId::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The shape of a prompt: rules on one side, the fenced document on the other.
+//!
+//! The document is data. It stands alone in the user turn between two lines that
+//! carry a random boundary, so that text inside it cannot pretend to end it. It
+//! is shared, not copied: a prompt that is tried on three models holds it once.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A random name for one request's fences, unknown to whoever wrote the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Boundary(String);
+
+impl Boundary {
+    /// 64 random bits, as 16 hexadecimal digits.
+    pub fn generate() -> Self {
+        Self(format!("{:016x}", rand::random::<u64>()))
+    }
+
+    /// A boundary of the caller's choosing, for golden files and replays.
+    pub fn fixed(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+impl fmt::Display for Boundary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The user turn: an opening fence, the document, a closing fence.
+#[derive(Debug, Clone)]
+pub struct FencedDocument {
+    pub opening: String,
+    pub document: Arc<str>,
+    pub closing: String,
+}
+
+impl FencedDocument {
+    /// The whole turn as the model reads it.
+    pub fn assemble(&self) -> String {
+        [self.opening.as_str(), &self.document, &self.closing].concat()
+    }
+
+    /// Length of the whole turn.
+    pub fn len_bytes(&self) -> usize {
+        self.opening.len() + self.document.len() + self.closing.len()
+    }
+}
+
+/// Everything a model is told in one call.
+#[derive(Debug, Clone)]
+pub struct Prompt {
+    /// Role and rules. Empty only when a task needs none.
+    pub system: String,
+    /// The document to work on.
+    pub user: FencedDocument,
+}

@@ -1,0 +1,45 @@
+//! Text that a task can work on: never blank, held once.
+
+use std::sync::Arc;
+
+/// A document that holds at least one character other than white space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceText(Arc<str>);
+
+/// The text is empty or only white space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the text is empty or only white space")]
+pub struct BlankText;
+
+impl SourceText {
+    /// Takes the text as it is; bytes are kept, nothing is trimmed.
+    ///
+    /// # Errors
+    /// [`BlankText`] when there is nothing to work on.
+    pub fn parse(text: &str) -> Result<Self, BlankText> {
+        if text.chars().all(char::is_whitespace) { Err(BlankText) } else { Ok(Self(text.into())) }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Another handle to the same text.
+    pub fn share(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SourceText;
+
+    #[test]
+    fn blank_text_is_refused_and_other_text_is_kept_to_the_byte() {
+        for blank in ["", " ", "\n\t\u{3000}"] {
+            assert!(SourceText::parse(blank).is_err(), "{blank:?}");
+        }
+        assert_eq!(SourceText::parse("  a \n").unwrap().as_str(), "  a \n");
+    }
+}
