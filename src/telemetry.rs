@@ -1,0 +1,17 @@
+//! What the service tells its operators: metrics, and one log line per request.
+//!
+//! Owns every metric (one list, `metrics.rs`), the closed label values, the
+//! guards that record an outcome exactly once (also when the client goes away)
+//! and the log set-up. No document text, prompt or key passes through here.
+
+mod call_record;
+mod labels;
+mod logging;
+mod metrics;
+mod request_record;
+
+pub use call_record::CallRecord;
+pub use labels::{Api, CallOutcome, CallStage, Dialect, Outcome, RejectReason, StreamEnd, TokenDirection};
+pub use logging::{LogFormat, LogSettings, subscriber};
+pub use metrics::{ChainScope, MetricScope, Metrics};
+pub use request_record::{RequestRecord, Served};
