@@ -1,0 +1,89 @@
+//! The port to foundation models: what a call is, what comes back, how it fails.
+//!
+//! Owns [`ModelBackend`], the one trait object of the service, and the words
+//! around it. `inference/bedrock` is the adapter to AWS and the only place that
+//! knows its crates; `inference/scripted` is the fake that tests drive. Nothing
+//! here retries: one call in, one outcome out.
+
+pub mod bedrock;
+mod error;
+pub mod scripted;
+
+pub use error::BackendError;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+
+use crate::domain::{ModelId, Prompt, Region, TokenUsage};
+
+/// One call of one model, already fitted to what that model accepts.
+#[derive(Debug, Clone)]
+pub struct ModelCall {
+    pub model: ModelId,
+    /// Where to call it; `None` is the region the service runs in.
+    pub region: Option<Region>,
+    pub prompt: Arc<Prompt>,
+    /// Always sent: Bedrock reserves it against the token quota.
+    pub max_tokens: u32,
+    /// `None` for models that reject the parameter.
+    pub temperature: Option<f32>,
+    /// Whether the rules go into `system`; otherwise they lead the user turn.
+    pub system_turn: bool,
+}
+
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Completion {
+    /// All text blocks, in order; empty when the model wrote none.
+    pub text: String,
+    pub stop_reason: StopReason,
+    pub usage: TokenUsage,
+}
+
+/// What a streamed answer is made of, in the order `Started`, then `Thinking`
+/// and `Text`, then `Stopped`, then `Usage`. A stream that ends before `Stopped`
+/// yields an error first.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ModelEvent {
+    /// The model has taken the call.
+    Started,
+    /// The model is at work on something that is not part of the answer.
+    Thinking,
+    /// A piece of the answer, never empty.
+    Text(String),
+    Stopped(StopReason),
+    Usage(TokenUsage),
+}
+
+/// Why a model stopped writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// It was done, or reached a stop sequence.
+    EndTurn,
+    /// It reached `max_tokens`.
+    MaxTokens,
+    /// It filled its context window.
+    ContextWindowExceeded,
+    /// A guardrail replaced the answer.
+    GuardrailIntervened,
+    /// The provider's own filter cut or refused the answer.
+    ContentFiltered,
+    /// The model's output could not be parsed.
+    Malformed,
+    /// A reason this version does not know.
+    Other,
+}
+
+/// A running answer. Dropping it ends the call upstream.
+pub type ModelStream = BoxStream<'static, Result<ModelEvent, BackendError>>;
+
+/// Something that runs models. Dropping a returned future abandons its call.
+pub trait ModelBackend: Send + Sync + 'static {
+    /// Runs a call and waits for the whole answer.
+    fn complete<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<Completion, BackendError>>;
+
+    /// Opens a call whose answer comes in pieces.
+    fn stream<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<ModelStream, BackendError>>;
+}

@@ -1,0 +1,247 @@
+//! From the SDK's errors to ours: one table, by type first.
+//!
+//! Types are matched where the API model has them; message texts only to tell
+//! the sub-cases that share a type apart. In-stream exceptions carry no code in
+//! this SDK, so their variants are matched instead.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_bedrockruntime::config::http::HttpResponse;
+use aws_sdk_bedrockruntime::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_bedrockruntime::operation::converse::ConverseError;
+use aws_sdk_bedrockruntime::operation::converse_stream::ConverseStreamError;
+use aws_sdk_bedrockruntime::types::error::{ConverseStreamOutputError, ModelErrorException};
+
+use crate::domain::CallFailure as Kind;
+use crate::inference::BackendError;
+
+/// A failed `Converse`.
+pub(super) fn converse(error: SdkError<ConverseError, HttpResponse>) -> BackendError {
+    let original = match error.as_service_error() {
+        Some(ConverseError::ModelErrorException(exception)) => original_status(exception),
+        _ => None,
+    };
+    before_stream(&error, original)
+}
+
+/// A failed `ConverseStream`, before its first event.
+pub(super) fn converse_stream(error: SdkError<ConverseStreamError, HttpResponse>) -> BackendError {
+    let original = match error.as_service_error() {
+        Some(ConverseStreamError::ModelErrorException(exception)) => original_status(exception),
+        _ => None,
+    };
+    before_stream(&error, original)
+}
+
+/// A failure inside the stream.
+pub(super) fn event<R: std::fmt::Debug + 'static>(
+    error: SdkError<ConverseStreamOutputError, R>,
+) -> BackendError {
+    use ConverseStreamOutputError as Exception;
+    let SdkError::ServiceError(service) = &error else {
+        // The answer had begun: what broke is the stream, not the way to it.
+        let kind = if transport(&error) == Kind::Unreachable { Kind::StreamCut } else { Kind::BadResponse };
+        return BackendError::new(kind, cause(&error));
+    };
+    let message = match service.err() {
+        Exception::InternalServerException(e) => e.message(),
+        Exception::ModelStreamErrorException(e) => e.message(),
+        Exception::ValidationException(e) => e.message(),
+        Exception::ThrottlingException(e) => e.message(),
+        Exception::ServiceUnavailableException(e) => e.message(),
+        _ => None,
+    };
+    let message = message.unwrap_or_default();
+    let kind = match service.err() {
+        Exception::InternalServerException(_) | Exception::ServiceUnavailableException(_) => {
+            Kind::Unavailable
+        }
+        Exception::ModelStreamErrorException(e) => model_error(e.original_status_code()),
+        Exception::ValidationException(_) => validation(message),
+        Exception::ThrottlingException(_) => throttling(message),
+        _ => Kind::ModelFailed,
+    };
+    BackendError::new(kind, cause(&error))
+}
+
+fn before_stream<E>(error: &SdkError<E, HttpResponse>, original_status: Option<i32>) -> BackendError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let SdkError::ServiceError(service) = error else {
+        return BackendError::new(transport(error), cause(error));
+    };
+    let metadata = service.err().meta();
+    let status = service.raw().status().as_u16();
+    let kind = by_code(
+        metadata.code().unwrap_or_default(),
+        metadata.message().unwrap_or_default(),
+        status,
+        original_status,
+    );
+    let retry_after = service
+        .raw()
+        .headers()
+        .get("x-amz-retry-after")
+        .and_then(|text| text.trim().parse::<u64>().ok())
+        .map(Duration::from_millis);
+    BackendError { kind, cause: cause(error), retry_after }
+}
+
+fn by_code(code: &str, message: &str, status: u16, original_status: Option<i32>) -> Kind {
+    match code {
+        "ThrottlingException" => throttling(message),
+        "ModelNotReadyException" => Kind::NotReady,
+        "ServiceUnavailableException" | "InternalServerException" => Kind::Unavailable,
+        "ModelErrorException" | "ModelStreamErrorException" => model_error(original_status),
+        "ModelTimeoutException" => Kind::ModelTimedOut,
+        "ResourceNotFoundException" => Kind::ModelGone,
+        "ServiceQuotaExceededException" => Kind::AccountQuotaExceeded,
+        "ValidationException" => validation(message),
+        "AccessDeniedException" => Kind::AccessDenied,
+        "ExpiredTokenException"
+        | "ExpiredToken"
+        | "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignatureException"
+        | "InvalidClientTokenId"
+        | "MissingAuthenticationTokenException" => Kind::CredentialsRejected,
+        _ => by_status(status),
+    }
+}
+
+/// For answers without a type we know: a proxy's page, or an untyped 429.
+fn by_status(status: u16) -> Kind {
+    match status {
+        429 => Kind::Throttled,
+        401 => Kind::CredentialsRejected,
+        403 => Kind::AccessDenied,
+        404 => Kind::ModelGone,
+        408 => Kind::ModelTimedOut,
+        424 => Kind::ModelFailed,
+        500..=599 => Kind::Unavailable,
+        400..=499 => Kind::RequestRejected,
+        _ => Kind::BadResponse,
+    }
+}
+
+fn throttling(message: &str) -> Kind {
+    if message.contains("per day") { Kind::DailyQuotaUsedUp } else { Kind::Throttled }
+}
+
+fn model_error(original_status: Option<i32>) -> Kind {
+    match original_status {
+        Some(400..=499) => Kind::ModelRefused,
+        _ => Kind::ModelFailed,
+    }
+}
+
+/// Sub-cases of `ValidationException`; apostrophes vary, so no pattern holds one.
+fn validation(message: &str) -> Kind {
+    let text = message.to_ascii_lowercase();
+    let any = |patterns: &[&str]| patterns.iter().any(|pattern| text.contains(pattern));
+    if any(&["input is too long", "prompt is too long", "input tokens exceeded", "maximum context length"]) {
+        Kind::InputTooLong
+    } else if any(&["model identifier is invalid", "on-demand throughput", "end of its life"]) {
+        Kind::ModelGone
+    } else if any(&[
+        "support the temperature",
+        "is deprecated for this model",
+        "cannot both be specified",
+        "support system messages",
+        "maximum tokens you requested",
+        "extraneous key",
+    ]) {
+        Kind::ParameterRejected
+    } else {
+        Kind::RequestRejected
+    }
+}
+
+fn transport<E, R>(error: &SdkError<E, R>) -> Kind
+where
+    E: Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    match error {
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) if is_credentials_error(error) => {
+            Kind::CredentialsRejected
+        }
+        SdkError::ConstructionFailure(_) => Kind::RequestRejected,
+        SdkError::DispatchFailure(failure) if failure.is_user() => Kind::RequestRejected,
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => Kind::Unreachable,
+        _ => Kind::BadResponse,
+    }
+}
+
+/// The credentials provider runs inside the call, so its failure looks like a transport fault.
+fn is_credentials_error(error: &(dyn Error + 'static)) -> bool {
+    chain(error).any(|inner| inner.is::<CredentialsError>())
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&inner| inner.source())
+}
+
+fn original_status(exception: &ModelErrorException) -> Option<i32> {
+    exception.original_status_code()
+}
+
+/// The cause chain on one line, bounded: a proxy's whole page has no place in a log.
+fn cause(error: &(dyn Error + 'static)) -> String {
+    const MAX_CHARS: usize = 300;
+    let text = chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, by_code};
+
+    #[test]
+    fn every_modelled_exception_and_its_known_texts_have_a_kind() {
+        let cases = [
+            (
+                "ThrottlingException",
+                "Too many tokens, please wait before trying again.",
+                429,
+                Kind::Throttled,
+            ),
+            ("ThrottlingException", "Too many tokens per day, please wait.", 429, Kind::DailyQuotaUsedUp),
+            ("ModelNotReadyException", "Model is not ready for inference.", 429, Kind::NotReady),
+            ("", "", 429, Kind::Throttled),
+            ("ServiceUnavailableException", "", 503, Kind::Unavailable),
+            ("InternalServerException", "", 500, Kind::Unavailable),
+            ("", "<html>", 502, Kind::Unavailable),
+            ("ModelTimeoutException", "", 408, Kind::ModelTimedOut),
+            ("ModelErrorException", "", 424, Kind::ModelFailed),
+            ("ResourceNotFoundException", "end of its life", 404, Kind::ModelGone),
+            ("ValidationException", "The provided model identifier is invalid.", 400, Kind::ModelGone),
+            ("ValidationException", "with on-demand throughput isn\u{2019}t supported", 400, Kind::ModelGone),
+            ("ValidationException", "Input is too long for requested model.", 400, Kind::InputTooLong),
+            (
+                "ValidationException",
+                "This model doesn't support the temperature field.",
+                400,
+                Kind::ParameterRejected,
+            ),
+            ("ValidationException", "The text field is blank.", 400, Kind::RequestRejected),
+            ("AccessDeniedException", "", 403, Kind::AccessDenied),
+            ("ExpiredTokenException", "", 403, Kind::CredentialsRejected),
+            ("UnrecognizedClientException", "", 403, Kind::CredentialsRejected),
+            ("ServiceQuotaExceededException", "", 400, Kind::AccountQuotaExceeded),
+        ];
+        for (code, message, status, kind) in cases {
+            assert_eq!(by_code(code, message, status, None), kind, "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn a_model_error_with_a_client_status_is_a_refusal() {
+        assert_eq!(by_code("ModelErrorException", "", 424, Some(400)), Kind::ModelRefused);
+        assert_eq!(by_code("ModelErrorException", "", 424, Some(500)), Kind::ModelFailed);
+    }
+}
