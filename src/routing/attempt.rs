@@ -1,0 +1,219 @@
+//! One call of one target under its clocks, up to the point where it is an answer.
+//!
+//! A whole answer is judged here; a streamed one is handed out once its first
+//! word has come, because until then another model can still take over unseen.
+//! Every way out of this file has been recorded in the call's metrics.
+
+use futures_util::StreamExt as _;
+use tokio::time::{Instant, timeout_at};
+
+use super::clocks::{Clocks, Deadline, Limit};
+use super::open_answer::OpenAnswer;
+use crate::domain::{CallFailure, TokenUsage};
+use crate::inference::{BackendError, Completion, ModelBackend, ModelCall, ModelEvent, StopReason};
+use crate::telemetry::CallRecord;
+
+/// What a chain came back with.
+pub enum Answer {
+    /// All of it.
+    Whole { text: String, finish: FinishReason, usage: TokenUsage },
+    /// Its beginning, and the rest as it is written.
+    Open(OpenAnswer),
+}
+
+/// How an answer ended that is an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishReason {
+    /// The model was done.
+    Stop,
+    /// A limit cut it short.
+    Length,
+    /// The provider's filter cut it short.
+    ContentFilter,
+    /// The model gave a reason that this version does not know.
+    Other,
+}
+
+impl FinishReason {
+    /// The word in answers and events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::ContentFilter => "content_filter",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What is known about the tokens of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spent {
+    /// The model did not take the call.
+    Nothing,
+    /// The provider's own count.
+    Exact(TokenUsage),
+    /// The model worked, and nobody said how much.
+    Unknown,
+}
+
+/// A call that gave no answer, or stopped giving one.
+#[derive(Debug, Clone)]
+pub(super) struct AttemptError {
+    pub error: BackendError,
+    pub spent: Spent,
+}
+
+impl AttemptError {
+    pub(super) fn new(failure: CallFailure, cause: &str, spent: Spent) -> Self {
+        Self { error: BackendError::new(failure, cause), spent }
+    }
+
+    /// Ends the record; every failed call passes through here once.
+    pub(super) fn recorded(self, record: CallRecord) -> Self {
+        record.failed(self.error.kind);
+        self
+    }
+}
+
+/// Calls the target and waits for the whole answer.
+pub(super) async fn complete(
+    backend: &dyn ModelBackend,
+    call: &ModelCall,
+    record: CallRecord,
+    limit: Limit,
+) -> Result<Answer, AttemptError> {
+    let judged = match timeout_at(limit.at, backend.complete(call)).await {
+        Ok(Ok(Completion { text, stop_reason, usage })) => {
+            match judge(stop_reason, !text.trim().is_empty()) {
+                Ok(finish) => Ok((text, finish, usage)),
+                Err(failure) => {
+                    Err(AttemptError::new(failure, "the model ended its turn", Spent::Exact(usage)))
+                }
+            }
+        }
+        Ok(Err(error)) => Err(AttemptError { error, spent: Spent::Nothing }),
+        Err(_elapsed) => Err(out_of_time(limit, CallFailure::AnswerClock, Spent::Unknown)),
+    };
+    match judged {
+        Ok((text, finish, usage)) => {
+            record.succeeded(Some(&usage));
+            Ok(Answer::Whole { text, finish, usage })
+        }
+        Err(error) => Err(error.recorded(record)),
+    }
+}
+
+/// Calls the target and waits for the first word of its answer.
+pub(super) async fn open(
+    backend: &dyn ModelBackend,
+    call: &ModelCall,
+    mut record: CallRecord,
+    clocks: &Clocks,
+    deadline: Deadline,
+    others_remain: bool,
+) -> Result<Answer, AttemptError> {
+    let started = Instant::now();
+    let first = deadline.limit(clocks.first_event, others_remain);
+    let whole = deadline.limit(clocks.attempt, others_remain);
+    let opening = async {
+        let mut stream = backend.stream(call).await?;
+        let event = stream.next().await;
+        Ok((stream, event))
+    };
+    let (mut stream, mut event) = match timeout_at(first.at, opening).await {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) => return Err(AttemptError { error, spent: Spent::Nothing }.recorded(record)),
+        Err(_elapsed) => {
+            return Err(out_of_time(first, CallFailure::FirstEventClock, Spent::Nothing).recorded(record));
+        }
+    };
+    let mut spent = Spent::Nothing;
+    let mut beginning = String::new();
+    loop {
+        let failed = match event {
+            Some(Ok(ModelEvent::Text(text))) => {
+                beginning.push_str(&text);
+                if !beginning.trim().is_empty() {
+                    record.first_text();
+                    let end = deadline.limit(clocks.attempt.saturating_sub(started.elapsed()), false);
+                    return Ok(Answer::Open(OpenAnswer::new(beginning, stream, record, clocks.idle, end)));
+                }
+                None
+            }
+            Some(Ok(ModelEvent::Started | ModelEvent::Thinking | ModelEvent::Usage(_))) => None,
+            Some(Ok(ModelEvent::Stopped(reason))) => {
+                let failure = judge(reason, false).err().unwrap_or(CallFailure::EmptyAnswer);
+                // The usage follows the stop; a failed call's cost is worth one more event.
+                if let Ok(Some(Ok(ModelEvent::Usage(usage)))) = timeout_at(whole.at, stream.next()).await {
+                    spent = Spent::Exact(usage);
+                }
+                Some(AttemptError::new(failure, "the model ended its turn", spent))
+            }
+            Some(Err(error)) => Some(AttemptError { error, spent }),
+            None => Some(AttemptError::new(CallFailure::StreamCut, "the stream ended without a word", spent)),
+        };
+        if let Some(error) = failed {
+            return Err(error.recorded(record));
+        }
+        spent = Spent::Unknown;
+        let idle = deadline.limit(clocks.idle, others_remain);
+        let (limit, clock) = if whole.at < idle.at {
+            (whole, CallFailure::AttemptClock)
+        } else {
+            (idle, CallFailure::IdleClock)
+        };
+        event = match timeout_at(limit.at, stream.next()).await {
+            Ok(event) => event,
+            Err(_elapsed) => return Err(out_of_time(limit, clock, spent).recorded(record)),
+        };
+    }
+}
+
+pub(super) fn out_of_time(limit: Limit, clock: CallFailure, spent: Spent) -> AttemptError {
+    let failure = if limit.is_deadline { CallFailure::Deadline } else { clock };
+    AttemptError::new(failure, "a clock ran out", spent)
+}
+
+/// Whether a turn that ended like this is an answer.
+pub(super) fn judge(reason: StopReason, has_text: bool) -> Result<FinishReason, CallFailure> {
+    match (reason, has_text) {
+        (StopReason::GuardrailIntervened, _) | (StopReason::ContentFiltered, false) => {
+            Err(CallFailure::Filtered)
+        }
+        (StopReason::Malformed, _) => Err(CallFailure::MalformedAnswer),
+        (StopReason::ContextWindowExceeded, false) => Err(CallFailure::InputTooLong),
+        (StopReason::EndTurn | StopReason::MaxTokens | StopReason::Other, false) => {
+            Err(CallFailure::EmptyAnswer)
+        }
+        (StopReason::EndTurn, true) => Ok(FinishReason::Stop),
+        (StopReason::MaxTokens | StopReason::ContextWindowExceeded, true) => Ok(FinishReason::Length),
+        (StopReason::ContentFiltered, true) => Ok(FinishReason::ContentFilter),
+        (StopReason::Other, true) => Ok(FinishReason::Other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FinishReason, judge};
+    use crate::domain::CallFailure;
+    use crate::inference::StopReason as Stop;
+
+    #[test]
+    fn a_cut_answer_is_never_called_complete_and_an_empty_one_is_no_answer() {
+        assert_eq!(judge(Stop::EndTurn, true), Ok(FinishReason::Stop));
+        assert_eq!(judge(Stop::MaxTokens, true), Ok(FinishReason::Length));
+        assert_eq!(judge(Stop::ContextWindowExceeded, true), Ok(FinishReason::Length));
+        assert_eq!(judge(Stop::ContentFiltered, true), Ok(FinishReason::ContentFilter));
+        assert_eq!(judge(Stop::Other, true), Ok(FinishReason::Other));
+        for reason in [Stop::EndTurn, Stop::MaxTokens, Stop::Other] {
+            assert_eq!(judge(reason, false), Err(CallFailure::EmptyAnswer));
+        }
+        assert_eq!(judge(Stop::ContextWindowExceeded, false), Err(CallFailure::InputTooLong));
+        assert_eq!(judge(Stop::ContentFiltered, false), Err(CallFailure::Filtered));
+        for has_text in [false, true] {
+            assert_eq!(judge(Stop::GuardrailIntervened, has_text), Err(CallFailure::Filtered));
+            assert_eq!(judge(Stop::Malformed, has_text), Err(CallFailure::MalformedAnswer));
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The catalogue: what each model can do and costs, and the chains made of them.
+//!
+//! Everything that differs between models is data here, never a guess from a
+//! name. A flag that is off is never tried: each one is backed by a real
+//! rejection of the provider.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::{ModelId, Prices, Region, TaskKind};
+
+/// One model, as the service may use it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    pub id: ModelId,
+    /// A name for people.
+    pub name: String,
+    /// Input and output together, in tokens.
+    pub context_tokens: u32,
+    /// The most tokens it writes in one answer.
+    pub max_output_tokens: u32,
+    /// The fewest it accepts as `maxTokens`.
+    pub min_output_tokens: u32,
+    pub accepts_temperature: bool,
+    /// Whether it takes rules in `system`; otherwise they lead the user turn.
+    pub accepts_system: bool,
+    /// `None` when the price is not known; costs are then unknown, not zero.
+    pub prices: Option<Prices>,
+}
+
+/// A model in a region: one thing that can be called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    pub model: Arc<Model>,
+    /// `None` is the region the service runs in.
+    pub region: Option<Region>,
+}
+
+/// An ordered list of targets: the next one is asked when the one before fails.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chain {
+    pub name: Arc<str>,
+    /// One target per stage, never empty.
+    pub stages: Vec<Target>,
+}
+
+/// All models and chains, and which chain serves which task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Catalogue {
+    pub models: Vec<Arc<Model>>,
+    pub chains: BTreeMap<Arc<str>, Arc<Chain>>,
+    /// The chain of each task when the request names none.
+    pub task_chains: BTreeMap<TaskKind, Arc<str>>,
+    /// The chain for `preference: "speed"`.
+    pub speed_chain: Arc<str>,
+    /// The chain for `preference: "capability"`.
+    pub capability_chain: Arc<str>,
+}
+
+impl Catalogue {
+    /// The chain of that name.
+    pub fn chain(&self, name: &str) -> Option<&Arc<Chain>> {
+        self.chains.get(name)
+    }
+
+    /// The chain that serves a task by default.
+    pub fn task_chain(&self, task: TaskKind) -> &Arc<Chain> {
+        let name = &self.task_chains[&task];
+        &self.chains[name]
+    }
+
+    /// Regions that targets name, each once.
+    pub fn regions(&self) -> Vec<Region> {
+        let mut regions: Vec<Region> = Vec::new();
+        for target in self.chains.values().flat_map(|chain| &chain.stages) {
+            if let Some(region) = &target.region
+                && !regions.contains(region)
+            {
+                regions.push(region.clone());
+            }
+        }
+        regions
+    }
+}

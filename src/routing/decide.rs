@@ -1,0 +1,180 @@
+//! What follows from a failed call: a pure function over a table.
+//!
+//! The table is the service's promise about retries: nothing that may have been
+//! billed as a whole is repeated on the same model, nothing that every model
+//! would refuse is tried on the next, and nothing at all is tried once a piece
+//! of the answer has left.
+
+use std::time::Duration;
+
+use crate::domain::CallFailure;
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Call the same target again after this time.
+    Retry(Duration),
+    /// Go to the next target.
+    NextTarget,
+    /// Go to the next target that has a larger context window.
+    NextLargerTarget,
+    /// Answer with the failure.
+    GiveUp(GiveUp),
+}
+
+/// Why nothing more is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GiveUp {
+    /// Another model would do no better.
+    Hopeless,
+    /// No target is left.
+    ChainExhausted,
+    /// No time is left.
+    OutOfTime,
+    /// A piece of the answer has already left.
+    Committed,
+}
+
+/// Where the request stands when a call has failed.
+#[derive(Debug, Clone, Copy)]
+pub struct Situation {
+    /// Retries already made on this target.
+    pub retries_made: u32,
+    pub max_retries: u32,
+    pub targets_left: bool,
+    pub time_left: Duration,
+    /// The back-off drawn for the next retry.
+    pub backoff: Duration,
+    /// What the provider asked for, if it did.
+    pub retry_after: Option<Duration>,
+    pub committed: bool,
+}
+
+/// Which ways out a failure has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct WaysOut {
+    retry: bool,
+    fallback: FallbackTo,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FallbackTo {
+    Any,
+    Larger,
+    None,
+}
+
+/// The table: one row per failure.
+const fn ways_out(failure: CallFailure) -> WaysOut {
+    use CallFailure as F;
+    let (retry, fallback) = match failure {
+        F::Throttled | F::Unavailable | F::NotReady | F::Unreachable | F::ModelFailed => {
+            (true, FallbackTo::Any)
+        }
+        F::DailyQuotaUsedUp
+        | F::AccountQuotaExceeded
+        | F::ModelRefused
+        | F::ModelTimedOut
+        | F::AnswerClock
+        | F::FirstEventClock
+        | F::IdleClock
+        | F::AttemptClock
+        | F::ModelGone
+        | F::AccessDenied
+        | F::ParameterRejected
+        | F::BadResponse
+        | F::StreamCut
+        | F::EmptyAnswer
+        | F::MalformedAnswer => (false, FallbackTo::Any),
+        F::InputTooLong => (false, FallbackTo::Larger),
+        F::CredentialsRejected | F::RequestRejected | F::Filtered | F::Deadline => (false, FallbackTo::None),
+    };
+    WaysOut { retry, fallback }
+}
+
+/// Decides what follows from `failure`.
+pub fn decide(failure: CallFailure, situation: &Situation) -> Next {
+    if situation.committed {
+        return Next::GiveUp(GiveUp::Committed);
+    }
+    let ways_out = ways_out(failure);
+    let out_of_time = situation.time_left.is_zero();
+    let delay = situation.retry_after.unwrap_or(Duration::ZERO).max(situation.backoff);
+    if ways_out.retry && situation.retries_made < situation.max_retries && delay < situation.time_left {
+        return Next::Retry(delay);
+    }
+    match ways_out.fallback {
+        FallbackTo::None => Next::GiveUp(GiveUp::Hopeless),
+        _ if out_of_time => Next::GiveUp(GiveUp::OutOfTime),
+        _ if !situation.targets_left => Next::GiveUp(GiveUp::ChainExhausted),
+        FallbackTo::Any => Next::NextTarget,
+        FallbackTo::Larger => Next::NextLargerTarget,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GiveUp, Next, Situation, decide};
+    use crate::domain::CallFailure as F;
+    use std::time::Duration;
+
+    const FRESH: Situation = Situation {
+        retries_made: 0,
+        max_retries: 1,
+        targets_left: true,
+        time_left: Duration::from_secs(30),
+        backoff: Duration::from_millis(200),
+        retry_after: None,
+        committed: false,
+    };
+    const RETRY: Next = Next::Retry(Duration::from_millis(200));
+
+    #[test]
+    fn every_failure_has_the_way_out_that_the_table_promises() {
+        let hopeless = Next::GiveUp(GiveUp::Hopeless);
+        for failure in F::ALL {
+            let expected = match failure {
+                F::Throttled | F::Unavailable | F::NotReady | F::Unreachable | F::ModelFailed => RETRY,
+                F::InputTooLong => Next::NextLargerTarget,
+                F::CredentialsRejected | F::RequestRejected | F::Filtered | F::Deadline => hopeless,
+                _ => Next::NextTarget,
+            };
+            assert_eq!(decide(failure, &FRESH), expected, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn max_retries_counts_repetitions_and_not_calls() {
+        for max_retries in 0..3 {
+            let made = (0..5)
+                .take_while(|&retries_made| {
+                    let situation = Situation { retries_made, max_retries, ..FRESH };
+                    decide(F::Throttled, &situation) == RETRY
+                })
+                .count();
+            assert_eq!(made, max_retries as usize);
+        }
+    }
+
+    #[test]
+    fn a_back_off_never_sleeps_past_the_deadline() {
+        let situation = Situation { time_left: Duration::from_millis(200), ..FRESH };
+        assert_eq!(decide(F::Throttled, &situation), Next::NextTarget);
+        let asked = Situation { retry_after: Some(Duration::from_secs(40)), ..FRESH };
+        assert_eq!(decide(F::Throttled, &asked), Next::NextTarget);
+        let asked = Situation { retry_after: Some(Duration::from_secs(4)), ..FRESH };
+        assert_eq!(decide(F::Throttled, &asked), Next::Retry(Duration::from_secs(4)));
+    }
+
+    #[test]
+    fn nothing_is_tried_without_time_without_targets_or_after_the_commit_point() {
+        let late = Situation { time_left: Duration::ZERO, ..FRESH };
+        assert_eq!(decide(F::Throttled, &late), Next::GiveUp(GiveUp::OutOfTime));
+        let last = Situation { targets_left: false, retries_made: 1, ..FRESH };
+        assert_eq!(decide(F::Throttled, &last), Next::GiveUp(GiveUp::ChainExhausted));
+        let committed = Situation { committed: true, ..FRESH };
+        for failure in F::ALL {
+            assert_eq!(decide(failure, &committed), Next::GiveUp(GiveUp::Committed));
+        }
+    }
+}

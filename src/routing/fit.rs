@@ -1,0 +1,119 @@
+//! Fits a request to a target: its output cap, its parameters, its context window.
+//!
+//! Each fallback goes through here again, so that the next model gets a request
+//! that it accepts. A target that cannot hold the text is not called at all.
+
+use std::sync::Arc;
+
+use super::catalogue::{Chain, Model, Target};
+use crate::domain::{OutputSize, Prompt};
+use crate::inference::ModelCall;
+
+/// What is asked of a chain, before any model is chosen.
+#[derive(Debug, Clone)]
+pub struct RouteRequest {
+    pub prompt: Arc<Prompt>,
+    /// Estimate of the whole prompt.
+    pub input_tokens: u32,
+    pub output: OutputSize,
+    pub temperature: f32,
+}
+
+/// A target cannot take the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the text does not fit the model's context window or output limit")]
+pub struct Misfit;
+
+/// The call for this target.
+pub(super) fn fit(request: &RouteRequest, target: &Target) -> Result<ModelCall, Misfit> {
+    let model = &target.model;
+    let room = model.context_tokens.saturating_sub(request.input_tokens).min(model.max_output_tokens);
+    if request.output.expected_tokens > room || room < model.min_output_tokens.max(1) {
+        return Err(Misfit);
+    }
+    Ok(ModelCall {
+        model: model.id.clone(),
+        region: target.region.clone(),
+        prompt: Arc::clone(&request.prompt),
+        max_tokens: request.output.max_tokens.clamp(model.min_output_tokens.max(1), room),
+        temperature: model.accepts_temperature.then_some(request.temperature),
+        system_turn: model.accepts_system,
+    })
+}
+
+/// The largest prompt that some target of the chain can take together with the
+/// answer that `answer_for` says it needs, in tokens. Zero when none can.
+pub fn room_for_input(chain: &Chain, answer_for: impl Fn(u32) -> OutputSize) -> u32 {
+    let fits = |model: &Model, input: u32| {
+        let expected = answer_for(input).expected_tokens;
+        expected <= model.max_output_tokens && input.saturating_add(expected) <= model.context_tokens
+    };
+    // `answer_for` grows with its input, so the boundary can be halved towards.
+    let room = |model: &Model| {
+        let (mut low, mut high) = (0, model.context_tokens);
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if fits(model, middle) { low = middle } else { high = middle - 1 }
+        }
+        low
+    };
+    chain.stages.iter().map(|target| room(&target.model)).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Misfit, RouteRequest, fit, room_for_input};
+    use crate::domain::{FencedDocument, ModelId, OutputSize, Prompt};
+    use crate::routing::{Chain, Model, Target};
+    use std::sync::Arc;
+
+    fn target(context_tokens: u32, max_output_tokens: u32, accepts_temperature: bool) -> Target {
+        let model = Model {
+            id: ModelId::parse("a.model").unwrap(),
+            name: "A".into(),
+            context_tokens,
+            max_output_tokens,
+            min_output_tokens: 16,
+            accepts_temperature,
+            accepts_system: true,
+            prices: None,
+        };
+        Target { model: Arc::new(model), region: None }
+    }
+
+    fn request(input_tokens: u32, expected_tokens: u32) -> RouteRequest {
+        let user = FencedDocument { opening: String::new(), document: "x".into(), closing: String::new() };
+        RouteRequest {
+            prompt: Arc::new(Prompt { system: String::new(), user }),
+            input_tokens,
+            output: OutputSize { expected_tokens, max_tokens: expected_tokens * 3 / 2 },
+            temperature: 0.3,
+        }
+    }
+
+    #[test]
+    fn the_output_cap_and_the_parameters_follow_the_model() {
+        let call = fit(&request(100, 1000), &target(100_000, 1200, false)).unwrap();
+        assert_eq!((call.max_tokens, call.temperature), (1200, None));
+        let call = fit(&request(100, 1000), &target(100_000, 64_000, true)).unwrap();
+        assert_eq!((call.max_tokens, call.temperature), (1500, Some(0.3)));
+        let call = fit(&request(100, 2), &target(100_000, 64_000, true)).unwrap();
+        assert_eq!(call.max_tokens, 16);
+    }
+
+    #[test]
+    fn a_model_that_cannot_hold_or_write_the_text_is_a_misfit() {
+        assert_eq!(fit(&request(9_500, 600), &target(10_000, 5_000, true)).unwrap_err(), Misfit);
+        assert_eq!(fit(&request(100, 600), &target(10_000, 500, true)).unwrap_err(), Misfit);
+    }
+
+    #[test]
+    fn the_quota_is_the_largest_input_that_still_fits() {
+        let chain =
+            Chain { name: "c".into(), stages: vec![target(1_000, 400, true), target(2_000, 400, true)] };
+        let as_long_as_the_input = |input: u32| OutputSize { expected_tokens: input, max_tokens: input };
+        assert_eq!(room_for_input(&chain, as_long_as_the_input), 400);
+        let short = |_| OutputSize { expected_tokens: 100, max_tokens: 150 };
+        assert_eq!(room_for_input(&chain, short), 1_900);
+    }
+}

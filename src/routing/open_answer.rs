@@ -1,0 +1,153 @@
+//! An answer that is being written, under the clocks that remain.
+//!
+//! The model does not change any more. What can still happen: more text, an end
+//! that is an answer, or a failure. Dropping it ends the call upstream and its
+//! record says cancelled.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::attempt::{AttemptError, FinishReason, Spent, judge, out_of_time};
+use super::clocks::Limit;
+use super::route::RouteError;
+use crate::domain::{CallFailure, TokenUsage};
+use crate::inference::{BackendError, ModelEvent, ModelStream, StopReason};
+use crate::telemetry::CallRecord;
+
+/// The next part of an open answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Piece {
+    Text(String),
+    /// The answer is complete; the usage is missing when the provider did not send it.
+    End {
+        finish: FinishReason,
+        usage: Option<TokenUsage>,
+    },
+}
+
+/// An answer that is being written.
+pub struct OpenAnswer {
+    beginning: Option<String>,
+    stream: ModelStream,
+    record: Option<CallRecord>,
+    idle: Duration,
+    last_event: Instant,
+    end: Limit,
+    timer: Pin<Box<Sleep>>,
+    finish: Option<FinishReason>,
+}
+
+enum Wait {
+    Event(Option<Result<ModelEvent, BackendError>>),
+    ClockRanOut(Limit, CallFailure),
+}
+
+impl OpenAnswer {
+    pub(super) fn new(
+        beginning: String,
+        stream: ModelStream,
+        record: CallRecord,
+        idle: Duration,
+        end: Limit,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            beginning: Some(beginning),
+            stream,
+            record: Some(record),
+            idle,
+            last_event: now,
+            end,
+            timer: Box::pin(sleep_until((now + idle).min(end.at))),
+            finish: None,
+        }
+    }
+
+    /// Waits for the next part. After [`Piece::End`] or an error there is nothing more.
+    ///
+    /// # Errors
+    /// The failure that ended the answer before it was complete.
+    pub async fn next(&mut self) -> Result<Piece, RouteError> {
+        if let Some(text) = self.beginning.take() {
+            return Ok(Piece::Text(text));
+        }
+        loop {
+            match poll_fn(|cx| self.poll(cx)).await {
+                Wait::Event(Some(Ok(ModelEvent::Text(text)))) => return Ok(Piece::Text(text)),
+                Wait::Event(Some(Ok(ModelEvent::Started | ModelEvent::Thinking))) => {}
+                Wait::Event(Some(Ok(ModelEvent::Stopped(reason)))) => self.stopped(reason)?,
+                Wait::Event(Some(Ok(ModelEvent::Usage(usage)))) => {
+                    if let Some(finish) = self.finish {
+                        return Ok(self.ended(finish, Some(usage)));
+                    }
+                }
+                Wait::Event(Some(Err(error))) => return Err(self.failed(error)),
+                Wait::Event(None) => match self.finish {
+                    Some(finish) => return Ok(self.ended(finish, None)),
+                    None => {
+                        let cut =
+                            BackendError::new(CallFailure::StreamCut, "the stream ended without a stop");
+                        return Err(self.failed(cut));
+                    }
+                },
+                Wait::ClockRanOut(limit, clock) => match self.finish {
+                    Some(finish) => return Ok(self.ended(finish, None)),
+                    None => return Err(self.failed(out_of_time(limit, clock, Spent::Unknown).error)),
+                },
+            }
+        }
+    }
+
+    /// The timer is set again only when it fires: most events then cost no timer work.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Wait> {
+        if let Poll::Ready(event) = self.stream.poll_next_unpin(cx) {
+            self.last_event = Instant::now();
+            return Poll::Ready(Wait::Event(event));
+        }
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let idle_until = self.last_event + self.idle;
+            let due = idle_until.min(self.end.at);
+            if Instant::now() >= due {
+                let idle = Limit { at: idle_until, is_deadline: false };
+                return Poll::Ready(if self.end.at <= idle_until {
+                    Wait::ClockRanOut(self.end, CallFailure::AttemptClock)
+                } else {
+                    Wait::ClockRanOut(idle, CallFailure::IdleClock)
+                });
+            }
+            self.timer.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+
+    fn stopped(&mut self, reason: StopReason) -> Result<(), RouteError> {
+        match judge(reason, true) {
+            Ok(finish) => {
+                self.finish = Some(finish);
+                Ok(())
+            }
+            Err(failure) => Err(self.failed(BackendError::new(failure, "the model ended its turn"))),
+        }
+    }
+
+    fn ended(&mut self, finish: FinishReason, usage: Option<TokenUsage>) -> Piece {
+        if let Some(record) = self.record.take() {
+            record.succeeded(usage.as_ref());
+        }
+        Piece::End { finish, usage }
+    }
+
+    fn failed(&mut self, error: BackendError) -> RouteError {
+        let error = AttemptError { error, spent: Spent::Unknown };
+        let error = match self.record.take() {
+            Some(record) => error.recorded(record),
+            None => error,
+        };
+        RouteError::from_last(error)
+    }
+}
