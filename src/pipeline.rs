@@ -1,0 +1,92 @@
+//! One use case: a writing task from admission to its last event.
+//!
+//! Owns admission, the plan (which chain, does the text fit) and the run, which
+//! tells the work as a stream of [`Event`]s. There is one pipeline and there are
+//! two folds of it, both in `http`: one JSON answer, or the events one by one.
+//! Nothing is spawned: whoever drops a run ends it, upstream included.
+
+pub mod admission;
+mod event;
+mod ledger;
+mod plan;
+mod run;
+
+pub use event::{AttemptReport, Done, Event, Failure, Started, Timing, UsageReport, Warning, WarningCode};
+pub use ledger::ModelUsage;
+pub use plan::{ChainChoice, Limits, Plan, PlanError, Preference};
+pub use run::Run;
+
+// Words of routing that are part of this room's own interface.
+pub use crate::routing::{Catalogue, Chain, Deadline, Fallback, FinishReason, Mode, Model};
+
+use std::sync::Arc;
+
+use admission::{Admission, AdmissionPolicy, Overloaded, Permit};
+
+use crate::domain::TaskKind;
+use crate::routing::Router;
+use crate::tasks::Task;
+use crate::telemetry::{Metrics, RequestRecord};
+
+/// The pipeline, built once.
+pub struct Pipeline {
+    router: Arc<Router>,
+    catalogue: Arc<Catalogue>,
+    admission: Admission,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+}
+
+impl Pipeline {
+    /// Puts the pipeline together.
+    pub fn new(
+        router: Router,
+        catalogue: Arc<Catalogue>,
+        admission: AdmissionPolicy,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let admission = Admission::new(admission, Arc::clone(&metrics));
+        Self { router: Arc::new(router), catalogue, admission, limits, metrics }
+    }
+
+    /// The models and chains that requests can name.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The most tokens a document of this task may have on its default chain, with
+    /// its default options.
+    pub fn input_quota(&self, kind: TaskKind) -> u32 {
+        plan::quota(kind, self.catalogue.task_chain(kind), self.limits)
+    }
+
+    /// Finds the chain and checks that the text fits it. Calls no model.
+    ///
+    /// # Errors
+    /// When the chain does not exist or no model of it can hold the text.
+    pub fn plan(&self, task: &Task, choice: &ChainChoice) -> Result<Plan, PlanError> {
+        plan::plan(task, choice, &self.catalogue, self.limits)
+    }
+
+    /// Waits for the right to run.
+    ///
+    /// # Errors
+    /// [`Overloaded`] when it cannot be had before the deadline.
+    pub async fn admit(&self, task: TaskKind, deadline: Deadline) -> Result<Permit, Overloaded> {
+        self.admission.admit(task, deadline).await
+    }
+
+    /// Starts the work; the first event is there at once, before any model is called.
+    pub fn run(
+        &self,
+        plan: Plan,
+        permit: Permit,
+        mode: Mode,
+        deadline: Deadline,
+        record: RequestRecord,
+    ) -> Run {
+        let route = self.router.start(&plan.chain, plan.task, plan.request.clone(), mode, deadline);
+        Run::new(plan, route, permit, Arc::clone(&self.metrics), record)
+    }
+}

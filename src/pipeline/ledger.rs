@@ -1,0 +1,144 @@
+//! What a request used, per model, and what that costs.
+//!
+//! The provider's own counts where it gave them; an estimate, marked as one,
+//! where a call ended before it told. Calls that no model took cost nothing.
+
+use std::sync::Arc;
+
+use crate::domain::{Cost, ModelId, TaskKind, TokenUsage};
+use crate::routing::Model;
+use crate::telemetry::{Metrics, TokenDirection};
+
+/// The tokens of one model within a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelUsage {
+    pub model: ModelId,
+    pub usage: TokenUsage,
+    /// `None` when a price is missing.
+    pub cost: Option<Cost>,
+    pub estimated: bool,
+}
+
+/// The entries of one request.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    entries: Vec<ModelUsage>,
+}
+
+impl Ledger {
+    /// Adds the tokens of one call.
+    pub(super) fn add(&mut self, model: &Arc<Model>, usage: TokenUsage, estimated: bool) {
+        let cost = model.prices.and_then(|prices| prices.cost(&usage));
+        match self.entries.iter_mut().find(|entry| entry.model == model.id) {
+            Some(entry) => {
+                entry.usage += usage;
+                entry.cost = entry.cost.zip(cost).map(|(known, more)| known.plus(more));
+                entry.estimated |= estimated;
+            }
+            None => self.entries.push(ModelUsage { model: model.id.clone(), usage, cost, estimated }),
+        }
+    }
+
+    pub(super) fn entries(&self) -> &[ModelUsage] {
+        &self.entries
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All tokens.
+    pub(super) fn usage(&self) -> TokenUsage {
+        let mut total = TokenUsage::default();
+        self.entries.iter().for_each(|entry| total += entry.usage);
+        total
+    }
+
+    /// The whole cost; `None` when any part of it is unknown.
+    pub(super) fn cost(&self) -> Option<Cost> {
+        self.entries.iter().try_fold(Cost::default(), |sum, entry| Some(sum.plus(entry.cost?)))
+    }
+
+    pub(super) fn estimated(&self) -> bool {
+        self.entries.iter().any(|entry| entry.estimated)
+    }
+
+    /// Adds the entries to the service's counters. Called once per request.
+    pub(super) fn count(&self, metrics: &Metrics, task: TaskKind) {
+        for entry in &self.entries {
+            let labels = [task.as_str(), entry.model.as_str()];
+            let usage = &entry.usage;
+            for (direction, tokens) in [
+                (TokenDirection::Input, usage.input_tokens),
+                (TokenDirection::Output, usage.output_tokens),
+                (TokenDirection::CacheRead, usage.cache_read_input_tokens),
+                (TokenDirection::CacheWrite, usage.cache_write_input_tokens),
+            ] {
+                if tokens > 0 {
+                    metrics
+                        .tokens
+                        .with_label_values(&[labels[0], labels[1], direction.as_str()])
+                        .inc_by(tokens);
+                }
+            }
+            match entry.cost {
+                Some(cost) => metrics.cost_usd.with_label_values(&labels).inc_by(cost.usd()),
+                None => metrics.unpriced_requests.with_label_values(&[labels[1]]).inc(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ledger;
+    use crate::domain::{ModelId, Prices, TokenUsage, UsdPerMillionTokens};
+    use crate::routing::Model;
+    use std::sync::Arc;
+
+    fn model(id: &str, price: Option<f64>) -> Arc<Model> {
+        let prices = price.and_then(UsdPerMillionTokens::new).map(|usd| Prices {
+            input: usd,
+            output: usd,
+            cache_read: None,
+            cache_write: None,
+        });
+        Arc::new(Model {
+            id: ModelId::parse(id).unwrap(),
+            name: id.to_owned(),
+            context_tokens: 1000,
+            max_output_tokens: 1000,
+            min_output_tokens: 1,
+            accepts_temperature: true,
+            accepts_system: true,
+            prices,
+        })
+    }
+
+    const TEN: TokenUsage = TokenUsage {
+        input_tokens: 10,
+        output_tokens: 0,
+        cache_read_input_tokens: 0,
+        cache_write_input_tokens: 0,
+    };
+
+    #[test]
+    fn calls_of_one_model_add_up_and_an_estimate_marks_the_whole() {
+        let mut ledger = Ledger::default();
+        let priced = model("a.b", Some(1.0));
+        ledger.add(&priced, TEN, false);
+        ledger.add(&priced, TEN, true);
+        assert_eq!(ledger.usage().input_tokens, 20);
+        assert_eq!(ledger.cost().unwrap().usd(), 20e-6);
+        assert!(ledger.estimated());
+    }
+
+    #[test]
+    fn one_unknown_price_makes_the_whole_cost_unknown() {
+        let mut ledger = Ledger::default();
+        ledger.add(&model("a.b", Some(1.0)), TEN, false);
+        ledger.add(&model("c.d", None), TEN, false);
+        assert_eq!(ledger.cost(), None);
+        assert!(Ledger::default().cost().is_some_and(|cost| cost.usd() == 0.0));
+    }
+}

@@ -1,0 +1,307 @@
+//! A run: drives the route and tells what happens, one event at a time.
+//!
+//! It is a plain state machine without a task or a channel of its own: the next
+//! event is computed when it is asked for, so a slow reader slows the model and
+//! a reader that leaves ends it. Whatever was used is counted once, at the end
+//! or on drop.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::admission::Permit;
+use super::event::{AttemptReport, Done, Event, Failure, Started, Timing, UsageReport, Warning, WarningCode};
+use super::ledger::Ledger;
+use super::plan::Plan;
+use crate::chunk::estimate_tokens;
+use crate::domain::{FailureCode, ModelId, TokenUsage};
+use crate::routing::{Answer, FinishReason, Model, OpenAnswer, Piece, Progress, Route, RouteError, Spent};
+use crate::telemetry::{Metrics, RequestRecord};
+
+/// A request at work. Dropping it abandons the work.
+pub struct Run {
+    plan: Plan,
+    route: Route,
+    phase: Phase,
+    told: VecDeque<Event>,
+    ledger: Ledger,
+    metrics: Arc<Metrics>,
+    /// Taken when the outcome is recorded.
+    record: Option<RequestRecord>,
+    queue: Duration,
+    upstream: Duration,
+    attempts_booked: usize,
+    output: Output,
+    _permit: Permit,
+}
+
+enum Phase {
+    Routing,
+    Writing { model: Arc<Model>, answer: OpenAnswer },
+    Over,
+}
+
+/// What has been told of the answer so far.
+#[derive(Default)]
+struct Output {
+    chars: usize,
+    estimated_tokens: u32,
+    first_at: Option<(Instant, Duration)>,
+}
+
+impl Run {
+    pub(super) fn new(
+        plan: Plan,
+        route: Route,
+        permit: Permit,
+        metrics: Arc<Metrics>,
+        mut record: RequestRecord,
+    ) -> Self {
+        let started =
+            Started { chain: Arc::clone(&plan.chain.name), model: plan.chain.stages[0].model.id.clone() };
+        record.served.chain = Some(Arc::clone(&plan.chain.name));
+        record.served.queue = permit.waited;
+        Self {
+            plan,
+            route,
+            phase: Phase::Routing,
+            told: VecDeque::from([Event::Started(started)]),
+            ledger: Ledger::default(),
+            metrics,
+            record: Some(record),
+            queue: permit.waited,
+            upstream: Duration::ZERO,
+            attempts_booked: 0,
+            output: Output::default(),
+            _permit: permit,
+        }
+    }
+
+    /// The answer's head has left; the rest follows as a stream.
+    pub fn stream_opened(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.stream_opened();
+        }
+    }
+
+    /// The next event; `None` after `Done` or `Failed`.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.told.pop_front() {
+                return Some(event);
+            }
+            match &mut self.phase {
+                Phase::Over => return None,
+                Phase::Routing => {
+                    let started = Instant::now();
+                    let progress = self.route.advance().await;
+                    self.upstream += started.elapsed();
+                    self.book_attempts();
+                    match progress {
+                        Ok(progress) => self.progressed(progress),
+                        Err(error) => self.fail(error),
+                    }
+                }
+                Phase::Writing { answer, .. } => match answer.next().await {
+                    Ok(Piece::Text(text)) => {
+                        self.wrote(&text);
+                        return Some(Event::Delta(text));
+                    }
+                    Ok(Piece::End { finish, usage }) => self.written(finish, usage),
+                    Err(error) => self.broke_off(error),
+                },
+            }
+        }
+    }
+
+    fn progressed(&mut self, progress: Progress) {
+        match progress {
+            Progress::FellBack(fallback) => {
+                if let Some(record) = &mut self.record {
+                    record.served.fallback = true;
+                }
+                self.told.push_back(Event::Fallback(fallback));
+            }
+            Progress::Answered(model, Answer::Whole { text, finish, usage: _ }) => {
+                self.output.chars = text.chars().count();
+                self.told.push_back(Event::Delta(text));
+                self.finish(&model, finish);
+            }
+            Progress::Answered(model, Answer::Open(answer)) => {
+                let model = self.model(&model);
+                self.phase = Phase::Writing { model, answer };
+            }
+        }
+    }
+
+    fn wrote(&mut self, text: &str) {
+        self.output.chars += text.chars().count();
+        self.output.estimated_tokens = self.output.estimated_tokens.saturating_add(estimate_tokens(text));
+        if self.output.first_at.is_none()
+            && let Some(record) = &mut self.record
+        {
+            record.first_token();
+            self.output.first_at = Some((Instant::now(), record.elapsed()));
+        }
+    }
+
+    fn written(&mut self, finish: FinishReason, usage: Option<TokenUsage>) {
+        let Phase::Writing { model, .. } = std::mem::replace(&mut self.phase, Phase::Over) else { return };
+        self.book_open_answer(&model, usage);
+        self.finish(&model.id, finish);
+    }
+
+    fn broke_off(&mut self, error: RouteError) {
+        let Phase::Writing { model, .. } = std::mem::replace(&mut self.phase, Phase::Over) else { return };
+        self.book_open_answer(&model, None);
+        self.fail(error);
+    }
+
+    fn finish(&mut self, model: &ModelId, finish: FinishReason) {
+        self.phase = Phase::Over;
+        self.told.extend(truncation(finish).map(Event::Warning));
+        if self.ledger.cost().is_none() {
+            let detail = "The cost of this answer is unknown: a price is missing in the catalogue.";
+            self.told.push_back(Event::Warning(Warning { code: WarningCode::UnpricedModel, detail }));
+        }
+        let attempts = self.attempts();
+        self.told.push_back(Event::Usage(self.usage_report()));
+        self.told.push_back(Event::Done(Done {
+            finish,
+            model: model.clone(),
+            fallback: self.fell_back(),
+            attempts,
+            output_chars: self.output.chars,
+        }));
+        if let Some(record) = self.settle() {
+            record.succeeded();
+        }
+    }
+
+    fn fail(&mut self, error: RouteError) {
+        self.phase = Phase::Over;
+        let code = error.failure.code();
+        let partial = self.output.first_at.is_some();
+        if partial || !self.ledger.is_empty() {
+            self.told.push_back(Event::Usage(self.usage_report()));
+        }
+        let attempts = self.attempts();
+        self.told.push_back(Event::Failed(Failure {
+            code,
+            retry_after: error.retry_after,
+            partial,
+            attempts,
+        }));
+        if let Some(record) = self.settle() {
+            record.failed(code, Some(&error.to_string()));
+        }
+    }
+
+    /// Counts what was used and hands the record over to be ended.
+    fn settle(&mut self) -> Option<RequestRecord> {
+        let mut record = self.record.take()?;
+        self.ledger.count(&self.metrics, self.plan.task);
+        let attempts = self.route.attempts();
+        let served = &mut record.served;
+        served.attempts = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
+        served.model = attempts.last().map(|attempt| attempt.model.clone());
+        served.usage = self.ledger.usage();
+        served.usage_estimated = self.ledger.estimated();
+        served.cost = (!self.ledger.is_empty()).then(|| self.ledger.cost()).flatten();
+        served.upstream = self.upstream;
+        Some(record)
+    }
+
+    /// Books the calls that have ended since the last time.
+    fn book_attempts(&mut self) {
+        for attempt in &self.route.attempts()[self.attempts_booked..] {
+            let open = attempt.failure.is_none() && attempt.spent == Spent::Unknown;
+            let (usage, estimated) = match attempt.spent {
+                Spent::Nothing => continue,
+                // An open answer is booked when it ends.
+                Spent::Unknown if open => continue,
+                Spent::Exact(usage) => (usage, false),
+                Spent::Unknown => (self.plan.estimated_usage(0), true),
+            };
+            if let Some(model) = self.plan.model(&attempt.model) {
+                self.ledger.add(model, usage, estimated);
+            }
+        }
+        self.attempts_booked = self.route.attempts().len();
+    }
+
+    fn book_open_answer(&mut self, model: &Arc<Model>, usage: Option<TokenUsage>) {
+        let estimate = || self.plan.estimated_usage(self.output.estimated_tokens);
+        let (usage, estimated) = usage.map_or_else(|| (estimate(), true), |usage| (usage, false));
+        self.ledger.add(model, usage, estimated);
+    }
+
+    fn model(&self, id: &ModelId) -> Arc<Model> {
+        Arc::clone(self.plan.model(id).expect("a route answers with a model of its own chain"))
+    }
+
+    fn fell_back(&self) -> bool {
+        let attempts = self.route.attempts();
+        attempts.first().map(|first| &first.model) != attempts.last().map(|last| &last.model)
+    }
+
+    fn attempts(&self) -> Vec<AttemptReport> {
+        let report = |attempt: &crate::routing::Attempt| AttemptReport {
+            model: attempt.model.clone(),
+            failure: attempt.failure,
+            latency: attempt.latency,
+        };
+        self.route.attempts().iter().map(report).collect()
+    }
+
+    fn usage_report(&self) -> UsageReport {
+        UsageReport {
+            usage: self.ledger.usage(),
+            model_calls: u32::try_from(self.route.attempts().len()).unwrap_or(u32::MAX),
+            cost: self.ledger.cost(),
+            estimated: self.ledger.estimated(),
+            by_model: self.ledger.entries().to_vec(),
+            timing: self.timing(),
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "token counts stay far below 2^52")]
+    fn timing(&self) -> Timing {
+        let total = self.record.as_ref().map(RequestRecord::elapsed).unwrap_or_default();
+        let (time_to_first_token, generation) = match self.output.first_at {
+            Some((first, after)) => (Some(after), Some(first.elapsed())),
+            None => (None, self.route.attempts().last().map(|attempt| attempt.latency)),
+        };
+        let seconds = generation.map_or(0.0, |time| time.as_secs_f64());
+        let tokens = self.ledger.usage().output_tokens as f64;
+        let tokens_per_second = (seconds > 0.001 && tokens > 0.0).then(|| tokens / seconds);
+        let upstream = self.upstream;
+        Timing { queue: self.queue, time_to_first_token, generation, total, tokens_per_second, upstream }
+    }
+}
+
+impl Drop for Run {
+    /// The client went away: what the model wrote so far has its price all the same.
+    fn drop(&mut self) {
+        if self.record.is_some() {
+            if let Phase::Writing { model, .. } = &self.phase {
+                let model = Arc::clone(model);
+                self.book_open_answer(&model, None);
+            }
+            if let Some(record) = self.settle() {
+                record.failed(FailureCode::Cancelled, None);
+            }
+        }
+    }
+}
+
+fn truncation(finish: FinishReason) -> Option<Warning> {
+    let detail = match finish {
+        FinishReason::Stop | FinishReason::Other => return None,
+        FinishReason::Length => "The answer reached its length limit and is cut short.",
+        FinishReason::ContentFilter => "The model's provider cut the answer short.",
+    };
+    Some(Warning { code: WarningCode::Truncated, detail })
+}
