@@ -1,0 +1,161 @@
+//! The composition root: puts the rooms together, in reading order, and runs them.
+//!
+//! Everything is built once from a validated configuration. Background work has
+//! an owner here: when [`App::run`] returns, nothing of the app is left running.
+
+pub mod cli;
+mod demo;
+mod healthcheck;
+mod signals;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::http::{self, Api, Readiness, ServeError, Server};
+use crate::inference::ModelBackend;
+use crate::inference::bedrock::{BedrockBackend, SignIn};
+use crate::pipeline::{Limits, Pipeline};
+use crate::routing::{Catalogue, Router};
+use crate::telemetry::{ChainScope, MetricScope, Metrics};
+
+/// How often a missing sign-in is looked for again.
+const SIGN_IN_RECHECK: Duration = Duration::from_secs(15);
+const SIGN_IN: &str = "sign_in";
+const RUNNING: &str = "running";
+
+/// The service, bound to its addresses.
+pub struct App {
+    public: Server,
+    ops: Server,
+    readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
+    bedrock: Option<Arc<BedrockBackend>>,
+}
+
+/// The service could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Listen(#[from] ServeError),
+    #[error("cannot read a bound address: {0}")]
+    Address(#[from] io::Error),
+}
+
+/// Where the service listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    pub public: SocketAddr,
+    pub ops: SocketAddr,
+}
+
+impl App {
+    /// Builds the service over Bedrock.
+    ///
+    /// # Errors
+    /// [`StartError`] when an address cannot be bound. Missing credentials are no
+    /// error: the service starts and is not ready.
+    pub async fn build(config: &Config) -> Result<Self, StartError> {
+        let bedrock = Arc::new(BedrockBackend::connect(config.bedrock.clone()).await);
+        let mut app = Self::build_over(Arc::clone(&bedrock) as Arc<dyn ModelBackend>, config).await?;
+        app.check_sign_in(bedrock.sign_in());
+        app.bedrock = Some(bedrock);
+        Ok(app)
+    }
+
+    /// Builds the service over any backend.
+    ///
+    /// # Errors
+    /// [`StartError`] when an address cannot be bound.
+    pub async fn build_over(backend: Arc<dyn ModelBackend>, config: &Config) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new(&scope(&config.catalogue)));
+        let router = Router::new(backend, config.routing, Arc::clone(&metrics));
+        let limits = Limits { max_input_tokens: config.max_input_tokens };
+        let catalogue = Arc::clone(&config.catalogue);
+        let pipeline = Pipeline::new(router, catalogue, config.admission, limits, Arc::clone(&metrics));
+        let readiness = Arc::new(Readiness::default());
+        let api = Api::new(pipeline, config.http.clone(), Arc::clone(&metrics), Arc::clone(&readiness));
+        let public = Server::bind(config.listen, http::routes(api.clone()), config.server).await?;
+        let ops = Server::bind(config.ops_listen, http::ops_routes(api), config.server).await?;
+        readiness.set(RUNNING, None);
+        metrics.ready.set(1);
+        Ok(Self { public, ops, readiness, metrics, bedrock: None })
+    }
+
+    /// The bound addresses.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn addresses(&self) -> io::Result<Addresses> {
+        Ok(Addresses { public: self.public.local_addr()?, ops: self.ops.local_addr()? })
+    }
+
+    /// What keeps the service from being ready, if anything does.
+    pub fn problem(&self) -> Option<String> {
+        self.bedrock.as_ref().and_then(|bedrock| bedrock.sign_in().problem())
+    }
+
+    /// Serves until `shutdown` is cancelled and open requests have ended, or the
+    /// drain time is over. Returns whether all of them ended by themselves.
+    pub async fn run(self, shutdown: CancellationToken) -> bool {
+        let Self { public, ops, readiness, metrics, bedrock } = self;
+        // The operator's port lives as long as there is something to see.
+        let ops_end = CancellationToken::new();
+        let ops = ops.run(ops_end.clone());
+        let serving = async {
+            let drained = public.run(shutdown.clone()).await;
+            ops_end.cancel();
+            drained
+        };
+        let watching = async {
+            if let Some(bedrock) = bedrock {
+                watch_sign_in(bedrock.sign_in(), &readiness, &metrics).await;
+            }
+            shutdown.cancelled().await;
+            readiness.set(RUNNING, Some("shutting down".to_owned()));
+            metrics.ready.set(0);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            (drained, _) = async { tokio::join!(serving, ops) } => drained,
+            () = watching => false,
+        }
+    }
+
+    fn check_sign_in(&self, sign_in: &SignIn) {
+        report_sign_in(sign_in, &self.readiness, &self.metrics);
+    }
+}
+
+fn report_sign_in(sign_in: &SignIn, readiness: &Readiness, metrics: &Metrics) {
+    let problem = sign_in.problem();
+    metrics.ready.set(i64::from(problem.is_none()));
+    readiness.set(SIGN_IN, problem);
+}
+
+/// Looks again while signing in fails; a role can be attached after the start.
+async fn watch_sign_in(sign_in: &SignIn, readiness: &Readiness, metrics: &Metrics) {
+    while sign_in.problem().is_some() {
+        tokio::time::sleep(SIGN_IN_RECHECK).await;
+        sign_in.check().await;
+        report_sign_in(sign_in, readiness, metrics);
+        if sign_in.problem().is_none() {
+            tracing::info!("AWS credentials were found, the service is ready");
+        }
+    }
+}
+
+fn scope(catalogue: &Catalogue) -> MetricScope {
+    let chains = catalogue.chains.values().map(|chain| ChainScope {
+        name: chain.name.to_string(),
+        models: chain.stages.iter().map(|target| target.model.id.clone()).collect(),
+    });
+    MetricScope {
+        models: catalogue.models.iter().map(|model| model.id.clone()).collect(),
+        chains: chains.collect(),
+    }
+}

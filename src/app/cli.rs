@@ -1,0 +1,237 @@
+//! The command line: subcommands, what they print, and exit codes.
+//!
+//! Exit codes: 0 all went well; 1 the command could not do its work; 2 the
+//! command line or the configuration is wrong.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+
+use super::{App, demo, healthcheck, signals};
+use crate::config::{self, Environment, Loaded, RunMode, Sources};
+use crate::{http, telemetry};
+
+/// Turns text into better text on AWS Bedrock: summarize, rephrase, expand.
+#[derive(Debug, Parser)]
+#[command(
+    name = "redraft",
+    version,
+    after_help = "Start with `redraft demo`: it needs no AWS account.\n\n\
+        Settings come from the built-in defaults, then --config FILE, then environment\n\
+        variables (REDRAFT__SECTION__KEY), then flags. `redraft check-config` shows them\n\
+        all and where each came from.\n\n\
+        Exit codes: 0 all went well; 1 the command could not do its work; 2 the command\n\
+        line or the configuration is wrong."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on this machine with a simulator instead of AWS.
+    Demo(DemoArgs),
+    /// Run the service against AWS Bedrock.
+    ///
+    /// Needs AWS_REGION and credentials from the usual AWS places (environment, profile,
+    /// role). Without them it starts, is not ready (/readyz), and says what to set.
+    Serve(ServeArgs),
+    /// Load the configuration, print every setting with its origin, and exit.
+    CheckConfig(ConfigArgs),
+    /// Print the API's contract as OpenAPI 3.1 in YAML.
+    Openapi,
+    /// Ask a running instance whether it is ready: exit code 0 or 1.
+    Healthcheck(HealthcheckArgs),
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// Address of the API.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Address of the API; overrides every other source.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// A TOML file with settings that differ from the defaults.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct HealthcheckArgs {
+    /// Address to ask; the configured API address when not given.
+    #[arg(long, value_name = "ADDR")]
+    address: Option<SocketAddr>,
+}
+
+const DONE: u8 = 0;
+const FAILED: u8 = 1;
+const MISUSED: u8 = 2;
+
+/// Runs the command to its end.
+pub async fn run(cli: Cli) -> ExitCode {
+    ExitCode::from(match cli.command {
+        Command::Demo(args) => serve(sources(RunMode::Demo, None, args.listen)).await,
+        Command::Serve(args) => serve(sources(RunMode::Serve, args.config.config, args.listen)).await,
+        Command::CheckConfig(args) => check_config(&sources(RunMode::Serve, args.config, None)),
+        Command::Openapi => print(&http::openapi::yaml()),
+        Command::Healthcheck(args) => check_health(args.address).await,
+    })
+}
+
+fn sources(mode: RunMode, file: Option<PathBuf>, listen: Option<String>) -> Sources {
+    Sources { mode, file, listen, environment: Environment::of_process() }
+}
+
+fn load(sources: &Sources) -> Result<Loaded, u8> {
+    config::load(sources).map_err(|problems| {
+        complain(&format!("the configuration has problems:\n{problems}"));
+        MISUSED
+    })
+}
+
+fn check_config(sources: &Sources) -> u8 {
+    match load(sources) {
+        Ok(loaded) => print(&config::describe(&loaded)),
+        Err(code) => code,
+    }
+}
+
+async fn check_health(address: Option<SocketAddr>) -> u8 {
+    let address = match address {
+        Some(address) => address,
+        None => match load(&sources(RunMode::Serve, None, None)) {
+            Ok(loaded) => loaded.config.listen,
+            Err(code) => return code,
+        },
+    };
+    match healthcheck::ask(reachable(address)).await {
+        Ok(()) => DONE,
+        Err(problem) => {
+            complain(&problem);
+            FAILED
+        }
+    }
+}
+
+/// A server on all addresses is asked on the loopback one.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        let loopback = match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        };
+        address.set_ip(loopback);
+    }
+    address
+}
+
+async fn serve(sources: Sources) -> u8 {
+    let mut loaded = match load(&sources) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let log = &loaded.config.log;
+    match telemetry::subscriber(log, io::stderr, io::stderr().is_terminal()) {
+        Ok(subscriber) => {
+            tracing::subscriber::set_global_default(subscriber).expect("it is set once, here");
+        }
+        Err(problem) => {
+            complain(&format!("log.level: {problem}"));
+            return MISUSED;
+        }
+    }
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let simulator = match sources.mode {
+        RunMode::Serve => None,
+        RunMode::Demo => match demo::start_simulator(&mut loaded.config).await {
+            Ok(simulator) => Some(simulator),
+            Err(error) => {
+                complain(&format!("cannot start the simulator: {error}"));
+                return FAILED;
+            }
+        },
+    };
+    let app = match App::build(&loaded.config).await {
+        Ok(app) => app,
+        Err(error) => {
+            complain(&format!(
+                "{error}\nChoose other addresses with --listen (API) and REDRAFT__OPS__LISTEN (metrics)."
+            ));
+            return FAILED;
+        }
+    };
+    let addresses = match app.addresses() {
+        Ok(addresses) => addresses,
+        Err(error) => {
+            complain(&error.to_string());
+            return FAILED;
+        }
+    };
+    match &simulator {
+        Some(simulator) => {
+            print(&demo::banner(addresses, simulator));
+        }
+        None => {
+            tracing::info!(api = %addresses.public, ops = %addresses.ops, version = env!("CARGO_PKG_VERSION"), "redraft is listening");
+            if let Some(problem) = app.problem() {
+                tracing::error!("not ready: {problem}");
+            }
+        }
+    }
+    run_until_told(app).await
+}
+
+async fn run_until_told(app: App) -> u8 {
+    let shutdown = CancellationToken::new();
+    tokio::select! {
+        drained = app.run(shutdown.clone()) => {
+            if !drained {
+                tracing::warn!("the drain time is over, open requests were cut");
+            }
+            DONE
+        }
+        signals = signals::watch(shutdown) => match signals {
+            Ok(()) => {
+                tracing::warn!("a second signal ended the service at once");
+                FAILED
+            }
+            Err(error) => {
+                complain(&format!("cannot watch for signals: {error}"));
+                FAILED
+            }
+        },
+    }
+}
+
+fn print(text: &str) -> u8 {
+    let mut out = io::stdout().lock();
+    // A closed pipe (`redraft openapi | head`) is the reader's choice, not a failure.
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => DONE,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => DONE,
+        Err(_) => FAILED,
+    }
+}
+
+fn complain(text: &str) {
+    // Nothing is left to try when standard error is gone.
+    let _written = writeln!(io::stderr(), "redraft: {text}");
+}

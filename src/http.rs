@@ -1,0 +1,118 @@
+//! The edge: HTTP in, JSON or a stream out. The only user of axum and status codes.
+//!
+//! Routes stand on one screen below, layers in order in `layers.rs`, every error
+//! in one table in `error.rs`, one encoder per dialect under `dialect/`. A handler
+//! parses, hands over to `pipeline` and folds what comes back; it decides nothing
+//! about models.
+
+mod body;
+mod compat;
+mod cors;
+mod dialect;
+mod edge;
+mod error;
+mod health;
+mod layers;
+mod meta;
+pub mod openapi;
+mod query;
+mod representation;
+mod server;
+mod submission;
+mod task_routes;
+mod whole;
+mod wire;
+
+pub use error::describe_problem;
+pub use health::Readiness;
+pub use server::{ServeError, Server, ServerSettings};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::domain::TaskKind;
+use crate::pipeline::Pipeline;
+use crate::telemetry::Metrics;
+
+/// What the edge needs to know.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Silence on a stream before a heartbeat is sent.
+    pub heartbeat: Duration,
+    pub max_body_bytes: usize,
+    /// How long a client may take to send a body.
+    pub body_read_timeout: Duration,
+    /// Origins of pages that may call from a browser; empty means none but our own.
+    pub allowed_origins: Vec<String>,
+    /// Time for a whole answer, unless the request says otherwise.
+    pub json_deadline: Duration,
+    /// Time for a stream, unless the request says otherwise.
+    pub stream_deadline: Duration,
+    /// The longest time a request may ask for.
+    pub longest_deadline: Duration,
+}
+
+/// What every handler shares. Cheap to clone.
+#[derive(Clone)]
+pub struct Api(Arc<Shared>);
+
+struct Shared {
+    pipeline: Pipeline,
+    settings: HttpSettings,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    openapi_json: String,
+}
+
+impl Api {
+    /// Puts the edge together.
+    pub fn new(
+        pipeline: Pipeline,
+        settings: HttpSettings,
+        metrics: Arc<Metrics>,
+        readiness: Arc<Readiness>,
+    ) -> Self {
+        let openapi_json = openapi::json();
+        Self(Arc::new(Shared { pipeline, settings, metrics, readiness, openapi_json }))
+    }
+}
+
+/// The public routes.
+pub fn routes(api: Api) -> Router {
+    let router = Router::new()
+        // Writing tasks
+        .route("/v1/summarize", post(|api, request| task_routes::run(TaskKind::Summarize, api, request)))
+        .route("/v1/rephrase", post(|api, request| task_routes::run(TaskKind::Rephrase, api, request)))
+        .route("/v1/expand", post(|api, request| task_routes::run(TaskKind::Expand, api, request)))
+        // The same tasks for older clients
+        .route("/api/summarize", post(|api, request| compat::run(TaskKind::Summarize, api, request)))
+        .route("/api/rephrase", post(|api, request| compat::run(TaskKind::Rephrase, api, request)))
+        .route("/api/expand", post(|api, request| compat::run(TaskKind::Expand, api, request)))
+        // What the service offers
+        .route("/v1/models", get(meta::models))
+        .route("/v1/capabilities", get(meta::capabilities))
+        .route("/version", get(meta::version))
+        .route("/openapi.json", get(meta::openapi))
+        .route("/problems/{code}", get(meta::problem))
+        // Probes
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/healthz", get(health::readyz));
+    layers::apply(router, &api).with_state(api)
+}
+
+/// The routes of the operator's port.
+pub fn ops_routes(api: Api) -> Router {
+    Router::new()
+        .route("/metrics", get(meta::metrics))
+        .route("/version", get(meta::version))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/healthz", get(health::readyz))
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .with_state(api)
+}

@@ -1,0 +1,75 @@
+//! Cross-origin rules: off until origins are configured, then right for pages
+//! that read streams with `fetch`.
+//!
+//! Request headers are mirrored for allowed origins, because clients add their
+//! own (`user-agent`, `x-stainless-*`) and some browsers ask for leave. There are
+//! no cookies here, so credentials are never allowed.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+/// Chrome caps the preflight cache here.
+const MAX_AGE: Duration = Duration::from_secs(7200);
+
+const EXPOSED: [&str; 7] =
+    ["x-request-id", "x-generation-id", "x-model", "retry-after", "retry-after-ms", "link", "server-timing"];
+
+/// `None` when no origin is allowed.
+pub(super) fn layer(origins: &[String]) -> Option<CorsLayer> {
+    if origins.is_empty() {
+        return None;
+    }
+    let origins = origins.to_vec();
+    let allowed = move |origin: &HeaderValue, _: &http::request::Parts| {
+        origin.to_str().is_ok_and(|origin| origins.iter().any(|rule| matches(rule, origin)))
+    };
+    Some(
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::predicate(allowed))
+            .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
+            .allow_headers(AllowHeaders::mirror_request())
+            .expose_headers(EXPOSED.map(HeaderName::from_static))
+            .max_age(MAX_AGE),
+    )
+}
+
+/// Whether an origin obeys a rule: the same text, any subdomain, or anything.
+fn matches(rule: &str, origin: &str) -> bool {
+    if rule == "*" {
+        return true;
+    }
+    match rule.split_once("://*.") {
+        Some((scheme, domain)) => origin
+            .strip_prefix(scheme)
+            .and_then(|rest| rest.strip_prefix("://"))
+            .and_then(|host| host.strip_suffix(domain))
+            .is_some_and(|subdomain| subdomain.len() > 1 && subdomain.ends_with('.')),
+        None => rule.eq_ignore_ascii_case(origin),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_wildcard_covers_subdomains_and_nothing_that_only_looks_like_one() {
+        assert!(matches("https://app.example.com", "https://app.example.com"));
+        assert!(!matches("https://app.example.com", "http://app.example.com"));
+        let rule = "https://*.example.com";
+        assert!(matches(rule, "https://a.example.com"));
+        assert!(matches(rule, "https://a.b.example.com"));
+        for other in [
+            "https://example.com",
+            "https://evilexample.com",
+            "http://a.example.com",
+            "https://.example.com",
+            "https://a.example.com.evil.org",
+        ] {
+            assert!(!matches(rule, other), "{other}");
+        }
+        assert!(matches("*", "null"));
+    }
+}

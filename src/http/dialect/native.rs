@@ -1,0 +1,213 @@
+//! Native events, version 1: what each looks like as SSE and as NDJSON.
+//!
+//! Every event is one line of JSON with `type` and `seq`; SSE adds the id, the
+//! event name and, in the first frame, the time to wait before reconnecting.
+
+use std::io::Write as _;
+
+use bytes::{BufMut as _, BytesMut};
+use serde::Serialize;
+
+use super::super::error::ApiError;
+use super::super::task_routes::AnswerContext;
+use super::super::wire::{CostBody, Problem, TimingBody, UsageBody};
+use super::stream_body::{Broken, Encode};
+use crate::pipeline::{Done, Event, Failure, Fallback, Started, UsageReport};
+
+const API_VERSION: &str = "1";
+/// What a client should wait before it reconnects.
+const RETRY_MS: u32 = 3000;
+
+/// How events are told apart on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    Sse,
+    Lines,
+}
+
+/// The encoder.
+pub(super) struct NativeEvents {
+    context: AnswerContext,
+    framing: Framing,
+    seq: u64,
+    /// The whole text, where the caller asked for it at the end.
+    text: Option<String>,
+}
+
+impl NativeEvents {
+    pub(super) fn new(context: AnswerContext, framing: Framing) -> Self {
+        let text = context.include_text.then(String::new);
+        Self { context, framing, seq: 0, text }
+    }
+
+    /// Writes one event. The payload is an object with at least one member; its
+    /// opening brace becomes the comma after our own members.
+    fn write(&mut self, kind: &'static str, payload: &impl Serialize, piece: &mut BytesMut) {
+        const SOUND: &str = "strings and numbers always serialize into memory";
+        let seq = self.seq;
+        self.seq += 1;
+        let mut out = piece.writer();
+        if self.framing == Framing::Sse {
+            if seq == 0 {
+                writeln!(out, "retry: {RETRY_MS}").expect(SOUND);
+            }
+            write!(out, "id: {}-{seq}\nevent: {kind}\ndata: ", self.context.generation_id).expect(SOUND);
+        }
+        write!(out, "{{\"type\":\"{kind}\",\"seq\":{seq}").expect(SOUND);
+        let comma_at = piece.len();
+        serde_json::to_writer(piece.writer(), payload).expect(SOUND);
+        piece[comma_at] = b',';
+        piece.extend_from_slice(if self.framing == Framing::Sse { b"\n\n" } else { b"\n" });
+    }
+
+    fn started(&mut self, started: &Started, piece: &mut BytesMut) {
+        let context = self.context.clone();
+        let payload = StartPayload {
+            id: context.generation_id.as_str(),
+            task: context.task.as_str(),
+            model: started.model.as_str(),
+            chain: &started.chain,
+            created: context.created,
+            strategy: "single",
+            chunks_total: 1,
+            resumable: false,
+            request_id: context.request_id.as_str(),
+            api_version: API_VERSION,
+        };
+        self.write("start", &payload, piece);
+    }
+
+    fn usage(&mut self, report: &UsageReport, piece: &mut BytesMut) {
+        let by_model = report.by_model.iter().map(|entry| ByModel {
+            model: entry.model.as_str(),
+            input_tokens: entry.usage.input_tokens,
+            output_tokens: entry.usage.output_tokens,
+            cost_usd: entry.cost.map(|cost| cost.usd()),
+        });
+        let payload = UsagePayload {
+            usage: UsageBody::from(report),
+            cost: CostBody::from(report),
+            by_model: by_model.collect(),
+            timing: TimingBody::from(&report.timing),
+        };
+        self.write("usage", &payload, piece);
+    }
+
+    fn done(&mut self, done: &Done, piece: &mut BytesMut) {
+        let text = self.text.take();
+        let payload = DonePayload {
+            finish_reason: done.finish.as_str(),
+            model: done.model.as_str(),
+            fallback: done.fallback,
+            attempts: done.attempts.len(),
+            output_chars: done.output_chars,
+            text: text.as_deref(),
+        };
+        self.write("done", &payload, piece);
+    }
+
+    fn failed(&mut self, failure: Failure, piece: &mut BytesMut) {
+        let partial = failure.partial;
+        let error = ApiError::from(failure);
+        let request_id = self.context.request_id.clone();
+        // `type` names the event here, so the problem's own type gives way; `code` says the same.
+        let problem = Problem { kind: None, partial: Some(partial), ..error.problem(&request_id) };
+        self.write("error", &problem, piece);
+    }
+}
+
+impl Encode for NativeEvents {
+    fn encode(&mut self, event: Event, piece: &mut BytesMut) -> Result<(), Broken> {
+        match event {
+            Event::Started(started) => self.started(&started, piece),
+            Event::Fallback(fallback) => self.write("fallback", &FallbackPayload::from(&fallback), piece),
+            Event::Warning(warning) => {
+                let payload = WarningPayload { code: warning.code.as_str(), detail: warning.detail };
+                self.write("warning", &payload, piece);
+            }
+            Event::Delta(text) => {
+                self.write("delta", &DeltaPayload { text: &text }, piece);
+                if let Some(whole) = &mut self.text {
+                    whole.push_str(&text);
+                }
+            }
+            Event::Usage(report) => self.usage(&report, piece),
+            Event::Done(done) => self.done(&done, piece),
+            Event::Failed(failure) => self.failed(failure, piece),
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct StartPayload<'a> {
+    id: &'a str,
+    task: &'a str,
+    model: &'a str,
+    chain: &'a str,
+    created: u64,
+    strategy: &'a str,
+    chunks_total: u32,
+    resumable: bool,
+    request_id: &'a str,
+    api_version: &'a str,
+}
+
+#[derive(Serialize)]
+struct FallbackPayload<'a> {
+    from: &'a str,
+    to: &'a str,
+    reason: &'a str,
+    attempt: u32,
+    stage: &'a str,
+}
+
+impl<'a> From<&'a Fallback> for FallbackPayload<'a> {
+    fn from(fallback: &'a Fallback) -> Self {
+        Self {
+            from: fallback.from.as_str(),
+            to: fallback.to.as_str(),
+            reason: fallback.reason.as_str(),
+            attempt: fallback.attempt,
+            stage: "final",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct WarningPayload<'a> {
+    code: &'a str,
+    detail: &'a str,
+}
+
+#[derive(Serialize)]
+struct DeltaPayload<'a> {
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct UsagePayload<'a> {
+    usage: UsageBody,
+    cost: CostBody,
+    by_model: Vec<ByModel<'a>>,
+    timing: TimingBody,
+}
+
+#[derive(Serialize)]
+struct ByModel<'a> {
+    model: &'a str,
+    input_tokens: u64,
+    output_tokens: u64,
+    cost_usd: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct DonePayload<'a> {
+    finish_reason: &'a str,
+    model: &'a str,
+    fallback: bool,
+    attempts: usize,
+    output_chars: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+}

@@ -1,0 +1,366 @@
+//! Every error a client can see: one table from code to status, title and advice.
+//!
+//! No other place knows a status. What the client reads is written here; the
+//! cause goes to the log through the request's record and never into an answer.
+//! The shape is RFC 9457 (problem+json) with our members beside it.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::ResponseForPanic;
+
+use super::wire::{AttemptBody, FieldProblemBody, OpenAiError, Problem};
+use crate::domain::{FailureCode, RequestId};
+use crate::pipeline::admission::Overloaded;
+use crate::pipeline::{AttemptReport, Failure, PlanError};
+use crate::tasks::FieldProblem;
+use crate::telemetry::Metrics;
+
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// What to wait before trying again when nobody knows better.
+const USUAL_WAIT: Duration = Duration::from_secs(2);
+
+/// One row of the table.
+pub(super) struct Row {
+    pub status: StatusCode,
+    pub title: &'static str,
+    /// A sentence that whoever reads it can act on.
+    pub detail: &'static str,
+    pub retryable: bool,
+}
+
+/// The table.
+pub(super) const fn row(code: FailureCode) -> Row {
+    use FailureCode as C;
+    use StatusCode as S;
+    let (status, title, detail, retryable) = match code {
+        C::MalformedBody => {
+            (S::BAD_REQUEST, "Malformed request", "The body could not be read as JSON.", false)
+        }
+        C::NotFound => (
+            S::NOT_FOUND,
+            "Not found",
+            "There is nothing at this path. GET /openapi.json lists every path.",
+            false,
+        ),
+        C::MethodNotAllowed => (
+            S::METHOD_NOT_ALLOWED,
+            "Method not allowed",
+            "This path exists, but not for this method; the Allow header names the methods it has.",
+            false,
+        ),
+        C::NotAcceptable => (
+            S::NOT_ACCEPTABLE,
+            "Not acceptable",
+            "None of the media types in the Accept header can be made. Available: application/json, text/event-stream, application/x-ndjson, text/plain.",
+            false,
+        ),
+        C::RequestTimeout => {
+            (S::REQUEST_TIMEOUT, "Request timeout", "The body took too long to arrive. Send it again.", true)
+        }
+        C::PayloadTooLarge => (
+            S::PAYLOAD_TOO_LARGE,
+            "Payload too large",
+            "The body has more bytes than the service reads.",
+            false,
+        ),
+        C::InputTooLarge => (
+            S::PAYLOAD_TOO_LARGE,
+            "Input too large",
+            "The text is too long for this task. Shorten it or send it in parts.",
+            false,
+        ),
+        C::UnsupportedMediaType => (
+            S::UNSUPPORTED_MEDIA_TYPE,
+            "Unsupported media type",
+            "Send the body as JSON, with the header Content-Type: application/json.",
+            false,
+        ),
+        C::ValidationFailed => (
+            S::UNPROCESSABLE_ENTITY,
+            "Validation failed",
+            "Something in the request cannot be used as it is.",
+            false,
+        ),
+        C::ContentFiltered => (
+            S::UNPROCESSABLE_ENTITY,
+            "Content filtered",
+            "The model or its content filter declined this text. Change the text and try again.",
+            false,
+        ),
+        C::Cancelled => (S::REQUEST_TIMEOUT, "Cancelled", "The request was given up by the caller.", true),
+        C::Internal => (
+            S::INTERNAL_SERVER_ERROR,
+            "Internal error",
+            "Something went wrong in the service. Try again; if it happens again, report the request id.",
+            true,
+        ),
+        C::UpstreamError => (
+            S::BAD_GATEWAY,
+            "Upstream error",
+            "The language model failed while working on this text. Try again.",
+            true,
+        ),
+        C::UpstreamAuth => (
+            S::BAD_GATEWAY,
+            "Upstream access denied",
+            "The service is not allowed to use its language models. Its operator has to act.",
+            false,
+        ),
+        C::UpstreamBadResponse => (
+            S::BAD_GATEWAY,
+            "Upstream bad response",
+            "The language model gave no usable answer. Try again.",
+            true,
+        ),
+        C::Overloaded => (
+            S::SERVICE_UNAVAILABLE,
+            "Overloaded",
+            "The service has as many requests as it can take. Try again in a moment.",
+            true,
+        ),
+        C::ModelCapacity => (
+            S::SERVICE_UNAVAILABLE,
+            "No model capacity",
+            "All language models of this chain are busy. Try again in a moment.",
+            true,
+        ),
+        C::AllModelsUnavailable => (
+            S::SERVICE_UNAVAILABLE,
+            "Models unavailable",
+            "No language model of this chain can be reached at the moment. Try again later.",
+            true,
+        ),
+        C::ShuttingDown => (
+            S::SERVICE_UNAVAILABLE,
+            "Shutting down",
+            "This instance is about to stop. Try again; another one will answer.",
+            true,
+        ),
+        C::UpstreamTimeout => (
+            S::GATEWAY_TIMEOUT,
+            "Upstream timeout",
+            "The language model did not answer in time. Try again, or send a shorter text.",
+            true,
+        ),
+        C::DeadlineExceeded => (
+            S::GATEWAY_TIMEOUT,
+            "Deadline exceeded",
+            "The time set for this request ran out. Try again with a longer X-Request-Timeout-Ms or a shorter text.",
+            true,
+        ),
+    };
+    Row { status, title, detail, retryable }
+}
+
+/// An error on its way to a client.
+#[derive(Debug, Clone)]
+pub(super) struct ApiError {
+    pub code: FailureCode,
+    /// Replaces the table's sentence where more is known.
+    pub detail: Option<String>,
+    pub problems: Vec<FieldProblem>,
+    pub retry_after: Option<Duration>,
+    pub figures: Figures,
+    pub attempts: Vec<AttemptReport>,
+}
+
+/// Numbers that belong to an error.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Figures {
+    pub limit_bytes: Option<usize>,
+    /// Tokens of the text.
+    pub requested: Option<u32>,
+    /// Tokens that are allowed.
+    pub quota: Option<u32>,
+}
+
+impl ApiError {
+    pub(super) fn new(code: FailureCode) -> Self {
+        Self {
+            code,
+            detail: None,
+            problems: Vec::new(),
+            retry_after: None,
+            figures: Figures::default(),
+            attempts: Vec::new(),
+        }
+    }
+
+    pub(super) fn detailed(code: FailureCode, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..Self::new(code) }
+    }
+
+    pub(super) fn invalid(problems: Vec<FieldProblem>) -> Self {
+        let detail = match problems.as_slice() {
+            [one] => format!("One thing in the request cannot be used as it is: {}", one.detail),
+            more => format!(
+                "{} things in the request cannot be used as they are; `errors` lists them.",
+                more.len()
+            ),
+        };
+        Self { problems, ..Self::detailed(FailureCode::ValidationFailed, detail) }
+    }
+
+    pub(super) fn detail(&self) -> &str {
+        self.detail.as_deref().unwrap_or(row(self.code).detail)
+    }
+
+    /// How long to wait, for every answer that asks to come back.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        let row = row(self.code);
+        let asks = row.retryable && row.status == StatusCode::SERVICE_UNAVAILABLE;
+        asks.then(|| self.retry_after.unwrap_or(USUAL_WAIT))
+    }
+
+    /// The body, as problem+json has it.
+    pub(super) fn problem<'a>(&'a self, request_id: &'a RequestId) -> Problem<'a> {
+        let row = row(self.code);
+        Problem {
+            kind: Some(format!("/problems/{}", self.code.as_str())),
+            title: row.title,
+            status: row.status.as_u16(),
+            detail: self.detail(),
+            instance: format!("urn:redraft:request:{request_id}"),
+            code: self.code.as_str(),
+            request_id: request_id.as_str(),
+            retryable: row.retryable,
+            retry_after_ms: self.wait().map(milliseconds),
+            errors: self.problems.iter().map(FieldProblemBody::from).collect(),
+            limit_bytes: self.figures.limit_bytes,
+            requested: self.figures.requested,
+            quota: self.figures.quota,
+            attempts: self.attempts.iter().map(AttemptBody::from).collect(),
+            partial: None,
+            error: OpenAiError {
+                message: self.detail(),
+                kind: if row.status.is_client_error() { "invalid_request_error" } else { "server_error" },
+                code: self.code.as_str(),
+                param: self.problems.first().map(|problem| problem.pointer.as_str()),
+            },
+        }
+    }
+
+    /// The answer as problem+json.
+    pub(super) fn response(&self, request_id: &RequestId) -> Response {
+        let body =
+            serde_json::to_vec(&self.problem(request_id)).expect("strings and numbers always serialize");
+        let mut response = self.with_headers(body);
+        response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
+        response
+    }
+
+    /// The answer with another body: the status and headers stay the same.
+    pub(super) fn with_headers(&self, body: impl IntoResponse) -> Response {
+        let row = row(self.code);
+        let mut response = (row.status, body).into_response();
+        let headers = response.headers_mut();
+        headers
+            .insert(X_SHOULD_RETRY, HeaderValue::from_static(if row.retryable { "true" } else { "false" }));
+        if let Some(wait) = self.wait() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(milliseconds(wait).div_ceil(1000).max(1)));
+            headers.insert(RETRY_AFTER_MS, HeaderValue::from(milliseconds(wait)));
+        }
+        match self.code {
+            FailureCode::UnsupportedMediaType => {
+                headers.insert(ACCEPT_POST, HeaderValue::from_static("application/json"));
+            }
+            // The rest of the body was not read, so the connection cannot be used again.
+            FailureCode::PayloadTooLarge | FailureCode::RequestTimeout => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        response.extensions_mut().insert(ProblemCode(self.code));
+        response
+    }
+}
+
+/// Tells the layers above which error an answer carries.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProblemCode(pub FailureCode);
+
+impl From<PlanError> for ApiError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::UnknownChain { known } => Self::invalid(vec![FieldProblem {
+                pointer: "/chain".to_owned(),
+                detail: format!("There is no such chain. Chains: {}.", known.join(", ")),
+            }]),
+            PlanError::InputTooLarge { requested, quota } => {
+                let detail = format!(
+                    "The text has about {requested} tokens; this task takes at most {quota}. Shorten it or send it in parts."
+                );
+                let figures =
+                    Figures { requested: Some(requested), quota: Some(quota), ..Figures::default() };
+                Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
+            }
+        }
+    }
+}
+
+impl From<Overloaded> for ApiError {
+    fn from(_: Overloaded) -> Self {
+        Self::new(FailureCode::Overloaded)
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        Self { retry_after: failure.retry_after, attempts: failure.attempts, ..Self::new(failure.code) }
+    }
+}
+
+pub(super) async fn not_found(request: axum::extract::Request) -> Response {
+    ApiError::new(FailureCode::NotFound).response(&id_of(&request))
+}
+
+pub(super) async fn method_not_allowed(request: axum::extract::Request) -> Response {
+    ApiError::new(FailureCode::MethodNotAllowed).response(&id_of(&request))
+}
+
+/// The id that the edge gave; the operator's port has no edge.
+pub(super) fn id_of<B>(request: &http::Request<B>) -> RequestId {
+    request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::generate)
+}
+
+/// Answers for a handler that panicked. The panic's text was printed by the
+/// panic hook; it does not reach the client.
+#[derive(Clone)]
+pub(super) struct Panicked(pub Arc<Metrics>);
+
+impl ResponseForPanic for Panicked {
+    type ResponseBody = axum::body::Body;
+
+    fn response_for_panic(&mut self, _panic: Box<dyn Any + Send + 'static>) -> Response {
+        self.0.panics.inc();
+        ApiError::new(FailureCode::Internal).response(&RequestId::generate())
+    }
+}
+
+/// The page behind a problem's `type`.
+pub fn describe_problem(code: &str) -> Option<String> {
+    let code = FailureCode::ALL.into_iter().find(|known| known.as_str() == code)?;
+    let row = row(code);
+    let retry =
+        if row.retryable { "Trying again can help." } else { "Trying again without a change does not help." };
+    Some(format!(
+        "{}\n\ncode: {}\nstatus: {}\n\n{}\n{retry}\n",
+        row.title,
+        code.as_str(),
+        row.status.as_u16(),
+        row.detail
+    ))
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

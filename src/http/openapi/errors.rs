@@ -1,0 +1,204 @@
+//! Errors, written from the service's one table: a response per status, with an
+//! example per code.
+//!
+//! Each example is made by the same code as the real answer, from the same row.
+//! The rule it protects: this document cannot promise another status, title or
+//! advice than the service gives.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::response::ResponsesBuilder;
+use utoipa::openapi::{ComponentsBuilder, Ref, Response, ResponseBuilder};
+
+use super::super::error::{ApiError, Figures, row};
+use super::examples::{MODEL, SECOND_MODEL, model_id, request_id};
+use super::headers;
+use crate::domain::{CallFailure, FailureCode, TaskKind};
+use crate::pipeline::{AttemptReport, Failure, PlanError};
+use crate::tasks::{Fields, Task};
+
+/// How an answer carries an error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    /// problem+json.
+    Problem,
+    /// One friendly sentence, on `/api` paths.
+    Sentence,
+}
+
+impl Family {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Problem => "Problem",
+            Self::Sentence => "Sentence",
+        }
+    }
+}
+
+/// Every code that a client can see. A cancelled request has nobody to read its answer.
+pub(super) fn codes() -> impl Iterator<Item = FailureCode> {
+    FailureCode::ALL.into_iter().filter(|code| *code != FailureCode::Cancelled)
+}
+
+/// One response per family and status, as components.
+pub(super) fn components(mut components: ComponentsBuilder) -> ComponentsBuilder {
+    for family in [Family::Problem, Family::Sentence] {
+        for (status, codes) in by_status(|code| is_of(family, code)) {
+            components = components.response(format!("{}{status}", family.prefix()), response(family, &codes));
+        }
+    }
+    components
+}
+
+/// Adds what can go wrong with a task.
+pub(super) fn of_a_task(responses: ResponsesBuilder, family: Family) -> ResponsesBuilder {
+    let responses = by_status(|code| is_of(family, code) && code != FailureCode::NotFound)
+        .into_keys()
+        .fold(responses, |responses, status| with(responses, family, status));
+    // Before a request reaches its task, all paths answer alike.
+    match family {
+        Family::Problem => responses,
+        Family::Sentence => with_code(responses, FailureCode::MethodNotAllowed),
+    }
+}
+
+/// Adds one error, as problem+json.
+pub(super) fn with_code(responses: ResponsesBuilder, code: FailureCode) -> ResponsesBuilder {
+    with(responses, Family::Problem, row(code).status.as_u16())
+}
+
+/// The body of an error as problem+json has it.
+pub(super) fn problem(code: FailureCode) -> Value {
+    let error = example(code, TaskKind::Summarize, json!({ "text": "", "length": "longer" }));
+    serde_json::to_value(error.problem(&request_id())).expect("strings and numbers always serialize")
+}
+
+/// The error that an example shows, made as the service makes it.
+pub(super) fn failure(code: FailureCode) -> Failure {
+    let attempt = |model: &str, failure: CallFailure, milliseconds: u64| AttemptReport {
+        model: model_id(model),
+        failure: Some(failure),
+        latency: Duration::from_millis(milliseconds),
+    };
+    let attempts = CallFailure::ALL
+        .into_iter()
+        .find(|failure| failure.code() == code)
+        .map(|failure| vec![attempt(MODEL, failure, 412), attempt(SECOND_MODEL, failure, 388)]);
+    Failure { code, retry_after: None, partial: false, attempts: attempts.unwrap_or_default() }
+}
+
+fn with(responses: ResponsesBuilder, family: Family, status: u16) -> ResponsesBuilder {
+    let name = format!("#/components/responses/{}{status}", family.prefix());
+    responses.response(status.to_string(), Ref::new(name))
+}
+
+/// Compatible paths write what the task itself says; they do not read `Accept`.
+fn is_of(family: Family, code: FailureCode) -> bool {
+    use FailureCode as Code;
+    let elsewhere = [Code::NotFound, Code::MethodNotAllowed, Code::NotAcceptable];
+    family == Family::Problem || !elsewhere.contains(&code)
+}
+
+fn by_status(wanted: impl Fn(FailureCode) -> bool) -> BTreeMap<u16, Vec<FailureCode>> {
+    let mut statuses: BTreeMap<u16, Vec<FailureCode>> = BTreeMap::new();
+    for code in codes().filter(|code| wanted(*code)) {
+        statuses.entry(row(code).status.as_u16()).or_default().push(code);
+    }
+    statuses
+}
+
+fn response(family: Family, codes: &[FailureCode]) -> Response {
+    let examples = codes.iter().map(|code| {
+        let value = match family {
+            Family::Problem => problem(*code),
+            Family::Sentence => sentence(*code),
+        };
+        let example = ExampleBuilder::new().summary(row(*code).detail).value(Some(value));
+        (code.as_str(), example.build())
+    });
+    let (media_type, schema) = match family {
+        Family::Problem => ("application/problem+json", "Problem"),
+        Family::Sentence => ("application/json", "Sentence"),
+    };
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(schema)))
+        .examples_from_iter(examples)
+        .build();
+    let titles: Vec<String> =
+        codes.iter().map(|code| format!("{} (`{}`).", row(*code).title, code.as_str())).collect();
+    let answer = ResponseBuilder::new().description(titles.join(" ")).content(media_type, content);
+    let answer = headers::add(answer, &headers::ON_EVERY_ANSWER);
+    let answer = headers::add(answer, &headers_of(codes));
+    let answer = if family == Family::Sentence { headers::add(answer, &["Link"]) } else { answer };
+    answer.build()
+}
+
+/// The headers that the table's answers carry beside the common ones.
+fn headers_of(codes: &[FailureCode]) -> Vec<&'static str> {
+    let mut names = vec!["x-should-retry"];
+    if codes.iter().any(|code| ApiError::new(*code).wait().is_some()) {
+        names.extend(["Retry-After", "retry-after-ms"]);
+    }
+    if codes.contains(&FailureCode::UnsupportedMediaType) {
+        names.push("Accept-Post");
+    }
+    if codes.contains(&FailureCode::MethodNotAllowed) {
+        names.push("Allow");
+    }
+    if codes.iter().any(|code| matches!(code, FailureCode::PayloadTooLarge | FailureCode::RequestTimeout)) {
+        names.push("Connection");
+    }
+    names
+}
+
+fn sentence(code: FailureCode) -> Value {
+    let error = example(code, TaskKind::Summarize, json!({ "text": "", "paragraphs": 11 }));
+    let sentences: Vec<&str> = match error.problems.as_slice() {
+        [] => vec![error.detail()],
+        problems => problems.iter().map(|problem| problem.detail.as_str()).collect(),
+    };
+    json!({ "error": sentences.join(" ") })
+}
+
+/// An error with the code, as full as the service makes it; `invalid` is a body that shows a
+/// validation error.
+fn example(code: FailureCode, kind: TaskKind, invalid: Value) -> ApiError {
+    match code {
+        FailureCode::ValidationFailed => {
+            let members = match invalid {
+                Value::Object(members) => members,
+                _ => Map::new(),
+            };
+            let mut fields = Fields::new(members);
+            let _task = Task::read(kind, &mut fields);
+            ApiError::invalid(fields.finish().err().unwrap_or_default())
+        }
+        FailureCode::InputTooLarge => PlanError::InputTooLarge { requested: 231_400, quota: 200_000 }.into(),
+        FailureCode::PayloadTooLarge => {
+            let figures = Figures { limit_bytes: Some(4 << 20), ..Figures::default() };
+            ApiError { figures, ..ApiError::new(code) }
+        }
+        _ => failure(code).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{codes, problem};
+    use crate::domain::FailureCode;
+
+    #[test]
+    fn examples_are_as_full_as_real_answers() {
+        assert_eq!(problem(FailureCode::ValidationFailed)["errors"][1]["pointer"], "/length");
+        assert_eq!(problem(FailureCode::InputTooLarge)["quota"], 200_000);
+        assert_eq!(problem(FailureCode::ModelCapacity)["attempts"][0]["error"], "throttled");
+        assert_eq!(problem(FailureCode::ModelCapacity)["retry_after_ms"], 2000);
+        for code in codes() {
+            assert_eq!(problem(code)["code"], code.as_str());
+        }
+    }
+}

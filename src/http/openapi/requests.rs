@@ -1,0 +1,315 @@
+//! What may be sent: the schema of every request body, and examples.
+//!
+//! The options come from the table in `options`; this file adds the material
+//! (`text`, `bullets`), what a request says about its own answer, and the rules
+//! between members. Schemas are closed, as the reader is. They show each member
+//! under its one documented name, though the reader also takes camelCase.
+
+use serde_json::{Value, json};
+use utoipa::openapi::schema::{
+    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema,
+    SchemaType, Type,
+};
+
+use super::options::{self, Member, Range, not_both, nullable, only};
+use crate::domain::TaskKind;
+
+/// An example body, with a name and a sentence.
+pub(super) struct Example {
+    pub name: &'static str,
+    pub summary: &'static str,
+    pub body: Value,
+}
+
+/// What `stream` may be in a body.
+const STREAM_VALUES: [&str; 4] = ["json", "sse", "ndjson", "text"];
+/// What `stream` may be in a query.
+pub(super) const STREAM_PARAMETER_VALUES: [&str; 8] =
+    ["true", "false", "json", "sse", "ndjson", "text", "1", "0"];
+const MAX_CHAIN_CHARS: usize = 64;
+const MAX_INCLUDED: usize = 8;
+const MAX_BULLETS: usize = 200;
+const MAX_BULLET_CHARS: usize = 5000;
+const NOT_BLANK: &str = "\\S";
+
+const TEXT: &str = "The text to work on. It must hold more than white space. How many tokens it may have: see \
+                    `input_quota_tokens` of `GET /v1/capabilities`.";
+const BULLETS: &str = "The points to expand: a list, or a string with one point per line. Signs such as `-`, `*`, \
+                       `•` and numbers in front are dropped, and so are blank points. At most 200 points of at \
+                       most 5000 characters; at least one that is not blank.";
+
+/// The body of `POST /v1/{task}`.
+pub(super) fn v1(kind: TaskKind) -> Schema {
+    let mut body = material(kind);
+    for member in options::of(kind) {
+        body = with(body, &member);
+    }
+    body = with(body, &options::preference());
+    for (name, schema) in about_the_answer() {
+        body = body.property(name, schema);
+    }
+    let mut rules = vec![one_material(kind), chain_or_preference()];
+    if kind == TaskKind::Summarize {
+        rules.push(paragraphs_or_type());
+    }
+    closed(body, rules)
+}
+
+/// The body of `POST /api/{task}`.
+pub(super) fn compat(kind: TaskKind) -> Schema {
+    let mut body = material(kind);
+    if kind == TaskKind::Summarize {
+        let about = "How many paragraphs the summary has.";
+        body = with(
+            body,
+            &Member { name: "max_length", about, range: Range::Number { least: 1, most: 10, default: Some(2) } },
+        );
+    }
+    // A summary has its shape from `max_length` here.
+    let shape = |member: &Member| {
+        kind == TaskKind::Summarize && matches!(member.name, "type" | "paragraphs")
+    };
+    for member in options::of(kind).iter().filter(|member| !shape(member)) {
+        body = with(body, member);
+    }
+    closed(body, vec![one_material(kind)])
+}
+
+/// Examples for `POST /v1/{task}`; the first is the shortest.
+pub(super) fn v1_examples(kind: TaskKind) -> Vec<Example> {
+    match kind {
+        TaskKind::Summarize => vec![
+            Example {
+                name: "key-points",
+                summary: "Nothing but the text: its key points, as a Markdown list.",
+                body: json!({ "text": LIBRARY }),
+            },
+            Example {
+                name: "tldr",
+                summary: "One sentence, as a stream of events.",
+                body: json!({ "text": LIBRARY, "type": "tldr", "stream": true }),
+            },
+            Example {
+                name: "headline",
+                summary: "A headline in plain text, from the quickest models.",
+                body: json!({
+                    "text": LIBRARY, "type": "headline", "length": "medium", "format": "plain-text",
+                    "preference": "speed",
+                }),
+            },
+            Example {
+                name: "paragraphs",
+                summary: "Two paragraphs in German for readers who are named.",
+                body: json!({
+                    "text": LIBRARY, "paragraphs": 2, "max_words": 80, "output_language": "de",
+                    "expected_input_languages": ["en"], "context": "For the town's newsletter.",
+                }),
+            },
+        ],
+        TaskKind::Rephrase => vec![
+            Example {
+                name: "more-formal",
+                summary: "The same, more formally.",
+                body: json!({ "text": ORDER, "tone": "more-formal" }),
+            },
+            Example {
+                name: "simple",
+                summary: "Shorter and simpler, without markup, as a stream of plain text.",
+                body: json!({
+                    "text": ORDER, "style": "simple", "length": "shorter", "format": "plain-text",
+                    "stream": "text",
+                }),
+            },
+            Example {
+                name: "named-chain",
+                summary: "By a chain that is named, with background that all requests share.",
+                body: json!({
+                    "text": ORDER, "style": "professional", "chain": "capability",
+                    "shared_context": "We are a small bookshop and write to our customers.",
+                }),
+            },
+        ],
+        TaskKind::Expand => vec![
+            Example {
+                name: "bullets",
+                summary: "A text of at most 100 words from three points.",
+                body: json!({ "bullets": ["launch on 3 May", "works offline", "free for schools"] }),
+            },
+            Example {
+                name: "bullet-lines",
+                summary: "The points as one string; the last event repeats the whole text.",
+                body: json!({
+                    "bullets": "- launch on 3 May\n- works offline\n- free for schools",
+                    "tone": "casual", "length": "medium", "stream": "sse", "include": ["text"],
+                }),
+            },
+            Example {
+                name: "draft",
+                summary: "A fuller version of a draft.",
+                body: json!({
+                    "text": "Our app now works offline. Notes sync when you are back.",
+                    "tone": "formal", "format": "plain-text", "max_words": 60,
+                }),
+            },
+        ],
+    }
+}
+
+/// Examples for `POST /api/{task}`.
+pub(super) fn compat_examples(kind: TaskKind) -> Vec<Example> {
+    let (summary, body) = match kind {
+        TaskKind::Summarize => ("A summary of one paragraph.", json!({ "text": LIBRARY, "max_length": 1 })),
+        TaskKind::Rephrase => ("In a professional manner.", json!({ "text": ORDER, "style": "professional" })),
+        TaskKind::Expand => {
+            ("A text from three points.", json!({ "bullets": ["launch on 3 May", "works offline", "free for schools"] }))
+        }
+    };
+    vec![Example { name: "usual", summary, body }]
+}
+
+const LIBRARY: &str = "The new library opened on Monday. It holds 40,000 books and a reading room for 120 people. \
+                       Visitors may borrow up to ten books at a time. The building cost 12 million euros, and the \
+                       city paid half of it.";
+const ORDER: &str = "We can't ship your order today because the warehouse is closed.";
+
+fn with(body: ObjectBuilder, member: &Member) -> ObjectBuilder {
+    body.property(member.name, member.range.schema(member.about))
+}
+
+fn material(kind: TaskKind) -> ObjectBuilder {
+    let mut body = ObjectBuilder::new();
+    if kind == TaskKind::Expand {
+        body = body.property("bullets", bullets());
+    }
+    let text = |about: &str| nullable(Type::String).pattern(Some(NOT_BLANK)).description(Some(about));
+    body.property("text", text(TEXT))
+        .property("prompt", text("Another name for `text`."))
+        .property("input", text("Another name for `text`."))
+}
+
+fn bullets() -> Schema {
+    let point = ObjectBuilder::new().schema_type(Type::String).max_length(Some(MAX_BULLET_CHARS));
+    let list = ArrayBuilder::new().items(point).min_items(Some(1)).max_items(Some(MAX_BULLETS));
+    let lines = ObjectBuilder::new().schema_type(Type::String).pattern(Some(NOT_BLANK));
+    let nothing = ObjectBuilder::new().schema_type(Type::Null);
+    AnyOfBuilder::new().description(Some(BULLETS)).item(list).item(lines).item(nothing).into()
+}
+
+/// What a request says about its own answer rather than about the text.
+fn about_the_answer() -> [(&'static str, Schema); 4] {
+    let chain = nullable(Type::String)
+        .max_length(Some(MAX_CHAIN_CHARS))
+        .examples(["default"])
+        .description(Some("The chain of models to ask; `GET /v1/models` names them. Not together with `preference`."));
+    let values = [json!(true), json!(false)].into_iter().chain(STREAM_VALUES.map(Value::from));
+    let stream = ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Boolean, Type::String, Type::Null]))
+        .enum_values(Some(values.chain([Value::Null])))
+        .description(Some(
+            "How the answer is written; `true` means `sse` and `false` means `json`. The query parameter \
+             `stream` comes before it, the header `Accept` after it.",
+        ));
+    let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["text"]));
+    let include = ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(word)
+        .max_items(Some(MAX_INCLUDED))
+        .description(Some("Extras: `text` lets the event `done` repeat the whole text."));
+    let on_failover = nullable(Type::String)
+        .enum_values(Some([json!("error"), Value::Null]))
+        .default(Some(json!("error")))
+        .description(Some(
+            "What happens when a model breaks off after part of a stream was sent: the stream ends with the \
+             event `error`.",
+        ));
+    [
+        ("chain", chain.into()),
+        ("stream", stream.into()),
+        ("include", include.into()),
+        ("on_failover", on_failover.into()),
+    ]
+}
+
+/// Exactly one member carries what is to be worked on.
+fn one_material(kind: TaskKind) -> Schema {
+    let text = || Object::with_type(Type::String);
+    let rule = match kind {
+        TaskKind::Summarize | TaskKind::Rephrase => "Exactly one of `text`, `prompt` and `input`.",
+        TaskKind::Expand => "Exactly one of `bullets`, `text`, `prompt` and `input`.",
+    };
+    let mut one = OneOfBuilder::new().description(Some(rule));
+    if kind == TaskKind::Expand {
+        let given = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::String]));
+        one = one.item(only("bullets", given).required("bullets"));
+    }
+    for name in ["text", "prompt", "input"] {
+        one = one.item(only(name, text()).required(name));
+    }
+    one.into()
+}
+
+fn chain_or_preference() -> Schema {
+    let absent = || Object::with_type(Type::Null);
+    not_both("Not both `chain` and `preference`.", ("chain", absent()), ("preference", absent()))
+}
+
+fn paragraphs_or_type() -> Schema {
+    let absent = Object::with_type(Type::Null);
+    let prose = ObjectBuilder::new()
+        .schema_type(SchemaType::AnyValue)
+        .enum_values(Some([json!("tldr"), Value::Null]))
+        .build();
+    not_both("`paragraphs` only without `type` or with the type `tldr`.", ("paragraphs", absent), ("type", prose))
+}
+
+/// No member but those that are listed, and the rules between them.
+fn closed(body: ObjectBuilder, rules: Vec<Schema>) -> Schema {
+    let body = body.additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    let all = AllOfBuilder::new().item(body);
+    rules.into_iter().fold(all, AllOfBuilder::item).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{MAX_BULLET_CHARS, MAX_BULLETS, compat_examples, v1_examples};
+    use crate::domain::TaskKind;
+    use crate::tasks::{Fields, Task};
+
+    fn is_read(kind: TaskKind, body: &Value, mut ready: impl FnMut(&mut Fields)) -> Result<(), String> {
+        let Value::Object(members) = body else { panic!("an example is no object: {body}") };
+        let mut fields = Fields::new(members.clone());
+        ready(&mut fields);
+        let _problems = Task::read(kind, &mut fields);
+        fields.finish().map_err(|problems| format!("{body}: {problems:?}"))
+    }
+
+    #[test]
+    fn the_reader_accepts_every_example() {
+        for kind in TaskKind::ALL {
+            for example in v1_examples(kind) {
+                let took = is_read(kind, &example.body, |fields| {
+                    for name in ["chain", "preference", "stream", "include", "on_failover"] {
+                        fields.value(name);
+                    }
+                });
+                assert_eq!(took, Ok(()), "{kind} {}", example.name);
+            }
+            for example in compat_examples(kind) {
+                let took = is_read(kind, &example.body, |fields| fields.rename("max_length", "paragraphs"));
+                assert_eq!(took, Ok(()), "{kind} {}", example.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_reader_draws_the_lines_for_bullets_where_the_schema_does() {
+        let read = |bullets: Value| is_read(TaskKind::Expand, &json!({ "bullets": bullets }), |_| {}).is_ok();
+        assert!(read(vec!["a"; MAX_BULLETS].into()));
+        assert!(!read(vec!["a"; MAX_BULLETS + 1].into()));
+        assert!(read(json!(["a".repeat(MAX_BULLET_CHARS), ""])));
+        assert!(!read(json!(["a".repeat(MAX_BULLET_CHARS + 1)])));
+        assert!(!read(json!([])) && !read(json!([" "])) && !read(json!(" \n")));
+    }
+}

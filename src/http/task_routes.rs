@@ -1,0 +1,96 @@
+//! `POST /v1/{task}`: parse, admit, run, and fold the run into the dialect asked for.
+//!
+//! Dropping the handler or the body at any point drops the run, and with it the
+//! call upstream. Whatever fails before the run starts is an HTTP status.
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::error::{ApiError, id_of};
+use super::submission::{self, Submission};
+use super::{Api, dialect, whole};
+use crate::domain::{FailureCode, GenerationId, RequestId, TaskKind};
+use crate::pipeline::{Mode, Run};
+use crate::telemetry::{Api as ApiFamily, Dialect, RequestRecord};
+
+/// What an answer says about the request it belongs to.
+#[derive(Debug, Clone)]
+pub(super) struct AnswerContext {
+    pub generation_id: GenerationId,
+    pub request_id: RequestId,
+    pub task: TaskKind,
+    /// `summary`, `rephrase` or `expansion`.
+    pub object: &'static str,
+    pub format: &'static str,
+    /// Unix time in seconds.
+    pub created: u64,
+    pub include_text: bool,
+}
+
+pub(super) async fn run(kind: TaskKind, State(api): State<Api>, request: Request) -> Response {
+    let request_id = id_of(&request);
+    let mut record = RequestRecord::start(&api.0.metrics, kind, ApiFamily::V1, &request_id);
+    let submission = match submission::read(kind, &api, request, &mut record).await {
+        Ok(submission) => submission,
+        Err(error) => return refuse(record, &error, &request_id),
+    };
+    let dialect = submission.dialect;
+    let (run, context) = match start(&api, submission, record, request_id.clone()).await {
+        Ok(started) => started,
+        Err((record, error)) => return refuse(record, &error, &request_id),
+    };
+    match dialect {
+        Dialect::Json => whole::answer(run, &context).await,
+        Dialect::Sse => dialect::sse(run, context, api.0.settings.heartbeat),
+        Dialect::Ndjson => dialect::ndjson(run, context),
+        Dialect::Text => dialect::text(run, context).await,
+    }
+}
+
+/// Plans the request, waits for its turn and starts it.
+pub(super) async fn start(
+    api: &Api,
+    submission: Submission,
+    mut record: RequestRecord,
+    request_id: RequestId,
+) -> Result<(Run, AnswerContext), (RequestRecord, ApiError)> {
+    let Submission { task, chain, dialect, deadline, include_text } = submission;
+    let plan = match api.0.pipeline.plan(&task, &chain) {
+        Ok(plan) => plan,
+        Err(error) => return Err((record, error.into())),
+    };
+    let permit = match api.0.pipeline.admit(task.kind(), deadline).await {
+        Ok(permit) => permit,
+        Err(error) => return Err((record, error.into())),
+    };
+    let context = AnswerContext {
+        generation_id: GenerationId::generate(),
+        request_id,
+        task: task.kind(),
+        object: task.object(),
+        format: task.format(),
+        created: unix_seconds(),
+        include_text,
+    };
+    record.served.generation = Some(context.generation_id.as_str().to_owned());
+    let mode = if dialect == Dialect::Json { Mode::Whole } else { Mode::Pieces };
+    Ok((api.0.pipeline.run(plan, permit, mode, deadline, record), context))
+}
+
+/// Ends the record and answers with the problem.
+pub(super) fn refuse(record: RequestRecord, error: &ApiError, request_id: &RequestId) -> Response {
+    end(record, error);
+    error.response(request_id)
+}
+
+/// Ends the record of a request that never ran.
+pub(super) fn end(record: RequestRecord, error: &ApiError) {
+    // A client's mistake needs no cause: its code says it, and its text is not ours to log.
+    let cause = (error.code == FailureCode::Internal).then_some("a task was missing without a problem");
+    record.failed(error.code, cause);
+}
+
+fn unix_seconds() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |time| time.as_secs())
+}

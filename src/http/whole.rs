@@ -1,0 +1,100 @@
+//! The JSON fold: takes every event of a run and answers once.
+
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+
+use super::error::ApiError;
+use super::task_routes::AnswerContext;
+use super::wire::{AttemptBody, Chunks, CostBody, TaskAnswer, TimingBody, UsageBody, WarningBody};
+use crate::domain::FailureCode;
+use crate::pipeline::{Done, Event, Run, UsageReport, Warning};
+
+pub(super) const X_GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
+const X_MODEL: HeaderName = HeaderName::from_static("x-model");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// A finished run, gathered.
+pub(super) struct Gathered {
+    pub text: String,
+    pub chain: String,
+    pub warnings: Vec<Warning>,
+    pub usage: UsageReport,
+    pub done: Done,
+}
+
+/// Takes every event of the run.
+pub(super) async fn gather(mut run: Run) -> Result<Gathered, ApiError> {
+    let (mut text, mut chain, mut warnings, mut usage) = (String::new(), String::new(), Vec::new(), None);
+    while let Some(event) = run.next().await {
+        match event {
+            Event::Started(started) => chain = started.chain.to_string(),
+            Event::Fallback(_) => {}
+            Event::Warning(warning) => warnings.push(warning),
+            Event::Delta(piece) if text.is_empty() => text = piece,
+            Event::Delta(piece) => text.push_str(&piece),
+            Event::Usage(report) => usage = Some(report),
+            Event::Failed(failure) => return Err(failure.into()),
+            Event::Done(done) => {
+                let usage = usage.ok_or_else(|| ApiError::new(FailureCode::Internal))?;
+                return Ok(Gathered { text, chain, warnings, usage, done });
+            }
+        }
+    }
+    Err(ApiError::new(FailureCode::Internal))
+}
+
+/// The whole answer as JSON.
+pub(super) async fn answer(run: Run, context: &AnswerContext) -> Response {
+    match gather(run).await {
+        Ok(gathered) => json(&gathered, context),
+        Err(error) => error.response(&context.request_id),
+    }
+}
+
+fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
+    let Gathered { text, chain, warnings, usage, done } = gathered;
+    let body = TaskAnswer {
+        id: context.generation_id.as_str(),
+        object: context.object,
+        created: context.created,
+        task: context.task.as_str(),
+        text,
+        format: context.format,
+        finish_reason: done.finish.as_str(),
+        model: done.model.as_str(),
+        chain,
+        fallback: done.fallback,
+        attempts: done.attempts.iter().map(AttemptBody::from).collect(),
+        strategy: "single",
+        chunks: Chunks { total: 1, failed: 0, levels: 0 },
+        usage: UsageBody::from(usage),
+        cost: CostBody::from(usage),
+        timing: TimingBody::from(&usage.timing),
+        warnings: warnings.iter().map(WarningBody::from).collect(),
+    };
+    let body = serde_json::to_vec(&body).expect("strings and numbers always serialize");
+    let mut response = ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(SERVER_TIMING, server_timing(usage, done.model.as_str()));
+    headers.insert(X_GENERATION_ID, ascii(context.generation_id.as_str()));
+    headers.insert(X_MODEL, ascii(done.model.as_str()));
+    response
+}
+
+fn server_timing(usage: &UsageReport, model: &str) -> HeaderValue {
+    let timing = &usage.timing;
+    let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+    let ours = timing.total.saturating_sub(timing.upstream).saturating_sub(timing.queue);
+    ascii(&format!(
+        "queue;dur={:.1}, upstream;dur={:.1}, overhead;dur={:.2}, model;desc=\"{model}\"",
+        milliseconds(timing.queue),
+        milliseconds(timing.upstream),
+        milliseconds(ours),
+    ))
+}
+
+/// Ids and model names hold visible ASCII only, which is what a header can carry.
+pub(super) fn ascii(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("ids and numbers are visible ASCII")
+}

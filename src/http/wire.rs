@@ -1,0 +1,249 @@
+//! The shapes of JSON answers. Field names are the contract; `openapi.yaml` is
+//! generated from these types.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::pipeline::{AttemptReport, Timing, UsageReport, Warning};
+use crate::tasks::FieldProblem;
+
+/// A finished piece of writing.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TaskAnswer<'a> {
+    /// Names this answer.
+    #[schema(example = "gen_01KAJ7ZQ3T6X5V8M2N4P6R8S0W")]
+    pub id: &'a str,
+    /// What it is: `summary`, `rephrase` or `expansion`.
+    #[schema(example = "summary")]
+    pub object: &'a str,
+    /// Unix time in seconds.
+    pub created: u64,
+    #[schema(example = "summarize")]
+    pub task: &'a str,
+    /// The answer.
+    pub text: &'a str,
+    /// How `text` is marked up: `markdown`, `plain-text` or `as-is`.
+    #[schema(example = "markdown")]
+    pub format: &'a str,
+    /// `stop`; or `length`, `content_filter`, `other` when the answer is not whole.
+    #[schema(example = "stop")]
+    pub finish_reason: &'a str,
+    /// The model that wrote it.
+    pub model: &'a str,
+    pub chain: &'a str,
+    /// Whether another model than the first of the chain wrote it.
+    pub fallback: bool,
+    /// Every model call, in order.
+    pub attempts: Vec<AttemptBody<'a>>,
+    /// How the document was worked on.
+    #[schema(example = "single")]
+    pub strategy: &'a str,
+    pub chunks: Chunks,
+    pub usage: UsageBody,
+    pub cost: CostBody,
+    pub timing: TimingBody,
+    pub warnings: Vec<WarningBody<'a>>,
+}
+
+/// One model call.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Attempt)]
+pub(super) struct AttemptBody<'a> {
+    pub model: &'a str,
+    /// `ok` or `error`.
+    pub outcome: &'a str,
+    /// What failed, for example `throttled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub error: Option<&'a str>,
+    pub latency_ms: u64,
+}
+
+impl<'a> From<&'a AttemptReport> for AttemptBody<'a> {
+    fn from(attempt: &'a AttemptReport) -> Self {
+        Self {
+            model: attempt.model.as_str(),
+            outcome: if attempt.failure.is_none() { "ok" } else { "error" },
+            error: attempt.failure.map(|failure| failure.as_str()),
+            latency_ms: whole_milliseconds(attempt.latency),
+        }
+    }
+}
+
+/// The parts a document was split into.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Chunks {
+    pub total: u32,
+    pub failed: u32,
+    pub levels: u32,
+}
+
+/// Tokens, in the four classes that are billed apart.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Usage)]
+pub(super) struct UsageBody {
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    pub total_tokens: u64,
+    pub cache_read_input_tokens: u64,
+    pub cache_write_input_tokens: u64,
+    /// Model calls made, also those that failed.
+    pub model_calls: u32,
+}
+
+impl From<&UsageReport> for UsageBody {
+    fn from(report: &UsageReport) -> Self {
+        let usage = &report.usage;
+        Self {
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+            total_tokens: usage.total_tokens(),
+            cache_read_input_tokens: usage.cache_read_input_tokens,
+            cache_write_input_tokens: usage.cache_write_input_tokens,
+            model_calls: report.model_calls,
+        }
+    }
+}
+
+/// What it cost at the catalogue's prices.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Cost)]
+pub(super) struct CostBody {
+    /// `null` when a price is not known.
+    #[schema(required)]
+    pub usd: Option<f64>,
+    /// Whether the tokens behind it are partly an estimate.
+    pub estimated: bool,
+}
+
+impl From<&UsageReport> for CostBody {
+    fn from(report: &UsageReport) -> Self {
+        Self { usd: report.cost.map(|cost| cost.usd()), estimated: report.estimated }
+    }
+}
+
+/// Where the time went, in milliseconds.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Timing)]
+pub(super) struct TimingBody {
+    pub queue_ms: f64,
+    /// `null` for answers that are not streamed.
+    #[schema(required)]
+    pub time_to_first_token_ms: Option<f64>,
+    #[schema(required)]
+    pub generation_time_ms: Option<f64>,
+    pub total_ms: f64,
+    #[schema(required)]
+    pub tokens_per_second: Option<f64>,
+}
+
+impl From<&Timing> for TimingBody {
+    fn from(timing: &Timing) -> Self {
+        Self {
+            queue_ms: milliseconds(timing.queue),
+            time_to_first_token_ms: timing.time_to_first_token.map(milliseconds),
+            generation_time_ms: timing.generation.map(milliseconds),
+            total_ms: milliseconds(timing.total),
+            tokens_per_second: timing.tokens_per_second.map(|rate| (rate * 10.0).round() / 10.0),
+        }
+    }
+}
+
+/// Something to know about an answer that was given all the same.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Warning)]
+pub(super) struct WarningBody<'a> {
+    #[schema(example = "truncated")]
+    pub code: &'a str,
+    pub detail: &'a str,
+}
+
+impl From<&Warning> for WarningBody<'static> {
+    fn from(warning: &Warning) -> Self {
+        Self { code: warning.code.as_str(), detail: warning.detail }
+    }
+}
+
+/// An error, as RFC 9457 has it, with members of ours beside.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Problem<'a> {
+    /// A page about this kind of error.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "/problems/validation_failed")]
+    pub kind: Option<String>,
+    pub title: &'a str,
+    pub status: u16,
+    /// A sentence for people.
+    pub detail: &'a str,
+    pub instance: String,
+    /// The stable code; match on this.
+    #[schema(example = "validation_failed")]
+    pub code: &'a str,
+    pub request_id: &'a str,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub retry_after_ms: Option<u64>,
+    /// Each thing that is wrong with the body.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub errors: Vec<FieldProblemBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub limit_bytes: Option<usize>,
+    /// Tokens of the text, about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub requested: Option<u32>,
+    /// Tokens that are allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub quota: Option<u32>,
+    /// The model calls that were made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub attempts: Vec<AttemptBody<'a>>,
+    /// In streams: whether part of the answer had been sent before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub partial: Option<bool>,
+    pub error: OpenAiError<'a>,
+}
+
+/// One thing that is wrong with the body.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FieldProblem)]
+pub(super) struct FieldProblemBody<'a> {
+    /// Where it is: a JSON pointer (RFC 6901).
+    #[schema(example = "/length")]
+    pub pointer: &'a str,
+    pub detail: &'a str,
+}
+
+impl<'a> From<&'a FieldProblem> for FieldProblemBody<'a> {
+    fn from(problem: &'a FieldProblem) -> Self {
+        Self { pointer: &problem.pointer, detail: &problem.detail }
+    }
+}
+
+/// The same error for clients that expect an `error` object.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OpenAiError<'a> {
+    pub message: &'a str,
+    #[serde(rename = "type")]
+    pub kind: &'a str,
+    pub code: &'a str,
+    #[schema(required)]
+    pub param: Option<&'a str>,
+}
+
+pub(super) fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e5).round() / 1e2
+}
+
+pub(super) fn whole_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
