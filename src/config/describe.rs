@@ -1,0 +1,166 @@
+//! The report of `redraft check-config`: what is in effect and where it comes from.
+//!
+//! The settings are printed as TOML, so that they can be pasted into a file; what
+//! is not a setting stands in comments. The one rule: no secret is printed.
+
+use std::fmt::{self, Write as _};
+
+use super::Loaded;
+use crate::domain::{Prices, TaskKind, UsdPerMillionTokens};
+use crate::inference::bedrock::CredentialsSource;
+use crate::routing::{Catalogue, Chain, Target};
+
+/// Everything that is in effect, as text for people that is also TOML.
+pub fn describe(loaded: &Loaded) -> String {
+    let mut text = String::new();
+    write_all(&mut text, loaded).expect("writing to a string does not fail");
+    text
+}
+
+fn write_all(text: &mut String, loaded: &Loaded) -> fmt::Result {
+    let mut section = "";
+    for setting in &loaded.settings {
+        let its_section = setting.key.split('.').next().unwrap_or_default();
+        if !section.is_empty() && section != its_section {
+            text.push('\n');
+        }
+        section = its_section;
+        writeln!(text, "{} = {}  # {}", setting.key, setting.value, setting.origin)?;
+    }
+    writeln!(text, "\n# sign-in")?;
+    writeln!(text, "#   {}", credentials(loaded.config.bedrock.credentials))?;
+    writeln!(text, "#   AWS_PROFILE: {}", loaded.profile.as_deref().unwrap_or("not set"))?;
+    writeln!(text, "\n# chains")?;
+    for chain in loaded.config.catalogue.chains.values() {
+        write_chain(text, chain, loaded)?;
+    }
+    if !loaded.warnings.is_empty() {
+        writeln!(text, "\n# warnings")?;
+        for warning in &loaded.warnings {
+            writeln!(text, "#   {warning}")?;
+        }
+    }
+    Ok(())
+}
+
+fn credentials(source: CredentialsSource) -> &'static str {
+    match source {
+        CredentialsSource::BearerToken => "AWS_BEARER_TOKEN_BEDROCK: set",
+        CredentialsSource::DefaultChain => {
+            "AWS_BEARER_TOKEN_BEDROCK: not set, so the AWS default chain signs in"
+        }
+        CredentialsSource::Simulator => "none: the demo's simulator checks no signature",
+    }
+}
+
+fn write_chain(text: &mut String, chain: &Chain, loaded: &Loaded) -> fmt::Result {
+    let uses = uses(&chain.name, &loaded.config.catalogue);
+    let uses = if uses.is_empty() { "requests that name it".to_owned() } else { uses.join(", ") };
+    writeln!(text, "#   {}: {uses}", chain.name)?;
+    for (index, target) in chain.stages.iter().enumerate() {
+        write!(text, "#     {}. ", index + 1)?;
+        write_target(text, target)?;
+        if let Some(end) = loaded.end_of_life.get(&target.model.id) {
+            write!(text, ", until {end}")?;
+        }
+        text.push('\n');
+    }
+    Ok(())
+}
+
+fn write_target(text: &mut String, target: &Target) -> fmt::Result {
+    let model = &target.model;
+    write!(text, "{} ({}", model.id, model.name)?;
+    if let Some(region) = &target.region {
+        write!(text, ", in {region}")?;
+    }
+    write!(text, "): {} tokens, answers up to {}, ", model.context_tokens, model.max_output_tokens)?;
+    match &model.prices {
+        Some(prices) => write_prices(text, prices),
+        None => text.write_str("price unknown"),
+    }
+}
+
+fn write_prices(text: &mut String, prices: &Prices) -> fmt::Result {
+    write!(text, "USD per million tokens: {} in, {} out", prices.input.usd(), prices.output.usd())?;
+    let mut write_cache = |price: Option<UsdPerMillionTokens>, what| match price {
+        Some(price) => write!(text, ", {} {what}", price.usd()),
+        None => Ok(()),
+    };
+    write_cache(prices.cache_read, "cache read")?;
+    write_cache(prices.cache_write, "cache write")
+}
+
+/// Who uses a chain when the request names none.
+fn uses(chain: &str, catalogue: &Catalogue) -> Vec<String> {
+    let tasks = TaskKind::ALL.into_iter().filter(|task| *catalogue.task_chain(*task).name == *chain);
+    let mut uses: Vec<String> = tasks.map(|task| task.to_string()).collect();
+    for (preference, name) in [("speed", &catalogue.speed_chain), ("capability", &catalogue.capability_chain)]
+    {
+        if **name == *chain {
+            uses.push(format!("preference {preference}"));
+        }
+    }
+    uses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::describe;
+    use crate::config::{CalendarDate, Environment, RunMode, Sources, load_on};
+
+    fn described(variables: &[(&str, &str)], mode: RunMode) -> String {
+        let environment: Environment = variables.iter().copied().collect();
+        let sources = Sources { mode, file: None, listen: Some("127.0.0.1:0".into()), environment };
+        let loaded = load_on(&sources, CalendarDate::new(2026, 11, 20));
+        describe(&loaded.unwrap_or_else(|problems| panic!("{problems}")))
+    }
+
+    #[test]
+    fn settings_are_told_with_their_origin_and_can_be_pasted_into_a_file() {
+        let text = described(&[("REDRAFT__LOG__LEVEL", "warn"), ("AWS_PROFILE", "dev")], RunMode::Serve);
+        for line in [
+            "http.listen = \"127.0.0.1:0\"  # flag --listen",
+            "http.heartbeat_ms = 10000  # default",
+            "log.level = \"warn\"  # environment REDRAFT__LOG__LEVEL",
+            "#   AWS_BEARER_TOKEN_BEDROCK: not set, so the AWS default chain signs in",
+            "#   AWS_PROFILE: dev",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line} is not in\n{text}");
+        }
+        let pasted: toml::Table = text.parse().unwrap();
+        assert_eq!(pasted["http"]["listen"].as_str(), Some("127.0.0.1:0"));
+        assert_eq!(pasted.len(), 11);
+    }
+
+    #[test]
+    fn chains_are_told_with_their_users_models_prices_and_warnings() {
+        let text = described(&[("AWS_REGION", "eu-central-1")], RunMode::Serve);
+        for part in [
+            "#   default: summarize, rephrase, expand\n#     1. us.amazon.nova-2-lite-v1:0 (Amazon Nova 2 Lite): 1000000 tokens, answers up to 64000, USD per million tokens: 0.33 in, 2.75 out, 0.0825 cache read\n#     2. ",
+            "#   speed: preference speed\n",
+            "#   capability: preference capability\n",
+            "# warnings\n#   us.amazon.nova-2-lite-v1:0 in chain default is a us. profile, which region eu-central-1 cannot call: use the profile of your part of the world\n",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        assert!(!described(&[], RunMode::Serve).contains("# warnings"));
+    }
+
+    #[test]
+    fn no_secret_is_told() {
+        let variables = [
+            ("AWS_BEARER_TOKEN_BEDROCK", "hush-token"),
+            ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "https://hush-user:hush-password@example.com"),
+            ("AWS_SECRET_ACCESS_KEY", "hush-key"),
+        ];
+        let text = described(&variables, RunMode::Serve);
+        assert!(!text.contains("hush"), "{text}");
+        assert!(text.contains("AWS_BEARER_TOKEN_BEDROCK: set\n"));
+        assert!(text.contains("bedrock.endpoint_url = \"https://***@example.com\"  # environment AWS_ENDPOINT_URL_BEDROCK_RUNTIME"));
+        assert!(text.contains("the user name and password in bedrock.endpoint_url are not used"));
+        assert!(
+            described(&variables, RunMode::Demo).contains("none: the demo's simulator checks no signature")
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! One `[[model]]` entry.
+//!
+//! Reads and bounds the flags and prices of a model. What is not known about a
+//! price stays unknown; a flag that is not given has the cautious value only
+//! where there is one that every model takes.
+
+use toml::{Table, Value};
+
+use super::section::Section;
+use crate::config::calendar::CalendarDate;
+use crate::config::layers::Origin;
+use crate::config::problems::Problems;
+use crate::domain::{ModelId, Prices, UsdPerMillionTokens};
+use crate::routing::Model;
+
+/// No model has a larger window; more is a slip of the keyboard.
+const MOST_TOKENS: i64 = 100_000_000;
+
+/// What an entry says.
+pub(super) struct Entry<'a> {
+    /// Known even when the rest has problems.
+    pub(super) id: Option<&'a str>,
+    pub(super) model: Option<Model>,
+    pub(super) end_of_life: Option<CalendarDate>,
+}
+
+pub(super) fn read<'a>(path: &str, table: &'a Table, origin: &Origin, problems: &mut Problems) -> Entry<'a> {
+    let mut section = Section::new(path, table, origin);
+    let written = table.get("id").and_then(Value::as_str);
+    if let Some(id) = written {
+        section.set_note(format!(" (model {id})"));
+    }
+    let id = section.required("id", "a model id, profile id or ARN", problems, |value| {
+        value.as_str().and_then(|id| ModelId::parse(id).ok())
+    });
+    let name = section.required("name", "a name for people", problems, |value| {
+        value.as_str().filter(|name| !name.trim().is_empty())
+    });
+    let tokens = "a whole number of tokens from 1 to 100000000";
+    let context_tokens = section.required("context_tokens", tokens, problems, as_tokens);
+    let max_output_tokens = section.required("max_output_tokens", tokens, problems, as_tokens);
+    let min_output_tokens = section.optional("min_output_tokens", tokens, problems, as_tokens);
+    let accepts_temperature =
+        section.required("accepts_temperature", "true or false", problems, Value::as_bool);
+    let accepts_system = section.optional("accepts_system", "true or false", problems, Value::as_bool);
+    let prices = prices(&mut section, problems);
+    let date = "a date without quotes, such as 2027-04-08";
+    let end_of_life = section.optional("end_of_life", date, problems, as_date);
+    let max_output_tokens = at_most(
+        &section,
+        ("max_output_tokens", max_output_tokens),
+        ("context_tokens", context_tokens),
+        problems,
+    );
+    let min_output_tokens = min_output_tokens.map(|given| given.unwrap_or(1));
+    let min_output_tokens = at_most(
+        &section,
+        ("min_output_tokens", min_output_tokens),
+        ("max_output_tokens", max_output_tokens),
+        problems,
+    );
+    section.finish(problems);
+    let model = || {
+        Some(Model {
+            id: id?,
+            name: name?.to_owned(),
+            context_tokens: context_tokens?,
+            max_output_tokens: max_output_tokens?,
+            min_output_tokens: min_output_tokens?,
+            accepts_temperature: accepts_temperature?,
+            accepts_system: accepts_system?.unwrap_or(true),
+            prices: prices?,
+        })
+    };
+    Entry { id: written, model: model(), end_of_life: end_of_life.flatten() }
+}
+
+/// `Some(None)` when no price is given; `None` comes with a problem.
+fn prices(section: &mut Section<'_>, problems: &mut Problems) -> Option<Option<Prices>> {
+    const EXPECTED: &str = "a price in USD from 0 to 1000000";
+    let mut price = |key| section.optional(key, EXPECTED, problems, as_price);
+    let input = price("usd_per_million_input");
+    let output = price("usd_per_million_output");
+    let cache_read = price("usd_per_million_cache_read");
+    let cache_write = price("usd_per_million_cache_write");
+    let (input, output, cache_read, cache_write) = (input?, output?, cache_read?, cache_write?);
+    match (input, output) {
+        (Some(input), Some(output)) => Some(Some(Prices { input, output, cache_read, cache_write })),
+        (None, None) if cache_read.is_none() && cache_write.is_none() => Some(None),
+        (input, _) => {
+            let missing = if input.is_none() { "usd_per_million_input" } else { "usd_per_million_output" };
+            section.refuse(missing, "is missing, expected a price, since another one is given", problems);
+            None
+        }
+    }
+}
+
+/// The first of two numbers, unless it is greater than the second.
+fn at_most(
+    section: &Section<'_>,
+    (key, number): (&str, Option<u32>),
+    (bound_key, bound): (&str, Option<u32>),
+    problems: &mut Problems,
+) -> Option<u32> {
+    if let (Some(number), Some(bound)) = (number, bound)
+        && number > bound
+    {
+        let message = format!("expected at most {bound_key}, which is {bound}, found {number}");
+        section.refuse(key, &message, problems);
+        return None;
+    }
+    number
+}
+
+fn as_tokens(value: &Value) -> Option<u32> {
+    let tokens = value.as_integer().filter(|tokens| (1..=MOST_TOKENS).contains(tokens))?;
+    u32::try_from(tokens).ok()
+}
+
+fn as_price(value: &Value) -> Option<UsdPerMillionTokens> {
+    let whole = || value.as_integer().and_then(|usd| i32::try_from(usd).ok()).map(f64::from);
+    UsdPerMillionTokens::new(value.as_float().or_else(whole)?)
+}
+
+fn as_date(value: &Value) -> Option<CalendarDate> {
+    let datetime = value.as_datetime().filter(|datetime| datetime.time.is_none())?;
+    datetime.date.map(|date| CalendarDate::new(date.year, date.month, date.day))
+}

@@ -1,0 +1,259 @@
+//! Every setting, read with its bounds, section by section.
+//!
+//! The order is that of `config/default.toml`, and so is the order of the report.
+//! Nothing here returns early: each section reads all it has before it gives up.
+//! Settings that contradict each other are judged only when each is sound alone.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use super::problems::nearest;
+use super::reader::Reader;
+use super::{Config, RunMode, Sources, address};
+use crate::domain::Region;
+use crate::http::{HttpSettings, ServerSettings};
+use crate::inference::bedrock::{BedrockSettings, CredentialsSource};
+use crate::pipeline::admission::AdmissionPolicy;
+use crate::routing::{Backoff, Catalogue, Clocks, RoutingPolicy};
+use crate::telemetry::{LogFormat, LogSettings};
+
+const SECOND: i64 = 1_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// All settings but the catalogue.
+pub(super) struct Values {
+    http: Http,
+    ops_listen: SocketAddr,
+    clocks: AllClocks,
+    max_retries: u32,
+    backoff: Backoff,
+    admission: AdmissionPolicy,
+    fanout_max_parallel: usize,
+    max_input_tokens: u32,
+    drain: Duration,
+    log: LogSettings,
+    region: Option<Region>,
+    endpoint_url: Option<String>,
+    sign_in_timeout: Duration,
+}
+
+struct Http {
+    listen: SocketAddr,
+    heartbeat: Duration,
+    max_body_bytes: usize,
+    body_read_timeout: Duration,
+    header_read_timeout: Duration,
+    max_connections: usize,
+    allowed_origins: Vec<String>,
+}
+
+struct AllClocks {
+    connect: Duration,
+    per_call: Clocks,
+    request: Duration,
+    stream: Duration,
+    max_request: Duration,
+}
+
+/// Reads every setting. `None` comes with at least one problem.
+pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Values> {
+    let http = http(reader);
+    let ops_listen = reader.parsed("ops.listen", address::LISTEN, address::listen);
+    if let (Some(http), Some(ops)) = (&http, ops_listen)
+        && address::collide(http.listen, ops)
+    {
+        reader.refuse("ops.listen", format_args!("expected another address or port than http.listen"));
+    }
+    let clocks = clocks(reader);
+    let max_retries = reader.whole("routing.max_retries", 0..=5, "retries");
+    let backoff = backoff(reader);
+    let max_running = reader.whole("admission.max_running", 1..=1_000_000, "requests");
+    let max_waiting = reader.whole("admission.max_waiting", 0..=1_000_000, "requests");
+    let fanout_max_parallel = reader.whole("fanout.max_parallel", 1..=64, "model calls");
+    let max_input_tokens = reader.whole("limits.max_input_tokens", 1..=10_000_000, "tokens");
+    let drain = reader.millis("shutdown.drain_ms", 1..=HOUR);
+    let format = reader.parsed("log.format", "json or pretty", log_format);
+    let filter = log_filter(reader);
+    let region = reader.parsed("bedrock.region", "a region such as eu-central-1, or nothing", |text| {
+        (text.is_empty() || address::is_region(text)).then(|| some_text(text).map(Region::new))
+    });
+    let endpoint_url = reader.parsed("bedrock.endpoint_url", address::ENDPOINT, |text| {
+        (text.is_empty() || address::is_endpoint(text)).then(|| some_text(text).map(str::to_owned))
+    });
+    let sign_in_timeout = reader.millis("bedrock.sign_in_ms", 1..=MINUTE);
+    Some(Values {
+        http: http?,
+        ops_listen: ops_listen?,
+        clocks: clocks?,
+        max_retries: max_retries?,
+        backoff: backoff?,
+        admission: AdmissionPolicy { max_running: max_running?, max_waiting: max_waiting? },
+        fanout_max_parallel: fanout_max_parallel?,
+        max_input_tokens: max_input_tokens?,
+        drain: drain?,
+        log: LogSettings { format: format?, filter: filter? },
+        region: region?,
+        endpoint_url: endpoint_url?,
+        sign_in_timeout: sign_in_timeout?,
+    })
+}
+
+impl Values {
+    pub(super) fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
+    }
+
+    /// Hands each module its policy.
+    pub(super) fn into_config(self, catalogue: Arc<Catalogue>, sources: &Sources) -> Config {
+        let (http, clocks) = (self.http, self.clocks);
+        // The demo's simulator has its own address, which is known once it listens.
+        let (endpoint_url, credentials) = match sources.mode {
+            RunMode::Demo => (None, CredentialsSource::Simulator),
+            RunMode::Serve if sources.environment.has_bearer_token() => {
+                (self.endpoint_url, CredentialsSource::BearerToken)
+            }
+            RunMode::Serve => (self.endpoint_url, CredentialsSource::DefaultChain),
+        };
+        Config {
+            listen: http.listen,
+            http: HttpSettings {
+                heartbeat: http.heartbeat,
+                max_body_bytes: http.max_body_bytes,
+                body_read_timeout: http.body_read_timeout,
+                allowed_origins: http.allowed_origins,
+                json_deadline: clocks.request,
+                stream_deadline: clocks.stream,
+                longest_deadline: clocks.max_request,
+            },
+            server: ServerSettings {
+                header_read_timeout: http.header_read_timeout,
+                max_connections: http.max_connections,
+                drain: self.drain,
+            },
+            ops_listen: self.ops_listen,
+            routing: RoutingPolicy {
+                clocks: clocks.per_call,
+                backoff: self.backoff,
+                max_retries: self.max_retries,
+            },
+            admission: self.admission,
+            fanout_max_parallel: self.fanout_max_parallel,
+            max_input_tokens: self.max_input_tokens,
+            log: self.log,
+            bedrock: BedrockSettings {
+                region: self.region,
+                other_regions: catalogue.regions(),
+                endpoint_url,
+                connect_timeout: clocks.connect,
+                sign_in_timeout: self.sign_in_timeout,
+                credentials,
+            },
+            catalogue,
+        }
+    }
+}
+
+fn http(reader: &mut Reader<'_, '_>) -> Option<Http> {
+    let listen = reader.parsed("http.listen", address::LISTEN, address::listen);
+    let heartbeat = reader.millis("http.heartbeat_ms", 10..=MINUTE);
+    let max_body_bytes = reader.whole("http.max_body_bytes", 1..=1 << 30, "bytes");
+    let body_read_timeout = reader.millis("http.body_read_ms", 1..=10 * MINUTE);
+    let header_read_timeout = reader.millis("http.header_read_ms", 1..=10 * MINUTE);
+    let max_connections = reader.whole("http.max_connections", 1..=1_000_000, "connections");
+    let allowed_origins = reader.list("http.allowed_origins", address::origin_rule);
+    Some(Http {
+        listen: listen?,
+        heartbeat: heartbeat?,
+        max_body_bytes: max_body_bytes?,
+        body_read_timeout: body_read_timeout?,
+        header_read_timeout: header_read_timeout?,
+        max_connections: max_connections?,
+        allowed_origins: allowed_origins?,
+    })
+}
+
+fn clocks(reader: &mut Reader<'_, '_>) -> Option<AllClocks> {
+    let connect = reader.millis("clocks.connect_ms", 1..=MINUTE);
+    let answer = reader.millis("clocks.answer_ms", 1..=HOUR);
+    let first_event = reader.millis("clocks.first_event_ms", 1..=HOUR);
+    let idle = reader.millis("clocks.idle_ms", 1..=HOUR);
+    let attempt = reader.millis("clocks.attempt_ms", 1..=HOUR);
+    let request = reader.millis("clocks.request_ms", 1..=HOUR);
+    let stream = reader.millis("clocks.stream_ms", 1..=HOUR);
+    let max_request = reader.millis("clocks.max_request_ms", 1..=HOUR);
+    if let (Some(first_event), Some(attempt)) = (first_event, attempt) {
+        bound(reader, ("clocks.first_event_ms", first_event), ("clocks.attempt_ms", attempt));
+    }
+    for (key, bounded) in [("clocks.request_ms", request), ("clocks.stream_ms", stream)] {
+        if let (Some(bounded), Some(bound)) = (bounded, max_request)
+            && bounded > bound
+        {
+            let least = bounded.as_millis();
+            reader.refuse("clocks.max_request_ms", format_args!("expected at least {key}, which is {least}"));
+        }
+    }
+    Some(AllClocks {
+        connect: connect?,
+        per_call: Clocks { answer: answer?, first_event: first_event?, idle: idle?, attempt: attempt? },
+        request: request?,
+        stream: stream?,
+        max_request: max_request?,
+    })
+}
+
+fn backoff(reader: &mut Reader<'_, '_>) -> Option<Backoff> {
+    let base = reader.millis("routing.backoff_base_ms", 1..=MINUTE);
+    let cap = reader.millis("routing.backoff_cap_ms", 1..=MINUTE);
+    let (base, cap) = (base?, cap?);
+    bound(reader, ("routing.backoff_base_ms", base), ("routing.backoff_cap_ms", cap));
+    Some(Backoff { base, cap })
+}
+
+/// Judges a time that another one bounds. Two values that somebody chose
+/// contradict each other. One against a default is plain enough: the shorter
+/// one holds, and a warning says so.
+fn bound(reader: &mut Reader<'_, '_>, (key, time): (&str, Duration), (bound_key, bound): (&str, Duration)) {
+    if time <= bound {
+        return;
+    }
+    let (time, bound) = (time.as_millis(), bound.as_millis());
+    if reader.is_set(key) && reader.is_set(bound_key) {
+        reader.refuse(bound_key, format_args!("expected at least {key}, which is {time}"));
+    } else {
+        reader.warn(format!("{key} is {time}, but {bound_key} is {bound} and holds first"));
+    }
+}
+
+fn log_format(text: &str) -> Option<LogFormat> {
+    match text {
+        "json" => Some(LogFormat::Json),
+        "pretty" => Some(LogFormat::Pretty),
+        _ => None,
+    }
+}
+
+/// A level or directives. One word that only looks like a level would be taken
+/// for a module's name, and then nothing would be logged.
+fn log_filter(reader: &mut Reader<'_, '_>) -> Option<String> {
+    reader.parsed("log.level", "a level such as info, or directives such as info,redraft=debug", |text| {
+        let misspelt = text.split(',').any(|word| is_misspelt_level(word.trim()));
+        (!text.is_empty() && !misspelt && EnvFilter::try_new(text).is_ok()).then(|| text.to_owned())
+    })
+}
+
+fn is_misspelt_level(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    let has_level =
+        |level: &str| word.starts_with(level) && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    !LEVELS.contains(&word.as_str())
+        && (nearest(&word, LEVELS).is_some() || LEVELS.into_iter().any(has_level))
+}
+
+fn some_text(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,77 @@
+//! What works but deserves a look: models near their end, profiles of another
+//! part of the world, an endpoint that is not used as written.
+//!
+//! A warning never stops the service. Only models that some chain names are
+//! looked at.
+
+use std::collections::BTreeSet;
+
+use super::RunMode;
+use super::calendar::CalendarDate;
+use super::layers::Layers;
+use super::models::Models;
+use crate::domain::{ModelId, Region};
+
+/// A model this near to its end is worth a word.
+const NOTICE_DAYS: i64 = 60;
+
+/// Geographic profile prefixes, and what the regions begin with that cannot call them.
+const FOREIGN_REGIONS: [(&str, &[&str]); 5] = [
+    ("us.", &["eu-", "ap-", "us-gov-"]),
+    ("eu.", &["us-", "ap-", "ca-"]),
+    ("apac.", &["us-", "eu-", "ca-"]),
+    ("jp.", &["us-", "eu-", "ca-"]),
+    ("au.", &["us-", "eu-", "ca-"]),
+];
+
+/// Models that are gone or soon gone, and profiles that the region cannot call.
+pub(super) fn of_models(models: &Models, region: Option<&Region>, today: CalendarDate) -> Vec<String> {
+    let mut warnings = BTreeSet::new();
+    for chain in models.catalogue.chains.values() {
+        for target in &chain.stages {
+            let id = &target.model.id;
+            if let Some(end) = models.end_of_life.get(id) {
+                warnings.extend(of_end(id, &chain.name, *end, today));
+            }
+            if let Some(region) = target.region.as_ref().or(region) {
+                warnings.extend(of_profile(id, &chain.name, region));
+            }
+        }
+    }
+    warnings.into_iter().collect()
+}
+
+/// What an endpoint URL holds that nobody will use.
+pub(super) fn of_endpoint(layers: &Layers, mode: RunMode) -> Option<String> {
+    let setting = layers.setting("bedrock.endpoint_url");
+    let url = setting.value.as_str().filter(|url| !url.is_empty())?;
+    if mode == RunMode::Demo {
+        let origin = &setting.origin;
+        return Some(format!(
+            "bedrock.endpoint_url ({origin}) is not used: the demo calls its own simulator"
+        ));
+    }
+    url.contains('@').then(|| {
+        "the user name and password in bedrock.endpoint_url are not used: calls are signed with AWS credentials"
+            .to_owned()
+    })
+}
+
+fn of_end(id: &ModelId, chain: &str, end: CalendarDate, today: CalendarDate) -> Option<String> {
+    match end.days_since(today) {
+        days if days > NOTICE_DAYS => None,
+        1 => Some(format!("{id} in chain {chain} reaches its end of life in 1 day, on {end}")),
+        days if days > 0 => {
+            Some(format!("{id} in chain {chain} reaches its end of life in {days} days, on {end}"))
+        }
+        _ => Some(format!("{id} in chain {chain} reached its end of life on {end}: calls of it fail")),
+    }
+}
+
+fn of_profile(id: &ModelId, chain: &str, region: &Region) -> Option<String> {
+    let (prefix, foreign) = FOREIGN_REGIONS.iter().find(|(prefix, _)| id.as_str().starts_with(prefix))?;
+    let cannot_call = foreign.iter().any(|start| region.as_str().starts_with(start));
+    cannot_call.then(|| {
+        format!("{id} in chain {chain} is a {prefix} profile, which region {region} cannot call: use the profile of your part of the world")
+    })
+}
