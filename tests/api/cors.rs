@@ -1,0 +1,65 @@
+//! Pages on other origins: off by default, right when allowed.
+
+use hyper::Method;
+use serde_json::json;
+
+use crate::support::{Answer, Request, TestApp};
+
+const ORIGIN: &str = "https://app.example.com";
+
+async fn preflight(app: &TestApp, origin: &str) -> Answer {
+    Request::new(app.api, Method::OPTIONS, "/v1/summarize")
+        .header("origin", origin)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-type,user-agent,x-stainless-os,last-event-id")
+        .send()
+        .await
+}
+
+#[tokio::test]
+async fn without_configured_origins_no_page_gets_leave() {
+    let app = TestApp::start().await;
+    let answer = preflight(&app, ORIGIN).await;
+    assert_eq!(answer.status, 405);
+    let post = app.post("/v1/summarize", json!({"text": "a b."})).header("origin", ORIGIN).send().await;
+    for answer in [answer, post] {
+        assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("access-control-")));
+    }
+}
+
+#[tokio::test]
+async fn an_allowed_page_may_send_what_its_client_adds_and_read_our_headers() {
+    let app =
+        TestApp::with(&[("HTTP__ALLOWED_ORIGINS", "https://app.example.com,https://*.example.org")]).await;
+    for origin in [ORIGIN, "https://a.example.org"] {
+        let answer = preflight(&app, origin).await;
+        assert!(answer.status.is_success(), "{}", answer.status);
+        assert_eq!(answer.header("access-control-allow-origin"), origin);
+        assert!(answer.header("access-control-allow-methods").contains("POST"));
+        let allowed = answer.header("access-control-allow-headers");
+        for header in ["content-type", "user-agent", "x-stainless-os", "last-event-id"] {
+            assert!(allowed.contains(header), "{header} in {allowed}");
+        }
+        assert_eq!(answer.header("access-control-max-age"), "7200");
+        let vary: Vec<_> = answer.headers.get_all("vary").iter().map(|v| v.to_str().unwrap()).collect();
+        assert!(vary.join(",").to_lowercase().contains("origin"), "{vary:?}");
+        assert!(answer.headers.get("access-control-allow-credentials").is_none());
+    }
+    let request = app.post("/v1/summarize?stream=sse", json!({"text": "a b."})).header("origin", ORIGIN);
+    let stream = request.send().await;
+    assert_eq!(stream.header("access-control-allow-origin"), ORIGIN);
+    assert!(stream.header("access-control-expose-headers").contains("x-request-id"));
+    let error = app.post("/v1/summarize", json!({})).header("origin", ORIGIN).send().await;
+    assert_eq!((error.status.as_u16(), error.header("access-control-allow-origin")), (422, ORIGIN));
+}
+
+#[tokio::test]
+async fn other_pages_get_nothing() {
+    let app = TestApp::with(&[("HTTP__ALLOWED_ORIGINS", ORIGIN)]).await;
+    for origin in ["https://evil.example.com", "http://app.example.com", "null"] {
+        assert!(
+            preflight(&app, origin).await.headers.get("access-control-allow-origin").is_none(),
+            "{origin}"
+        );
+    }
+}

@@ -1,0 +1,19 @@
+//! The service as its clients see it: one test binary, one file per family.
+//!
+//! One binary because linking the SDK is most of a test's cost. Every test
+//! starts the real service against the simulator over real sockets on loopback,
+//! with ports that the system picks.
+
+mod support;
+
+mod clocks;
+mod compat;
+mod cors;
+mod fallback;
+mod lifecycle;
+mod logs;
+mod meta;
+mod metrics;
+mod streams;
+mod tasks;
+mod validation;
