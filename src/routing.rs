@@ -19,6 +19,6 @@ pub use backoff::Backoff;
 pub use catalogue::{Catalogue, Chain, Model, Target};
 pub use clocks::{Clocks, Deadline};
 pub use decide::{GiveUp, Next, Situation, decide};
-pub use fit::{Misfit, RouteRequest, room_for_input};
+pub use fit::{Misfit, RouteRequest, fits_any, room_for_input};
 pub use open_answer::{OpenAnswer, Piece};
 pub use route::{Attempt, Fallback, Mode, Progress, Route, RouteError, Router, RoutingPolicy};

@@ -20,7 +20,7 @@ use stream_body::{PlainText, StreamBody};
 
 use super::error::ApiError;
 use super::task_routes::AnswerContext;
-use super::whole::{X_GENERATION_ID, ascii};
+use super::whole::{SERVER_TIMING, X_GENERATION_ID, ascii};
 use crate::pipeline::{Event, Run};
 
 /// Marks an answer whose pieces must leave one by one.
@@ -36,19 +36,19 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// Native events as Server-Sent Events.
 pub(super) fn sse(mut run: Run, context: AnswerContext, heartbeat: Duration) -> Response {
     run.stream_opened();
-    let generation = context.generation_id.clone();
+    let mut response = head(SSE, &run, &context);
     let encoder = NativeEvents::new(context, Framing::Sse);
-    let body = StreamBody::new(run, encoder, Some(heartbeat));
-    head(SSE, generation.as_str(), Body::new(body))
+    *response.body_mut() = Body::new(StreamBody::new(run, encoder, Some(heartbeat)));
+    response
 }
 
 /// Native events as one JSON object per line.
 pub(super) fn ndjson(mut run: Run, context: AnswerContext) -> Response {
     run.stream_opened();
-    let generation = context.generation_id.clone();
+    let mut response = head(NDJSON, &run, &context);
     let encoder = NativeEvents::new(context, Framing::Lines);
-    let body = StreamBody::new(run, encoder, None);
-    head(NDJSON, generation.as_str(), Body::new(body))
+    *response.body_mut() = Body::new(StreamBody::new(run, encoder, None));
+    response
 }
 
 /// The text alone.
@@ -66,17 +66,21 @@ pub(super) async fn text(mut run: Run, context: AnswerContext) -> Response {
         }
     };
     run.stream_opened();
-    let body = StreamBody::new(run, PlainText::starting_with(first), None);
-    head(TEXT, context.generation_id.as_str(), Body::new(body))
+    let mut response = head(TEXT, &run, &context);
+    *response.body_mut() = Body::new(StreamBody::new(run, PlainText::starting_with(first), None));
+    response
 }
 
-fn head(content_type: HeaderValue, generation_id: &str, body: Body) -> Response {
-    let mut response = Response::new(body);
+/// The head of a stream: it says what is known before the first word.
+fn head(content_type: HeaderValue, run: &Run, context: &AnswerContext) -> Response {
+    let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, STREAM_CACHE_CONTROL);
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    headers.insert(X_GENERATION_ID, ascii(generation_id));
+    headers.insert(X_GENERATION_ID, ascii(context.generation_id.as_str()));
+    let queue = format!("queue;dur={:.1}", run.waited().as_secs_f64() * 1e3);
+    headers.insert(SERVER_TIMING, ascii(&queue));
     response.extensions_mut().insert(Streaming);
     response
 }

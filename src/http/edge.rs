@@ -1,9 +1,10 @@
-//! What happens to every request: it gets an id, it is measured, its answer gets
-//! the common headers.
+//! What happens to every request: it gets an id, it is measured, a panic becomes
+//! a 500, and the answer gets the common headers.
 //!
 //! The measurement ends with the answer's body, also when the client leaves
 //! before: a guard inside the body records it.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,14 +14,15 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::header::{CACHE_CONTROL, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method};
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::Api;
-use super::error::ProblemCode;
-use crate::domain::RequestId;
+use super::error::{ApiError, ProblemCode};
+use crate::domain::{FailureCode, RequestId};
 use crate::telemetry::Metrics;
 
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -33,7 +35,14 @@ pub(super) async fn surround(State(api): State<Api>, mut request: Request, next:
     let request_id = given.and_then(|text| RequestId::parse(text).ok()).unwrap_or_else(RequestId::generate);
     let measurement = Measurement::start(&api.0.metrics, &request);
     request.extensions_mut().insert(request_id.clone());
-    let mut response = next.run(request).await;
+    // A panic becomes an answer here, where the request's id is known; the process lives on.
+    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_panic) => {
+            api.0.metrics.panics.inc();
+            ApiError::new(FailureCode::Internal).response(&request_id)
+        }
+    };
     let headers = response.headers_mut();
     let id = HeaderValue::from_str(request_id.as_str()).expect("a request id holds header characters only");
     headers.insert(X_REQUEST_ID, id);

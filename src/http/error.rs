@@ -4,21 +4,17 @@
 //! cause goes to the log through the request's record and never into an answer.
 //! The shape is RFC 9457 (problem+json) with our members beside it.
 
-use std::any::Any;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use tower_http::catch_panic::ResponseForPanic;
 
 use super::wire::{AttemptBody, FieldProblemBody, OpenAiError, Problem};
 use crate::domain::{FailureCode, RequestId};
 use crate::pipeline::admission::Overloaded;
 use crate::pipeline::{AttemptReport, Failure, PlanError};
 use crate::tasks::FieldProblem;
-use crate::telemetry::Metrics;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
@@ -330,20 +326,6 @@ pub(super) async fn method_not_allowed(request: axum::extract::Request) -> Respo
 /// The id that the edge gave; the operator's port has no edge.
 pub(super) fn id_of<B>(request: &http::Request<B>) -> RequestId {
     request.extensions().get::<RequestId>().cloned().unwrap_or_else(RequestId::generate)
-}
-
-/// Answers for a handler that panicked. The panic's text was printed by the
-/// panic hook; it does not reach the client.
-#[derive(Clone)]
-pub(super) struct Panicked(pub Arc<Metrics>);
-
-impl ResponseForPanic for Panicked {
-    type ResponseBody = axum::body::Body;
-
-    fn response_for_panic(&mut self, _panic: Box<dyn Any + Send + 'static>) -> Response {
-        self.0.panics.inc();
-        ApiError::new(FailureCode::Internal).response(&RequestId::generate())
-    }
 }
 
 /// The page behind a problem's `type`.

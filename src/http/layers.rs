@@ -2,12 +2,9 @@
 //!
 //! Order matters: what stands higher also sees what the lower ones answer.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{And, NotForContentType, Predicate, SizeAbove};
 
@@ -21,10 +18,8 @@ pub(super) fn apply(router: Router<Api>, api: &Api) -> Router<Api> {
         .option_layer(cors::layer(&api.0.settings.allowed_origins))
         // Compresses JSON; a stream must arrive piece by piece.
         .layer(CompressionLayer::new().compress_when(compressible()))
-        // Names the request, measures it, and puts the common headers on every answer.
-        .layer(from_fn_with_state(api.clone(), edge::surround))
-        // Turns a panic into a 500, so that the connection and the process live on.
-        .layer(CatchPanicLayer::custom(error::Panicked(Arc::clone(&api.0.metrics))));
+        // Names the request, measures it, answers for a panic, and puts the common headers on.
+        .layer(from_fn_with_state(api.clone(), edge::surround));
     router.layer(layers)
 }
 

@@ -12,7 +12,7 @@ use crate::pipeline::{Done, Event, Run, UsageReport, Warning};
 
 pub(super) const X_GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
 const X_MODEL: HeaderName = HeaderName::from_static("x-model");
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// A finished run, gathered.
 pub(super) struct Gathered {

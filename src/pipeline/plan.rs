@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::chunk::estimate_tokens;
 use crate::domain::{Boundary, ModelId, TaskKind, TokenUsage};
-use crate::routing::{Catalogue, Chain, Model, RouteRequest, room_for_input};
+use crate::routing::{Catalogue, Chain, Model, RouteRequest, fits_any, room_for_input};
 use crate::tasks::{Fields, Task};
 
 /// Bounds on a request, whatever the chain could take.
@@ -77,16 +77,17 @@ pub(super) fn plan(
     let prompt = task.prompt(&Boundary::generate());
     let document_tokens = estimate_tokens(&prompt.user.document);
     let overhead_tokens = overhead_tokens(&prompt.system);
-    let quota = quota_beside(task, chain, limits, overhead_tokens);
-    if document_tokens > quota {
-        return Err(PlanError::InputTooLarge { requested: document_tokens, quota });
-    }
     let request = RouteRequest {
         prompt: Arc::new(prompt),
         input_tokens: document_tokens.saturating_add(overhead_tokens),
         output: task.output_size(document_tokens),
         temperature: task.temperature(),
     };
+    if document_tokens > limits.max_input_tokens || !fits_any(&request, chain) {
+        // Only a refusal needs the exact figure; finding it takes many size estimates.
+        let quota = quota_beside(task, chain, limits, overhead_tokens);
+        return Err(PlanError::InputTooLarge { requested: document_tokens, quota });
+    }
     Ok(Plan { task: task.kind(), chain: Arc::clone(chain), request })
 }
 

@@ -16,7 +16,7 @@ use super::event::{AttemptReport, Done, Event, Failure, Started, Timing, UsageRe
 use super::ledger::Ledger;
 use super::plan::Plan;
 use crate::chunk::estimate_tokens;
-use crate::domain::{FailureCode, ModelId, TokenUsage};
+use crate::domain::{ModelId, TokenUsage};
 use crate::routing::{Answer, FinishReason, Model, OpenAnswer, Piece, Progress, Route, RouteError, Spent};
 use crate::telemetry::{Metrics, RequestRecord};
 
@@ -84,6 +84,11 @@ impl Run {
         if let Some(record) = &mut self.record {
             record.stream_opened();
         }
+    }
+
+    /// How long the request waited for admission.
+    pub fn waited(&self) -> Duration {
+        self.queue
     }
 
     /// The next event; `None` after `Done` or `Failed`.
@@ -291,7 +296,7 @@ impl Drop for Run {
                 self.book_open_answer(&model, None);
             }
             if let Some(record) = self.settle() {
-                record.failed(FailureCode::Cancelled, None);
+                record.abandoned();
             }
         }
     }

@@ -4,7 +4,7 @@
 //! word has come, because until then another model can still take over unseen.
 //! Every way out of this file has been recorded in the call's metrics.
 
-use futures_util::StreamExt as _;
+use tokio_stream::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::clocks::{Clocks, Deadline, Limit};

@@ -41,6 +41,11 @@ pub(super) fn fit(request: &RouteRequest, target: &Target) -> Result<ModelCall, 
     })
 }
 
+/// Whether some target of the chain can take the request.
+pub fn fits_any(request: &RouteRequest, chain: &Chain) -> bool {
+    chain.stages.iter().any(|target| fit(request, target).is_ok())
+}
+
 /// The largest prompt that some target of the chain can take together with the
 /// answer that `answer_for` says it needs, in tokens. Zero when none can.
 pub fn room_for_input(chain: &Chain, answer_for: impl Fn(u32) -> OutputSize) -> u32 {

@@ -50,7 +50,16 @@ where
     Ok(Box::new(Registry::default().with(layer.with_filter(filter))))
 }
 
+/// The AWS crates warn at length about what our own start-up message says in a
+/// sentence, so of them only errors are let through.
 fn may_speak(metadata: &Metadata<'_>) -> bool {
-    let ours = ["redraft", "bedrock_sim"].iter().any(|name| metadata.target().starts_with(name));
-    ours || *metadata.level() <= LevelFilter::WARN
+    let target = metadata.target();
+    let most = if target.starts_with("redraft") {
+        LevelFilter::TRACE
+    } else if target.starts_with("aws_") {
+        LevelFilter::ERROR
+    } else {
+        LevelFilter::WARN
+    };
+    *metadata.level() <= most
 }

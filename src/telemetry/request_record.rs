@@ -110,6 +110,11 @@ impl RequestRecord {
         self.end(Some(code), cause);
     }
 
+    /// The work was dropped: the client went away, or the work panicked.
+    pub fn abandoned(mut self) {
+        self.end(Some(abandonment()), None);
+    }
+
     fn end(&mut self, code: Option<FailureCode>, cause: Option<&str>) {
         self.ended = true;
         let total = self.started.elapsed();
@@ -183,7 +188,12 @@ impl RequestRecord {
 impl Drop for RequestRecord {
     fn drop(&mut self) {
         if !self.ended {
-            self.end(Some(FailureCode::Cancelled), None);
+            self.end(Some(abandonment()), None);
         }
     }
+}
+
+/// A drop while the thread unwinds is our own defect, not the client's leaving.
+fn abandonment() -> FailureCode {
+    if std::thread::panicking() { FailureCode::Internal } else { FailureCode::Cancelled }
 }

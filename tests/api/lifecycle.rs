@@ -3,7 +3,14 @@
 use bedrock_sim::{Outcome, Scenario};
 use serde_json::json;
 
-use crate::support::TestApp;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use redraft::app::App;
+use redraft::inference::{BackendError, Completion, ModelBackend, ModelCall, ModelStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{Request, TestApp, load, series};
 use crate::validation::assert_problem;
 
 const BODY: &str = "A door. A key. A lock.";
@@ -47,4 +54,44 @@ async fn a_stream_that_does_not_end_is_cut_when_the_drain_time_is_over() {
     let mut stream = app.post("/v1/summarize?stream=sse", json!({"text": BODY})).open().await;
     stream.read_until(|text| text.contains("event: delta")).await;
     assert!(!app.stop().await, "it says that something was cut");
+}
+
+/// A defect in the middle of the work.
+struct Panicking;
+
+impl ModelBackend for Panicking {
+    fn complete<'a>(&'a self, _call: &'a ModelCall) -> BoxFuture<'a, Result<Completion, BackendError>> {
+        Box::pin(async { panic!("a defect") })
+    }
+
+    fn stream<'a>(&'a self, _call: &'a ModelCall) -> BoxFuture<'a, Result<ModelStream, BackendError>> {
+        Box::pin(async { panic!("a defect") })
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_that_is_counted_and_the_process_lives_on() {
+    let app = App::build_over(Arc::new(Panicking), &load(&[])).await.unwrap();
+    let addresses = app.addresses().unwrap();
+    let shutdown = CancellationToken::new();
+    let _ends = shutdown.clone().drop_guard();
+    tokio::spawn(app.run(shutdown));
+    for _ in 0..2 {
+        let request = Request::post(addresses.public, "/v1/summarize").header("content-type", "application/json");
+        let answer = request.header("x-request-id", "panic-1").body(json!({"text": BODY}).to_string()).send().await;
+        let problem = assert_problem(&answer, 500, "internal");
+        assert_eq!(problem["request_id"], "panic-1");
+        assert!(!answer.text().contains("defect"));
+    }
+    let metrics = Request::get(addresses.ops, "/metrics").send().await.text();
+    assert_eq!(series(&metrics, "redraft_panics_total", &[]), Some(2.0));
+    let labels = [
+        ("task", "summarize"),
+        ("stream", "json"),
+        ("outcome", "internal_error"),
+        ("error", "internal"),
+        ("api", "v1"),
+    ];
+    assert_eq!(series(&metrics, "redraft_requests_total", &labels), Some(2.0));
+    assert_eq!(series(&metrics, "redraft_admission_inflight", &[]), Some(0.0));
 }

@@ -17,3 +17,4 @@ mod metrics;
 mod streams;
 mod tasks;
 mod validation;
+mod wire;

@@ -24,6 +24,7 @@ async fn sse_tells_the_same_answer_as_json() {
         assert_eq!(answer.header("content-type"), "text/event-stream");
         assert_eq!(answer.header("cache-control"), "no-cache, no-store, no-transform");
         assert_eq!(answer.header("x-accel-buffering"), "no");
+        assert!(answer.header("server-timing").starts_with("queue;dur="));
         assert!(answer.headers.get("content-length").is_none());
         let stream = answer.sse();
         stream.assert_grammar();

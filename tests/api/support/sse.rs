@@ -31,7 +31,7 @@ impl Transcript {
                 match line.split_once(": ").expect("a field") {
                     ("", "hb") => heartbeats += 1,
                     ("retry", value) => {
-                        assert_eq!((index, value), (0, "3000"), "retry stands in the first frame")
+                        assert_eq!((index, value), (0, "3000"), "retry stands in the first frame");
                     }
                     ("id", value) => id = Some(value.to_owned()),
                     ("event", value) => kind = Some(value.to_owned()),

@@ -1,0 +1,149 @@
+//! The binary as a newcomer meets it: subcommands, what they print, exit codes.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+/// A command without the settings of whoever runs the tests.
+fn redraft(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_redraft"));
+    command.args(args).env_clear().env("PATH", "/usr/bin:/bin").env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+}
+
+fn run(args: &[&str], variables: &[(&str, &str)]) -> Output {
+    redraft(args).envs(variables.iter().copied()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn help_and_version_are_worth_reading() {
+    let help = text(&run(&["--help"], &[]).stdout);
+    for word in ["demo", "serve", "check-config", "openapi", "healthcheck", "Exit codes", "no AWS account"] {
+        assert!(help.contains(word), "{word}");
+    }
+    let version = text(&run(&["--version"], &[]).stdout);
+    assert_eq!(version.trim(), concat!("redraft ", env!("CARGO_PKG_VERSION")));
+    assert_eq!(run(&["brew"], &[]).status.code(), Some(2));
+}
+
+#[test]
+fn check_config_prints_every_setting_with_its_origin() {
+    let checked = run(&["check-config"], &[("REDRAFT__CLOCKS__IDLE_MS", "1234"), ("AWS_REGION", "eu-west-1")]);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+    let printed = text(&checked.stdout);
+    for line in ["clocks.idle_ms = 1234", "http.listen = \"127.0.0.1:8080\"", "bedrock.region = \"eu-west-1\""] {
+        assert!(printed.contains(line), "{line} in\n{printed}");
+    }
+    assert!(printed.contains("REDRAFT__CLOCKS__IDLE_MS") && printed.contains("AWS_REGION"), "{printed}");
+}
+
+#[test]
+fn check_config_lists_every_problem_and_hides_secrets() {
+    let variables = [
+        ("REDRAFT__CLOCKS__IDLE_MS", "soon"),
+        ("REDRAFT__HTTP__LISTEN", "nowhere"),
+        ("REDRAFT__HTTP__LISTN", "127.0.0.1:1"),
+        ("AWS_BEARER_TOKEN_BEDROCK", "very-secret"),
+    ];
+    let checked = run(&["check-config"], &variables);
+    assert_eq!(checked.status.code(), Some(2));
+    let complaint = text(&checked.stderr);
+    for key in ["clocks.idle_ms", "http.listen", "http.listn"] {
+        assert!(complaint.contains(key), "{key} in\n{complaint}");
+    }
+    let good = run(&["check-config"], &[("AWS_BEARER_TOKEN_BEDROCK", "very-secret")]);
+    assert!(!text(&good.stdout).contains("very-secret"));
+}
+
+#[test]
+fn openapi_prints_the_checked_in_contract() {
+    let printed = text(&run(&["openapi"], &[]).stdout);
+    let checked_in = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml")).unwrap();
+    assert!(printed == checked_in, "openapi.yaml differs from `redraft openapi`");
+}
+
+/// A demo that runs, ended when it is dropped.
+struct Demo {
+    child: Child,
+    banner: String,
+    api: SocketAddr,
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // It may have ended already, which is what the tests want.
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+fn demo() -> Demo {
+    let mut command = redraft(&["demo", "--listen", "127.0.0.1:0"]);
+    command.env("REDRAFT__OPS__LISTEN", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut banner = String::new();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    while !banner.contains("Ctrl-C") {
+        assert!(lines.read_line(&mut banner).unwrap() > 0, "a banner: {banner}");
+    }
+    let line = banner.lines().find(|line| line.contains("API ")).unwrap();
+    let address = line.split("http://").nth(1).unwrap().split_whitespace().next().unwrap();
+    Demo { api: address.parse().unwrap(), banner, child }
+}
+
+fn exchange(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn the_demo_says_what_it_is_and_its_examples_work_when_pasted() {
+    let demo = demo();
+    assert!(demo.banner.contains("no language model"), "{}", demo.banner);
+    let examples: Vec<String> =
+        demo.banner.replace("\\\n", " ").lines().filter(|line| line.contains("curl ")).map(str::to_owned).collect();
+    assert_eq!(examples.len(), 3, "one per task");
+    for (example, path) in examples.iter().zip(["/v1/summarize", "/v1/rephrase", "/v1/expand"]) {
+        assert!(example.contains(path));
+        let body = example.split("-d '").nth(1).unwrap().trim_end().trim_end_matches('\'').replace("'\\''", "'");
+        let answer = exchange(
+            demo.api,
+            &format!(
+                "POST {path} HTTP/1.1\r\nhost: demo\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            ),
+        );
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    }
+    let healthy = run(&["healthcheck", "--address", &demo.api.to_string()], &[]);
+    assert_eq!(healthy.status.code(), Some(0), "{}", text(&healthy.stderr));
+}
+
+#[test]
+fn the_demo_ends_with_zero_when_it_is_asked_to() {
+    let mut demo = demo();
+    let asked = Command::new("kill").args(["-TERM", &demo.child.id().to_string()]).status().unwrap();
+    assert!(asked.success());
+    assert_eq!(demo.child.wait().unwrap().code(), Some(0));
+    let unhealthy = run(&["healthcheck", "--address", &demo.api.to_string()], &[]);
+    assert_eq!(unhealthy.status.code(), Some(1));
+}
+
+#[test]
+fn an_address_that_is_taken_is_a_clear_message() {
+    let demo = demo();
+    let taken = demo.api.to_string();
+    let second = run(&["demo", "--listen", &taken], &[("REDRAFT__OPS__LISTEN", "127.0.0.1:0")]);
+    assert_eq!(second.status.code(), Some(1));
+    let complaint = text(&second.stderr);
+    assert!(complaint.contains(&taken) && complaint.contains("--listen"), "{complaint}");
+}
