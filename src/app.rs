@@ -26,14 +26,13 @@ use crate::telemetry::{ChainScope, MetricScope, Metrics};
 /// How often a missing sign-in is looked for again.
 const SIGN_IN_RECHECK: Duration = Duration::from_secs(15);
 const SIGN_IN: &str = "sign_in";
-const RUNNING: &str = "running";
 
 /// The service, bound to its addresses.
 pub struct App {
     public: Server,
     ops: Server,
+    api: Api,
     readiness: Arc<Readiness>,
-    metrics: Arc<Metrics>,
     bedrock: Option<Arc<BedrockBackend>>,
 }
 
@@ -62,7 +61,7 @@ impl App {
     pub async fn build(config: &Config) -> Result<Self, StartError> {
         let bedrock = Arc::new(BedrockBackend::connect(config.bedrock.clone()).await);
         let mut app = Self::build_over(Arc::clone(&bedrock) as Arc<dyn ModelBackend>, config).await?;
-        app.check_sign_in(bedrock.sign_in());
+        app.readiness.set(SIGN_IN, bedrock.sign_in().problem());
         app.bedrock = Some(bedrock);
         Ok(app)
     }
@@ -78,12 +77,10 @@ impl App {
         let catalogue = Arc::clone(&config.catalogue);
         let pipeline = Pipeline::new(router, catalogue, config.admission, limits, Arc::clone(&metrics));
         let readiness = Arc::new(Readiness::default());
-        let api = Api::new(pipeline, config.http.clone(), Arc::clone(&metrics), Arc::clone(&readiness));
+        let api = Api::new(pipeline, config.http.clone(), metrics, Arc::clone(&readiness));
         let public = Server::bind(config.listen, http::routes(api.clone()), config.server).await?;
-        let ops = Server::bind(config.ops_listen, http::ops_routes(api), config.server).await?;
-        readiness.set(RUNNING, None);
-        metrics.ready.set(1);
-        Ok(Self { public, ops, readiness, metrics, bedrock: None })
+        let ops = Server::bind(config.ops_listen, http::ops_routes(api.clone()), config.server).await?;
+        Ok(Self { public, ops, api, readiness, bedrock: None })
     }
 
     /// The bound addresses.
@@ -102,7 +99,7 @@ impl App {
     /// Serves until `shutdown` is cancelled and open requests have ended, or the
     /// drain time is over. Returns whether all of them ended by themselves.
     pub async fn run(self, shutdown: CancellationToken) -> bool {
-        let Self { public, ops, readiness, metrics, bedrock } = self;
+        let Self { public, ops, api, readiness, bedrock } = self;
         // The operator's port lives as long as there is something to see.
         let ops_end = CancellationToken::new();
         let ops = ops.run(ops_end.clone());
@@ -111,38 +108,31 @@ impl App {
             ops_end.cancel();
             drained
         };
+        let closing = async {
+            shutdown.cancelled().await;
+            api.close();
+            std::future::pending::<()>().await;
+        };
         let watching = async {
             if let Some(bedrock) = bedrock {
-                watch_sign_in(bedrock.sign_in(), &readiness, &metrics).await;
+                watch_sign_in(bedrock.sign_in(), &readiness).await;
             }
-            shutdown.cancelled().await;
-            readiness.set(RUNNING, Some("shutting down".to_owned()));
-            metrics.ready.set(0);
             std::future::pending::<()>().await;
         };
         tokio::select! {
             (drained, _) = async { tokio::join!(serving, ops) } => drained,
+            () = closing => false,
             () = watching => false,
         }
     }
-
-    fn check_sign_in(&self, sign_in: &SignIn) {
-        report_sign_in(sign_in, &self.readiness, &self.metrics);
-    }
-}
-
-fn report_sign_in(sign_in: &SignIn, readiness: &Readiness, metrics: &Metrics) {
-    let problem = sign_in.problem();
-    metrics.ready.set(i64::from(problem.is_none()));
-    readiness.set(SIGN_IN, problem);
 }
 
 /// Looks again while signing in fails; a role can be attached after the start.
-async fn watch_sign_in(sign_in: &SignIn, readiness: &Readiness, metrics: &Metrics) {
+async fn watch_sign_in(sign_in: &SignIn, readiness: &Readiness) {
     while sign_in.problem().is_some() {
         tokio::time::sleep(SIGN_IN_RECHECK).await;
         sign_in.check().await;
-        report_sign_in(sign_in, readiness, metrics);
+        readiness.set(SIGN_IN, sign_in.problem());
         if sign_in.problem().is_none() {
             tracing::info!("AWS credentials were found, the service is ready");
         }

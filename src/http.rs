@@ -76,7 +76,16 @@ impl Api {
         readiness: Arc<Readiness>,
     ) -> Self {
         let openapi_json = openapi::json();
+        readiness.set(health::RUNNING, None);
         Self(Arc::new(Shared { pipeline, settings, metrics, readiness, openapi_json }))
+    }
+}
+
+impl Api {
+    /// The service is about to stop: probes say so, and no new work is taken.
+    pub fn close(&self) {
+        self.0.readiness.set(health::RUNNING, Some("the service is about to stop".to_owned()));
+        self.0.pipeline.close();
     }
 }
 

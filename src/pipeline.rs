@@ -21,7 +21,7 @@ pub use crate::routing::{Catalogue, Chain, Deadline, Fallback, FinishReason, Mod
 
 use std::sync::Arc;
 
-use admission::{Admission, AdmissionPolicy, Overloaded, Permit};
+use admission::{Admission, AdmissionPolicy, Permit, Refusal};
 
 use crate::domain::TaskKind;
 use crate::routing::Router;
@@ -72,9 +72,14 @@ impl Pipeline {
     /// Waits for the right to run.
     ///
     /// # Errors
-    /// [`Overloaded`] when it cannot be had before the deadline.
-    pub async fn admit(&self, task: TaskKind, deadline: Deadline) -> Result<Permit, Overloaded> {
+    /// [`Refusal`] when it cannot be had before the deadline or the service stops.
+    pub async fn admit(&self, task: TaskKind, deadline: Deadline) -> Result<Permit, Refusal> {
         self.admission.admit(task, deadline).await
+    }
+
+    /// Takes no more requests; those that run go on.
+    pub fn close(&self) {
+        self.admission.close();
     }
 
     /// Starts the work; the first event is there at once, before any model is called.

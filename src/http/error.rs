@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::wire::{AttemptBody, FieldProblemBody, OpenAiError, Problem};
 use crate::domain::{FailureCode, RequestId};
-use crate::pipeline::admission::Overloaded;
+use crate::pipeline::admission::Refusal;
 use crate::pipeline::{AttemptReport, Failure, PlanError};
 use crate::tasks::FieldProblem;
 
@@ -269,8 +269,9 @@ impl ApiError {
             FailureCode::UnsupportedMediaType => {
                 headers.insert(ACCEPT_POST, HeaderValue::from_static("application/json"));
             }
-            // The rest of the body was not read, so the connection cannot be used again.
-            FailureCode::PayloadTooLarge | FailureCode::RequestTimeout => {
+            // The rest of the body was not read, or this instance is about to stop: the
+            // connection cannot be used again.
+            FailureCode::PayloadTooLarge | FailureCode::RequestTimeout | FailureCode::ShuttingDown => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}
@@ -303,9 +304,12 @@ impl From<PlanError> for ApiError {
     }
 }
 
-impl From<Overloaded> for ApiError {
-    fn from(_: Overloaded) -> Self {
-        Self::new(FailureCode::Overloaded)
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(match refusal {
+            Refusal::Overloaded => FailureCode::Overloaded,
+            Refusal::ShuttingDown => FailureCode::ShuttingDown,
+        })
     }
 }
 

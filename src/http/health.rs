@@ -14,6 +14,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::Api;
 
+/// The check that fails once the service has been asked to stop.
+pub(super) const RUNNING: &str = "running";
+
 /// What stands between this instance and being ready.
 #[derive(Debug, Default)]
 pub struct Readiness {

@@ -159,6 +159,7 @@ pub(super) async fn openapi(State(api): State<Api>) -> Response {
 }
 
 pub(super) async fn metrics(State(api): State<Api>) -> Response {
+    api.0.metrics.ready.set(i64::from(api.0.readiness.is_ready()));
     ([(CONTENT_TYPE, PROMETHEUS_TEXT)], api.0.metrics.encode()).into_response()
 }
 

@@ -1,19 +1,84 @@
-//! The contract as OpenAPI.
+//! The contract as OpenAPI 3.1: one document, served as JSON and kept as YAML.
+//!
+//! Owns the document's frame. Paths, bodies, events and errors stand in the files
+//! beside. Whatever can be taken from the code is: shapes from the types that are
+//! serialized, words from the vocabularies, errors from their table. The rule it
+//! protects: nothing is promised here that the service does not do.
+
+mod answers;
+mod errors;
+mod events;
+mod examples;
+mod headers;
+mod options;
+mod paths;
+mod requests;
 
 use serde_json::Value;
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ServerBuilder, Tag,
+};
 
 use crate::domain::TaskKind;
 
-/// As JSON.
-pub fn json() -> String {
-    String::from("{}")
-}
+const ABOUT: &str = "Turns text into better text: summarize, rephrase, expand. Models on AWS Bedrock do the writing; \
+                     when one fails, the next one of the chain is asked.\n\n\
+                     Answers and events gain members over time; readers pass over those that they do not know. \
+                     There is no sign-in: whoever can reach the service may use it.";
 
-pub(super) fn options(_kind: TaskKind) -> Value {
-    Value::Null
-}
-
-/// As YAML.
+/// The document as YAML; `openapi.yaml` holds it.
 pub fn yaml() -> String {
-    String::new()
+    document().to_yaml().expect("the document holds nothing that YAML cannot say")
+}
+
+/// The document as JSON; `GET /openapi.json` serves it.
+pub fn json() -> String {
+    document().to_json().expect("the document holds nothing that JSON cannot say")
+}
+
+/// The options of a task with the values they take, for `GET /v1/capabilities`.
+pub(super) fn options(kind: TaskKind) -> Value {
+    options::capabilities(kind)
+}
+
+fn document() -> OpenApi {
+    let components = ComponentsBuilder::new();
+    let components = answers::components(components);
+    let components = requests::components(components);
+    let components = events::components(components);
+    let components = errors::components(components);
+    let mut components = headers::components(components).build();
+    answers::close_word_lists(&mut components);
+    let license =
+        LicenseBuilder::new().name(env!("CARGO_PKG_LICENSE")).identifier(Some(env!("CARGO_PKG_LICENSE")));
+    let info = InfoBuilder::new()
+        .title("Redraft")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(ABOUT))
+        .license(Some(license.build()));
+    let servers = [
+        ServerBuilder::new().url("/").description(Some("The service that served this document.")).build(),
+        ServerBuilder::new()
+            .url("http://127.0.0.1:8080")
+            .description(Some("`redraft demo` on this machine."))
+            .build(),
+    ];
+    OpenApiBuilder::new()
+        .info(info.build())
+        .servers(Some(servers))
+        .tags(Some(tags()))
+        .paths(paths::paths())
+        .components(Some(components))
+        .build()
+}
+
+fn tags() -> [Tag; 4] {
+    [
+        (paths::WRITING, "The tasks."),
+        (paths::ABOUT, "What the service offers, and in which version."),
+        (paths::COMPATIBLE, "The same tasks for clients of an older interface."),
+        (paths::PROBES, "For load balancers and operators."),
+    ]
+    .map(|(name, about)| TagBuilder::new().name(name).description(Some(about)).build())
 }

@@ -69,8 +69,10 @@ pub(super) fn deadline(headers: &HeaderMap, api: &Api, dialect: Dialect) -> Resu
     let Some(value) = headers.get(TIMEOUT_HEADER) else {
         return Ok(Deadline::after(usual));
     };
-    let wished = value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok()).ok_or_else(|| {
-        let detail = "The header X-Request-Timeout-Ms must be a whole number of milliseconds.";
+    let wished =
+        value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok()).filter(|time| *time > 0);
+    let wished = wished.ok_or_else(|| {
+        let detail = "The header X-Request-Timeout-Ms must be a whole number of milliseconds, at least 1.";
         ApiError::detailed(FailureCode::MalformedBody, detail)
     })?;
     let time = Duration::from_millis(wished).clamp(SHORTEST_DEADLINE, api.0.settings.longest_deadline);

@@ -75,8 +75,11 @@ impl<'a> From<&'a AttemptReport> for AttemptBody<'a> {
 /// The parts a document was split into.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Chunks {
+    /// The parts.
     pub total: u32,
+    /// Those of which nothing is in the answer.
     pub failed: u32,
+    /// How many times partial answers were merged.
     pub levels: u32,
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::TaskKind;
 use crate::routing::Deadline;
@@ -24,6 +25,7 @@ pub struct AdmissionPolicy {
 pub struct Admission {
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    closed: CancellationToken,
     metrics: Arc<Metrics>,
 }
 
@@ -35,10 +37,16 @@ pub struct Permit {
     pub waited: Duration,
 }
 
-/// The request cannot be served in time.
+/// The request may not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the service has as many requests as it takes")]
-pub struct Overloaded;
+pub enum Refusal {
+    /// It cannot be served in time.
+    #[error("the service has as many requests as it takes")]
+    Overloaded,
+    /// The service is about to stop.
+    #[error("the service is about to stop")]
+    ShuttingDown,
+}
 
 impl Admission {
     /// An open door.
@@ -46,15 +54,25 @@ impl Admission {
         Self {
             running: Arc::new(Semaphore::new(policy.max_running)),
             waiting: Arc::new(Semaphore::new(policy.max_waiting)),
+            closed: CancellationToken::new(),
             metrics,
         }
+    }
+
+    /// Closes the door: who runs may go on, who waits or comes is refused.
+    pub fn close(&self) {
+        self.closed.cancel();
     }
 
     /// Waits for the right to run, first come first served.
     ///
     /// # Errors
-    /// [`Overloaded`] at once when too many wait already, else when the deadline comes first.
-    pub async fn admit(&self, task: TaskKind, deadline: Deadline) -> Result<Permit, Overloaded> {
+    /// [`Refusal::Overloaded`] at once when too many wait already, else when the
+    /// deadline comes first; [`Refusal::ShuttingDown`] once the door is closed.
+    pub async fn admit(&self, task: TaskKind, deadline: Deadline) -> Result<Permit, Refusal> {
+        if self.closed.is_cancelled() {
+            return Err(self.refuse(Refusal::ShuttingDown, RejectReason::Draining));
+        }
         let started = Instant::now();
         let permit = match Arc::clone(&self.running).try_acquire_owned() {
             Ok(permit) => permit,
@@ -67,20 +85,24 @@ impl Admission {
         Ok(permit)
     }
 
-    async fn wait(&self, deadline: Deadline) -> Result<OwnedSemaphorePermit, Overloaded> {
+    async fn wait(&self, deadline: Deadline) -> Result<OwnedSemaphorePermit, Refusal> {
         let Ok(_place) = self.waiting.try_acquire() else {
-            return Err(self.reject(RejectReason::QueueFull));
+            return Err(self.refuse(Refusal::Overloaded, RejectReason::QueueFull));
         };
         let _queued = Queued::enter(&self.metrics);
-        match timeout_at(deadline.at(), Arc::clone(&self.running).acquire_owned()).await {
-            Ok(permit) => Ok(permit.expect("the semaphore is never closed")),
-            Err(_elapsed) => Err(self.reject(RejectReason::QueueTimeout)),
+        let turn = timeout_at(deadline.at(), Arc::clone(&self.running).acquire_owned());
+        tokio::select! {
+            () = self.closed.cancelled() => Err(self.refuse(Refusal::ShuttingDown, RejectReason::Draining)),
+            turn = turn => match turn {
+                Ok(permit) => Ok(permit.expect("the semaphore is never closed")),
+                Err(_elapsed) => Err(self.refuse(Refusal::Overloaded, RejectReason::QueueTimeout)),
+            },
         }
     }
 
-    fn reject(&self, reason: RejectReason) -> Overloaded {
+    fn refuse(&self, refusal: Refusal, reason: RejectReason) -> Refusal {
         self.metrics.admission_rejected.with_label_values(&[reason.as_str()]).inc();
-        Overloaded
+        refusal
     }
 }
 
@@ -108,7 +130,7 @@ impl Drop for Queued<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Admission, AdmissionPolicy, Overloaded};
+    use super::{Admission, AdmissionPolicy, Refusal};
     use crate::domain::TaskKind;
     use crate::routing::Deadline;
     use crate::telemetry::{MetricScope, Metrics};
@@ -127,8 +149,8 @@ mod tests {
         let running = door.admit(TaskKind::Expand, deadline).await.unwrap();
         let (waiting, refused) =
             tokio::join!(door.admit(TaskKind::Expand, deadline), door.admit(TaskKind::Expand, deadline),);
-        assert_eq!(waiting.err(), Some(Overloaded));
-        assert_eq!(refused.err(), Some(Overloaded));
+        assert_eq!(waiting.err(), Some(Refusal::Overloaded));
+        assert_eq!(refused.err(), Some(Refusal::Overloaded));
         assert_eq!(deadline.time_left(), Duration::ZERO);
         let counts = &door.metrics.admission_rejected;
         assert_eq!(counts.with_label_values(&["queue_full"]).get(), 1);
@@ -137,5 +159,17 @@ mod tests {
         assert!(door.admit(TaskKind::Expand, Deadline::after(Duration::from_secs(1))).await.is_ok());
         assert_eq!(door.metrics.admission_inflight.get(), 0);
         assert_eq!(door.metrics.admission_queued.get(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_door_refuses_who_waits_and_who_comes_and_leaves_who_runs_alone() {
+        let door = door(1, 1);
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let _running = door.admit(TaskKind::Expand, deadline).await.unwrap();
+        let (waiting, ()) = tokio::join!(door.admit(TaskKind::Expand, deadline), async { door.close() });
+        assert_eq!(waiting.err(), Some(Refusal::ShuttingDown));
+        assert_eq!(door.admit(TaskKind::Expand, deadline).await.err(), Some(Refusal::ShuttingDown));
+        assert_eq!(door.metrics.admission_rejected.with_label_values(&["draining"]).get(), 2);
+        assert_eq!(door.metrics.admission_inflight.get(), 1);
     }
 }

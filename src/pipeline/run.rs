@@ -161,6 +161,7 @@ impl Run {
     fn broke_off(&mut self, error: RouteError) {
         let Phase::Writing { model, .. } = std::mem::replace(&mut self.phase, Phase::Over) else { return };
         self.book_open_answer(&model, None);
+        self.route.broke_off(error.failure);
         self.fail(error);
     }
 

@@ -139,6 +139,13 @@ impl Route {
         &self.attempts
     }
 
+    /// The answer that the last call had begun broke off.
+    pub fn broke_off(&mut self, failure: CallFailure) {
+        if let Some(last) = self.attempts.last_mut() {
+            last.failure = Some(failure);
+        }
+    }
+
     /// Goes on until the target changes or an answer is there.
     ///
     /// # Errors

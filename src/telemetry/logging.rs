@@ -56,7 +56,7 @@ fn may_speak(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     let most = if target.starts_with("redraft") {
         LevelFilter::TRACE
-    } else if target.starts_with("aws_") {
+    } else if target.starts_with("aws") {
         LevelFilter::ERROR
     } else {
         LevelFilter::WARN

@@ -48,6 +48,21 @@ async fn a_stream_that_runs_is_finished_before_the_service_ends() {
 }
 
 #[tokio::test]
+async fn once_asked_to_stop_it_is_not_ready_and_takes_no_new_work() {
+    let app = TestApp::start().await;
+    app.sim.set_scenario("*", Scenario::Trickle { gap_ms: 30 });
+    let mut stream = app.post("/v1/rephrase?stream=sse", json!({"text": BODY.repeat(8)})).open().await;
+    stream.read_until(|text| text.contains("event: delta")).await;
+    assert_eq!(app.metric("redraft_ready", &[]).await, 1.0);
+    app.shutdown.cancel();
+    let not_ready = |text: &str| text.contains("not ready");
+    while !not_ready(&Request::get(app.ops, "/readyz").send().await.text()) {}
+    assert_eq!(app.metric("redraft_ready", &[]).await, 0.0);
+    assert!(stream.finish().await.text().contains("event: done"));
+    assert!(app.stop().await);
+}
+
+#[tokio::test]
 async fn a_stream_that_does_not_end_is_cut_when_the_drain_time_is_over() {
     let app = TestApp::with(&[("SHUTDOWN__DRAIN_MS", "100")]).await;
     app.sim.set_scenario("*", Scenario::Stall { after_deltas: 1, for_ms: None });
@@ -77,8 +92,10 @@ async fn a_panic_is_a_500_that_is_counted_and_the_process_lives_on() {
     let _ends = shutdown.clone().drop_guard();
     tokio::spawn(app.run(shutdown));
     for _ in 0..2 {
-        let request = Request::post(addresses.public, "/v1/summarize").header("content-type", "application/json");
-        let answer = request.header("x-request-id", "panic-1").body(json!({"text": BODY}).to_string()).send().await;
+        let request =
+            Request::post(addresses.public, "/v1/summarize").header("content-type", "application/json");
+        let answer =
+            request.header("x-request-id", "panic-1").body(json!({"text": BODY}).to_string()).send().await;
         let problem = assert_problem(&answer, 500, "internal");
         assert_eq!(problem["request_id"], "panic-1");
         assert!(!answer.text().contains("defect"));

@@ -134,6 +134,8 @@ async fn a_failure_in_mid_stream_is_one_error_event_after_the_usage_so_far() {
             );
             assert!(error["code"].as_str().unwrap().starts_with("upstream_"), "{scenario:?} {error}");
             assert_eq!(error["status"], 502);
+            let attempts = error["attempts"].as_array().unwrap();
+            assert_eq!((attempts.len(), &attempts[0]["outcome"]), (1, &json!("error")), "{attempts:?}");
             assert_eq!(stream.one("usage")["cost"]["estimated"], true);
         }
         assert_eq!(app.models_called(), [chain.first.clone(), chain.first.clone()], "no change of model");

@@ -1,7 +1,7 @@
 //! What comes back: schemas of the JSON answers, and examples.
 //!
 //! Most schemas are derived from the types that are really serialized; this file
-//! adds the closed word lists, which those types hold as plain text, and the two
+//! adds the closed word lists, which those types hold as plain text, and the
 //! shapes that have no type. Examples are serialized from the same types.
 
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use super::super::wire::{
 };
 use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL, SECOND_MODEL};
 use super::{errors, options};
-use crate::domain::{CallFailure, TaskKind};
+use crate::domain::{CallFailure, FailureCode, TaskKind};
 use crate::pipeline::{FinishReason, WarningCode};
 
 /// The schemas of JSON answers, as components.
@@ -39,7 +39,7 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema("ErrorCode", error_code())
         .schema("Sentence", sentence())
         .schema("Capabilities", capabilities())
-        .schema("Option", option())
+        .schema("OptionRange", option())
         .schema("CompatSummary", compat(TaskKind::Summarize))
         .schema("CompatRephrase", compat(TaskKind::Rephrase))
         .schema("CompatExpansion", compat(TaskKind::Expand))
@@ -52,7 +52,7 @@ pub(super) fn close_word_lists(components: &mut Components) {
     let warnings = [WarningCode::Truncated, WarningCode::UnpricedModel].map(WarningCode::as_str);
     let failures = CallFailure::ALL.map(CallFailure::as_str);
     let tasks = TaskKind::ALL.map(TaskKind::as_str);
-    let codes: Vec<&str> = errors::codes().map(crate::domain::FailureCode::as_str).collect();
+    let codes: Vec<&str> = errors::codes().map(FailureCode::as_str).collect();
     let lists: [(&str, &str, &[&str]); 14] = [
         ("TaskAnswer", "object", &["summary", "rephrase", "expansion"]),
         ("TaskAnswer", "task", &tasks),
@@ -70,7 +70,7 @@ pub(super) fn close_word_lists(components: &mut Components) {
         ("DoneEvent", "finish_reason", &finish),
     ];
     for (schema, member, words) in lists {
-        close(components, schema, member, words).unwrap_or_else(|| panic!("no member {member} in {schema}"));
+        close(components, schema, member, words).expect("every member in the table stands in its schema");
     }
 }
 
@@ -91,11 +91,12 @@ pub(super) fn task_example(kind: TaskKind) -> Value {
         TaskKind::Expand => ("expansion", EXPANDED, "markdown", MODEL),
     };
     let fallback = model != MODEL;
-    let mut attempts = vec![AttemptBody { model, outcome: "ok", error: None, latency_ms: 812 }];
-    if fallback {
+    let throttled = |latency_ms| {
         let error = Some(CallFailure::Throttled.as_str());
-        attempts.insert(0, AttemptBody { model: MODEL, outcome: "error", error, latency_ms: 104 });
-    }
+        AttemptBody { model: MODEL, outcome: "error", error, latency_ms }
+    };
+    let mut attempts = if fallback { vec![throttled(104), throttled(98)] } else { Vec::new() };
+    attempts.push(AttemptBody { model, outcome: "ok", error: None, latency_ms: 812 });
     let answer = TaskAnswer {
         id: GENERATION_ID,
         object,
@@ -152,7 +153,9 @@ pub(super) fn compat_name(kind: TaskKind) -> &'static str {
 /// An answer of a compatible path.
 pub(super) fn compat_example(kind: TaskKind) -> Value {
     let text = match kind {
-        TaskKind::Summarize => "The new library, half paid for by the city, opened on Monday with 40,000 books.",
+        TaskKind::Summarize => {
+            "The new library, half paid for by the city, opened on Monday with 40,000 books."
+        }
         TaskKind::Rephrase | TaskKind::Expand => text_example(kind),
     };
     json!({ compat_member(kind): text, "latency": 0.813 })
@@ -160,7 +163,8 @@ pub(super) fn compat_example(kind: TaskKind) -> Value {
 
 /// What `GET /v1/models` shows, shortened to one chain.
 pub(super) fn models_example() -> Value {
-    let prices = |input, output, cache_read, cache_write| PricesBody { input, output, cache_read, cache_write };
+    let prices =
+        |input, output, cache_read, cache_write| PricesBody { input, output, cache_read, cache_write };
     to_value(&ModelsBody {
         models: vec![
             ModelBody {
@@ -236,7 +240,7 @@ fn number(kind: Type, about: &str) -> ObjectBuilder {
 }
 
 fn error_code() -> Schema {
-    let codes = errors::codes().map(crate::domain::FailureCode::as_str);
+    let codes = errors::codes().map(FailureCode::as_str);
     text("What went wrong. These words are stable: match on them.").enum_values(Some(codes)).into()
 }
 
@@ -264,16 +268,19 @@ fn compat(kind: TaskKind) -> Schema {
 }
 
 fn capabilities() -> Schema {
-    let options = ObjectBuilder::new()
-        .description(Some("The options of the task, by name."))
-        .additional_properties(Some(AdditionalProperties::RefOr(Ref::from_schema_name("Option").into())));
+    let options =
+        ObjectBuilder::new().description(Some("The options of the task, by name.")).additional_properties(
+            Some(AdditionalProperties::RefOr(Ref::from_schema_name("OptionRange").into())),
+        );
     let tasks = TaskKind::ALL.map(TaskKind::as_str);
     let task = all_required(vec![
         ("task", text("The task.").enum_values(Some(tasks)).into()),
         ("path", text("Where to send it.").into()),
         (
             "availability",
-            text("Whether this instance can work now.").enum_values(Some(["available", "unavailable"])).into(),
+            text("Whether this instance can work now.")
+                .enum_values(Some(["available", "unavailable"]))
+                .into(),
         ),
         ("default_chain", text("The chain of a request that names none.").into()),
         (
@@ -288,7 +295,8 @@ fn capabilities() -> Schema {
         "max_body_bytes",
         number(Type::Integer, "The most bytes a body may have.").into(),
     )]);
-    let list = |items: ObjectBuilder, about: &str| ArrayBuilder::new().items(items).description(Some(about)).into();
+    let list =
+        |items: ObjectBuilder, about: &str| ArrayBuilder::new().items(items).description(Some(about)).into();
     all_required(vec![
         ("tasks", list(task, "The writing tasks.")),
         ("representations", list(representation, "What `stream` can be.")),
@@ -318,7 +326,7 @@ fn option() -> Schema {
 }
 
 fn all_required(members: Vec<(&str, Schema)>) -> ObjectBuilder {
-    members.into_iter().fold(ObjectBuilder::new(), |object, (name, schema)| {
-        object.property(name, schema).required(name)
-    })
+    members
+        .into_iter()
+        .fold(ObjectBuilder::new(), |object, (name, schema)| object.property(name, schema).required(name))
 }

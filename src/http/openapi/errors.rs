@@ -48,7 +48,8 @@ pub(super) fn codes() -> impl Iterator<Item = FailureCode> {
 pub(super) fn components(mut components: ComponentsBuilder) -> ComponentsBuilder {
     for family in [Family::Problem, Family::Sentence] {
         for (status, codes) in by_status(|code| is_of(family, code)) {
-            components = components.response(format!("{}{status}", family.prefix()), response(family, &codes));
+            components =
+                components.response(format!("{}{status}", family.prefix()), response(family, &codes));
         }
     }
     components
@@ -69,6 +70,11 @@ pub(super) fn of_a_task(responses: ResponsesBuilder, family: Family) -> Response
 /// Adds one error, as problem+json.
 pub(super) fn with_code(responses: ResponsesBuilder, code: FailureCode) -> ResponsesBuilder {
     with(responses, Family::Problem, row(code).status.as_u16())
+}
+
+/// A reference to the answer that carries the error as problem+json.
+pub(super) fn reference(code: FailureCode) -> Ref {
+    component(Family::Problem, row(code).status.as_u16())
 }
 
 /// The body of an error as problem+json has it.
@@ -92,8 +98,11 @@ pub(super) fn failure(code: FailureCode) -> Failure {
 }
 
 fn with(responses: ResponsesBuilder, family: Family, status: u16) -> ResponsesBuilder {
-    let name = format!("#/components/responses/{}{status}", family.prefix());
-    responses.response(status.to_string(), Ref::new(name))
+    responses.response(status.to_string(), component(family, status))
+}
+
+fn component(family: Family, status: u16) -> Ref {
+    Ref::new(format!("#/components/responses/{}{status}", family.prefix()))
 }
 
 /// Compatible paths write what the task itself says; they do not read `Accept`.

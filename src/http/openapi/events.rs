@@ -4,8 +4,6 @@
 //! document shows. What the service really sends is compared with these schemas
 //! by `tests/openapi.rs`.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use utoipa::openapi::schema::{AnyOfBuilder, Discriminator, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::openapi::{ComponentsBuilder, Ref, RefOr};
@@ -13,9 +11,9 @@ use utoipa::{PartialSchema as _, ToSchema};
 
 use super::super::error::ApiError;
 use super::super::wire::{CostBody, Problem, TimingBody, UsageBody};
-use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL, REQUEST_ID, SECOND_MODEL, model_id, request_id};
+use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL, REQUEST_ID, SECOND_MODEL, request_id};
 use crate::domain::CallFailure;
-use crate::pipeline::{AttemptReport, Failure, WarningCode};
+use crate::pipeline::{Failure, WarningCode};
 
 /// One event, as it is written.
 #[derive(Serialize)]
@@ -178,13 +176,11 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
     let discriminator = Discriminator::with_mapping("type", mapping);
     let event = OneOfBuilder::new().description(Some(EVENT)).discriminator(Some(discriminator));
     let event = kinds.iter().fold(event, |event, (_, name, _)| event.item(Ref::new(path(name))));
-    let components = components
-        .schema("Event", event)
-        .schema("EventFrame", frame())
-        .schema_from::<ModelUsage<'_>>();
-    kinds.into_iter().fold(components, |components, (kind, name, schema)| {
-        components.schema(name, tagged(kind, schema))
-    })
+    let components =
+        components.schema("Event", event).schema("EventFrame", frame()).schema_from::<ModelUsage<'_>>();
+    kinds
+        .into_iter()
+        .fold(components, |components, (kind, name, schema)| components.schema(name, tagged(kind, schema)))
 }
 
 /// A body of frames: as a whole it is text, frame by frame it has the shape of `EventFrame`.
@@ -211,8 +207,12 @@ pub(super) fn line_transcripts() -> [(&'static str, &'static str, String); 3] {
 
 fn transcripts(write: fn(&[Event<'_>]) -> String) -> [(&'static str, &'static str, String); 3] {
     [
-        ("done", "The first model is throttled, the second one answers.", answered(write)),
-        ("cut-short", "The answer reached its limit; the request said `include: [\"text\"]`.", cut_short(write)),
+        ("done", "The first model is throttled twice, the second one answers.", answered(write)),
+        (
+            "cut-short",
+            "The answer reached its limit; the request said `include: [\"text\"]`.",
+            cut_short(write),
+        ),
         ("error", "The model breaks off; part of the answer was sent.", broken_off(write)),
     ]
 }
@@ -266,17 +266,17 @@ fn answered(write: fn(&[Event<'_>]) -> String) -> String {
         from: MODEL,
         to: SECOND_MODEL,
         reason: CallFailure::Throttled.as_str(),
-        attempt: 1,
+        attempt: 2,
         stage: "final",
     };
     let by_model = used(SECOND_MODEL, 12, 0.000_044_22);
-    let usage = usage(4, by_model, 2, timing(391.22, 118.4, 101.4));
+    let usage = usage(4, by_model, 3, timing(391.22, 118.4, 101.4));
     let done = Done {
         seq: 5,
         finish_reason: "stop",
         model: SECOND_MODEL,
         fallback: true,
-        attempts: 2,
+        attempts: 3,
         output_chars: 45,
         text: None,
     };
@@ -317,17 +317,8 @@ fn cut_short(write: fn(&[Event<'_>]) -> String) -> String {
 
 fn broken_off(write: fn(&[Event<'_>]) -> String) -> String {
     let id = request_id();
-    let attempt = AttemptReport {
-        model: model_id(MODEL),
-        failure: Some(CallFailure::StreamCut),
-        latency: Duration::from_millis(388),
-    };
-    let failure = Failure {
-        code: CallFailure::StreamCut.code(),
-        retry_after: None,
-        partial: true,
-        attempts: vec![attempt],
-    };
+    let code = CallFailure::StreamCut.code();
+    let failure = Failure { code, retry_after: None, partial: true, attempts: Vec::new() };
     let partial = Some(failure.partial);
     let error = ApiError::from(failure);
     let mut usage = usage(2, used(MODEL, 4, 0.000_123_86), 1, timing(388.9, 61.07, 65.5));

@@ -6,20 +6,21 @@
 
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
-use utoipa::openapi::{ComponentsBuilder, Header, HeaderBuilder, Ref, RefOr, Required, ResponseBuilder};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{ComponentsBuilder, Header, HeaderBuilder, Ref, Required, ResponseBuilder};
 
 use super::examples::{GENERATION_ID, MODEL, REQUEST_ID};
 use super::requests::STREAM_PARAMETER_VALUES;
 
 /// The headers of every answer.
-pub(super) const ON_EVERY_ANSWER: [&str; 3] = ["X-Request-Id", "Cache-Control", "X-Content-Type-Options"];
+pub(super) const ON_EVERY_ANSWER: [&str; 4] =
+    ["X-Request-Id", "Cache-Control", "Vary", "X-Content-Type-Options"];
 
 /// All parameters and headers, as components.
 pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
-    let components = parameters().into_iter().fold(components, |components, (name, parameter)| {
-        components.parameter(name, parameter)
-    });
+    let components = parameters()
+        .into_iter()
+        .fold(components, |components, (name, parameter)| components.parameter(name, parameter));
     headers().into_iter().fold(components, |components, (name, header)| components.header(name, header))
 }
 
@@ -35,7 +36,7 @@ pub(super) fn add(answer: ResponseBuilder, names: &[&str]) -> ResponseBuilder {
     })
 }
 
-fn parameters() -> [(&'static str, RefOr<Parameter>); 3] {
+fn parameters() -> [(&'static str, Parameter); 3] {
     let stream = string().enum_values(Some(STREAM_PARAMETER_VALUES));
     let timeout = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
     [
@@ -47,7 +48,7 @@ fn parameters() -> [(&'static str, RefOr<Parameter>); 3] {
                      `false` and `0` mean `json`. It comes before the body's `stream` and the header `Accept`.",
                 ))
                 .schema(Some(stream))
-                .into(),
+                .build(),
         ),
         (
             "X-Request-Timeout-Ms",
@@ -59,7 +60,7 @@ fn parameters() -> [(&'static str, RefOr<Parameter>); 3] {
                 ))
                 .schema(Some(timeout))
                 .example(Some(json!(30000)))
-                .into(),
+                .build(),
         ),
         (
             "X-Request-Id",
@@ -70,7 +71,7 @@ fn parameters() -> [(&'static str, RefOr<Parameter>); 3] {
                 ))
                 .schema(Some(string()))
                 .example(Some(json!("order-4711.try-1")))
-                .into(),
+                .build(),
         ),
     ]
 }
@@ -79,7 +80,7 @@ fn named(name: &str, place: ParameterIn) -> ParameterBuilder {
     ParameterBuilder::new().name(name).parameter_in(place).required(Required::False)
 }
 
-fn headers() -> Vec<(&'static str, RefOr<Header>)> {
+fn headers() -> Vec<(&'static str, Header)> {
     let whole_number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
     let table: Vec<(&str, ObjectBuilder, &str, Value)> = vec![
         ("X-Request-Id", string(), "Names this request, also in the service's logs.", json!(REQUEST_ID)),
@@ -90,9 +91,7 @@ fn headers() -> Vec<(&'static str, RefOr<Header>)> {
             string(),
             "Where the time went, in milliseconds: waiting for a turn, model calls, the service itself. JSON \
              answers only.",
-            json!(format!(
-                "queue;dur=0.0, upstream;dur=812.4, overhead;dur=0.61, model;desc=\"{MODEL}\""
-            )),
+            json!(format!("queue;dur=0.0, upstream;dur=812.4, overhead;dur=0.61, model;desc=\"{MODEL}\"")),
         ),
         (
             "Cache-Control",
@@ -100,8 +99,19 @@ fn headers() -> Vec<(&'static str, RefOr<Header>)> {
             "`no-store`; on streams `no-cache, no-store, no-transform`.",
             json!("no-store"),
         ),
+        (
+            "Vary",
+            string(),
+            "The request headers that the answer depends on, where it does.",
+            json!("accept-encoding"),
+        ),
         ("X-Content-Type-Options", string(), "Always `nosniff`.", json!("nosniff")),
-        ("X-Accel-Buffering", string(), "`no`, on streams only: a proxy must not hold them back.", json!("no")),
+        (
+            "X-Accel-Buffering",
+            string(),
+            "`no`, on streams only: a proxy must not hold them back.",
+            json!("no"),
+        ),
         ("Retry-After", whole_number(), "When to try again, in seconds.", json!(2)),
         ("retry-after-ms", whole_number(), "When to try again, in milliseconds.", json!(2000)),
         (
@@ -128,15 +138,8 @@ fn headers() -> Vec<(&'static str, RefOr<Header>)> {
     table.into_iter().map(|(name, schema, about, example)| (name, header(schema, about, example))).collect()
 }
 
-fn header(schema: ObjectBuilder, about: &str, example: Value) -> RefOr<Header> {
-    let schema: Object = schema.build();
-    RefOr::T(
-        HeaderBuilder::new()
-            .schema(Some(schema))
-            .description(Some(about))
-            .example(Some(example))
-            .build(),
-    )
+fn header(schema: ObjectBuilder, about: &str, example: Value) -> Header {
+    HeaderBuilder::new().schema(Some(schema)).description(Some(about)).example(Some(example)).build()
 }
 
 fn string() -> ObjectBuilder {

@@ -121,11 +121,7 @@ fn rephrase() -> Vec<Member> {
 
 fn expand() -> Vec<Member> {
     vec![
-        Member {
-            name: "tone",
-            about: "How formal the text is.",
-            range: Range::words::<ExpandTone>(),
-        },
+        Member { name: "tone", about: "How formal the text is.", range: Range::words::<ExpandTone>() },
         Member {
             name: "length",
             about: "At most 100, 300 or 500 words. What is long already may grow all the same: by a quarter, \
@@ -275,9 +271,10 @@ mod tests {
                 vec![json!(least), json!(most)],
                 vec![json!(least - 1), json!(most + 1), json!(1.5), json!("1")],
             ),
-            Range::Text { max_chars } => {
-                (vec![json!(""), json!("ä".repeat(*max_chars))], vec![json!("ä".repeat(max_chars + 1)), json!(1)])
-            }
+            Range::Text { max_chars } => (
+                vec![json!(""), json!("ä".repeat(*max_chars))],
+                vec![json!("ä".repeat(max_chars + 1)), json!(1)],
+            ),
             Range::Language => (
                 vec![json!("en"), json!("zh-Hant-TW"), json!("aaaaaaaa-bbbbbbbb-cccccccc-dddddddd")],
                 vec![json!("e"), json!("en_US"), json!(""), json!("aaaaaaaa-bbbbbbbb-cccccccc-dddddddd-e")],
@@ -298,7 +295,11 @@ mod tests {
                     assert!(is_accepted(kind, member.name, value.clone()), "{kind} {}: {value}", member.name);
                 }
                 for value in forbidden {
-                    assert!(!is_accepted(kind, member.name, value.clone()), "{kind} {}: {value}", member.name);
+                    assert!(
+                        !is_accepted(kind, member.name, value.clone()),
+                        "{kind} {}: {value}",
+                        member.name
+                    );
                 }
             }
         }

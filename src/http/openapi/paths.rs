@@ -3,6 +3,7 @@
 //! One operation per route of `http.rs`; `tests/openapi.rs` compares the two
 //! lists. Shapes and examples come from the files beside this one.
 
+use serde_json::Value;
 use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn};
@@ -35,7 +36,6 @@ pub(super) fn paths() -> Paths {
             .path(format!("/api/{kind}"), PathItem::new(HttpMethod::Post, compat(kind)));
     }
     for (path, operation) in about_the_service().into_iter().chain(probes()) {
-        let operation = operation.parameter_ref(headers::parameter("X-Request-Id"));
         paths = paths.path(path, PathItem::new(HttpMethod::Get, operation));
     }
     paths.path("/metrics", PathItem::new(HttpMethod::Get, metrics())).build()
@@ -45,7 +45,9 @@ fn task(kind: TaskKind) -> OperationBuilder {
     let (summary, about) = match kind {
         TaskKind::Summarize => ("Say what a text says, in less space", "Makes a summary."),
         TaskKind::Rephrase => ("Say the same in other words", "Rephrases a text; its meaning stays."),
-        TaskKind::Expand => ("Make a full text from points or a draft", "Expands points or a text; it invents nothing."),
+        TaskKind::Expand => {
+            ("Make a full text from points or a draft", "Expands points or a text; it invents nothing.")
+        }
     };
     let description = format!(
         "{about} The answer comes as JSON, as native events (SSE or one JSON object per line), or as plain text. \
@@ -55,8 +57,9 @@ fn task(kind: TaskKind) -> OperationBuilder {
          A plain text stream has no place for an error: its head waits for the first word, and a failure after \
          that breaks the connection."
     );
-    let body = request_body(requests::v1(kind), requests::v1_examples(kind));
+    let body = request_body(requests::v1_name(kind), requests::v1_examples(kind));
     let responses = ResponsesBuilder::new().response("200", task_answer(kind));
+    let responses = errors::of_a_task(responses, Family::Problem);
     OperationBuilder::new()
         .tag(WRITING)
         .operation_id(Some(kind.as_str()))
@@ -66,11 +69,7 @@ fn task(kind: TaskKind) -> OperationBuilder {
         .parameter_ref(headers::parameter("X-Request-Timeout-Ms"))
         .parameter_ref(headers::parameter("X-Request-Id"))
         .request_body(Some(body))
-        .responses(with_404_left_out(responses))
-}
-
-fn with_404_left_out(responses: ResponsesBuilder) -> ResponsesBuilder {
-    errors::of_a_task(responses, Family::Problem)
+        .responses(responses)
 }
 
 fn task_answer(kind: TaskKind) -> ResponseBuilder {
@@ -80,7 +79,9 @@ fn task_answer(kind: TaskKind) -> ResponseBuilder {
     let sse = transcripts(events::sse_body(), events::sse_transcripts());
     let lines = transcripts(events::lines_body(), events::line_transcripts());
     let text = ContentBuilder::new()
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String).description(Some("The answer, nothing else."))))
+        .schema(Some(
+            ObjectBuilder::new().schema_type(Type::String).description(Some("The answer, nothing else.")),
+        ))
         .examples_from_iter([example("whole", "The whole body.", answers::text_example(kind).into())]);
     let answer = ResponseBuilder::new()
         .description("The answer. A stream can still end in the event `error`: its status is sent before its end is known.")
@@ -97,7 +98,7 @@ fn compat(kind: TaskKind) -> OperationBuilder {
         "For clients of an older interface. New clients use `POST /v1/{kind}`, which has the same limits and also \
          streams. An error is one friendly sentence, with the status that `/v1` has."
     );
-    let body = request_body(requests::compat(kind), requests::compat_examples(kind));
+    let body = request_body(requests::compat_name(kind), requests::compat_examples(kind));
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(answers::compat_name(kind))))
         .examples_from_iter([example("whole", "The answer.", answers::compat_example(kind))]);
@@ -115,50 +116,191 @@ fn compat(kind: TaskKind) -> OperationBuilder {
         .responses(errors::of_a_task(responses, Family::Sentence))
 }
 
+/// A path that is only read.
+struct Page {
+    path: &'static str,
+    tag: &'static str,
+    operation_id: &'static str,
+    summary: &'static str,
+    description: &'static str,
+    media_type: &'static str,
+    content: Content,
+}
+
+impl Page {
+    fn operation(self) -> (&'static str, OperationBuilder) {
+        let answer = ResponseBuilder::new().description(self.summary).content(self.media_type, self.content);
+        let responses =
+            ResponsesBuilder::new().response("200", headers::add(answer, &headers::ON_EVERY_ANSWER));
+        let operation = OperationBuilder::new()
+            .tag(self.tag)
+            .operation_id(Some(self.operation_id))
+            .summary(Some(self.summary))
+            .description(Some(self.description))
+            .parameter_ref(headers::parameter("X-Request-Id"))
+            .responses(errors::with_code(responses, FailureCode::MethodNotAllowed));
+        (self.path, operation)
+    }
+}
+
 fn about_the_service() -> Vec<(&'static str, OperationBuilder)> {
-    let json = |schema: &str, value| {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema)));
-        content.examples_from_iter([example("usual", "Shortened.", value)]).build()
-    };
-    let document = ObjectBuilder::new().schema_type(Type::Object).description(Some("An OpenAPI 3.1 document."));
-    let page = describe_problem(FailureCode::ValidationFailed.as_str()).unwrap_or_default();
-    let problem = get(
-        ABOUT,
-        "problem",
-        "What an error code means",
-        "The page that the member `type` of an error names.",
-        ("text/plain", plain_text("validation_failed", &page)),
-    );
+    let document =
+        ObjectBuilder::new().schema_type(Type::Object).description(Some("An OpenAPI 3.1 document."));
+    vec![
+        Page {
+            path: "/v1/models",
+            tag: ABOUT,
+            operation_id: "models",
+            summary: "The models and chains",
+            description: "Every model with its sizes and prices, and every chain with its models in the order in \
+                          which they are asked.",
+            media_type: "application/json",
+            content: shape("Catalogue", answers::models_example()),
+        }
+        .operation(),
+        Page {
+            path: "/v1/capabilities",
+            tag: ABOUT,
+            operation_id: "capabilities",
+            summary: "The tasks and their options",
+            description: "What a page needs to build its controls: the tasks, their options with the values they \
+                          take, and the limits.",
+            media_type: "application/json",
+            content: shape("Capabilities", answers::capabilities_example()),
+        }
+        .operation(),
+        Page {
+            path: "/version",
+            tag: ABOUT,
+            operation_id: "version",
+            summary: "Which build this is",
+            description: "Also on the operator's port.",
+            media_type: "application/json",
+            content: shape("Version", answers::version_example()),
+        }
+        .operation(),
+        Page {
+            path: "/openapi.json",
+            tag: ABOUT,
+            operation_id: "openapi",
+            summary: "This document",
+            description: "The same as `openapi.yaml`, as JSON.",
+            media_type: "application/json",
+            content: ContentBuilder::new().schema(Some(document)).build(),
+        }
+        .operation(),
+        problem_page(),
+    ]
+}
+
+fn problem_page() -> (&'static str, OperationBuilder) {
+    let shown = FailureCode::ValidationFailed.as_str();
+    let (path, operation) = Page {
+        path: "/problems/{code}",
+        tag: ABOUT,
+        operation_id: "problem",
+        summary: "What an error code means",
+        description: "The page that the member `type` of an error names.",
+        media_type: "text/plain",
+        content: plain_text(shown, "One code.", &describe_problem(shown).unwrap_or_default()),
+    }
+    .operation();
     let code = ParameterBuilder::new()
         .name("code")
         .parameter_in(ParameterIn::Path)
         .required(Required::True)
-        .description(Some("The error's `code`."))
+        .description(Some("The `code` of an error."))
         .schema(Some(Ref::from_schema_name("ErrorCode")))
-        .example(Some(FailureCode::ValidationFailed.as_str().into()));
-    let about_problem = usual(&problem.1).response("200", problem.0);
+        .example(Some(shown.into()));
+    let not_found = errors::reference(FailureCode::NotFound);
+    (path, operation.parameter(code).response("404", not_found))
+}
+
+fn probes() -> Vec<(&'static str, OperationBuilder)> {
+    let ready = |path, operation_id, description| {
+        let content = plain_text("ready", "Ready.", "[+]running ok\n[+]sign_in ok\nready\n");
+        let page = Page {
+            path,
+            tag: PROBES,
+            operation_id,
+            summary: "Whether this instance can serve",
+            description,
+            media_type: "text/plain",
+            content,
+        };
+        let waiting = "[+]running ok\n[-]sign_in failed: no AWS credentials were found\nnot ready\n";
+        let not_ready = ResponseBuilder::new()
+            .description("Not ready: what is wrong and what to do about it, one line per check.")
+            .content("text/plain", plain_text("not-ready", "No credentials.", waiting));
+        let (path, operation) = page.operation();
+        (path, operation.response("503", headers::add(not_ready, &headers::ON_EVERY_ANSWER)))
+    };
+    let alive = Page {
+        path: "/livez",
+        tag: PROBES,
+        operation_id: "livez",
+        summary: "Whether the process is alive",
+        description: "It depends on nothing else. Also on the operator's port.",
+        media_type: "text/plain",
+        content: plain_text("alive", "Alive.", "ok\n"),
+    };
+    let about = "One line per check, then the verdict. It does not fail because models fail: then every instance \
+                 would leave the load balancer at once. Also on the operator's port.";
     vec![
-        (
-            "/v1/models",
-            finish(get(
-                ABOUT,
-                "models",
-                "The models and chains",
-                "Every model of the catalogue with its sizes and prices, and every chain with its models in the \
-                 order in which they are asked.",
-                ("application/json", json("Catalogue", answers::models_example())),
-            )),
-        ),
-        (
-            "/v1/capabilities",
-            finish(get(
-                ABOUT,
-                "capabilities",
-                "The tasks and their options",
-                "What a page needs in order to build its controls: tasks, options with their values, limits.",
-                ("application/json", json("Capabilities", answers::capabilities_example())),
-            )),
-        ),
-        ("/problems/{code}", problem_operation),
+        alive.operation(),
+        ready("/readyz", "readyz", about),
+        ready("/healthz", "healthz", "The same as `/readyz`, under an older name."),
     ]
+}
+
+/// On a port of its own, which is not meant for the public.
+fn metrics() -> OperationBuilder {
+    let shown = "# HELP redraft_admission_inflight Requests at work.\n# TYPE redraft_admission_inflight gauge\n\
+                 redraft_admission_inflight 3\n";
+    let answer = ResponseBuilder::new()
+        .description("All metrics, in the text format of Prometheus.")
+        .content("text/plain", plain_text("one", "One of them.", shown));
+    let port =
+        ServerBuilder::new().url(OPS_URL).description(Some("The operator's port, at its default address."));
+    OperationBuilder::new()
+        .tag(PROBES)
+        .operation_id(Some("metrics"))
+        .summary(Some("Metrics for Prometheus"))
+        .description(Some("On the operator's port only; on the API's port there is nothing at this path."))
+        .server(port.build())
+        .response("200", answer)
+        .response("404", errors::reference(FailureCode::NotFound))
+        .response("405", errors::reference(FailureCode::MethodNotAllowed))
+}
+
+fn request_body(schema: &str, examples: Vec<requests::Example>) -> RequestBody {
+    let examples = examples.into_iter().map(|given| example(given.name, given.summary, given.body));
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(schema)))
+        .examples_from_iter(examples)
+        .build();
+    RequestBodyBuilder::new().required(Some(Required::True)).content("application/json", content).build()
+}
+
+fn shape(schema: &str, shown: Value) -> Content {
+    ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(schema)))
+        .examples_from_iter([example("usual", "An answer, shortened.", shown)])
+        .build()
+}
+
+fn plain_text(name: &str, summary: &str, shown: &str) -> Content {
+    ContentBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .examples_from_iter([example(name, summary, shown.into())])
+        .build()
+}
+
+fn transcripts(schema: Schema, streams: [(&'static str, &'static str, String); 3]) -> Content {
+    let examples = streams.map(|(name, summary, bytes)| example(name, summary, bytes.into()));
+    ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
+}
+
+fn example(name: &str, summary: &str, value: Value) -> (String, Example) {
+    (name.to_owned(), ExampleBuilder::new().summary(summary).value(Some(value)).build())
 }

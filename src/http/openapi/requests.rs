@@ -6,9 +6,11 @@
 //! under its one documented name, though the reader also takes camelCase.
 
 use serde_json::{Value, json};
+use utoipa::openapi::ComponentsBuilder;
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{
-    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema,
-    SchemaType, Type,
+    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder,
+    Schema, SchemaType, Type,
 };
 
 use super::options::{self, Member, Range, not_both, nullable, only};
@@ -38,41 +40,29 @@ const BULLETS: &str = "The points to expand: a list, or a string with one point 
                        `•` and numbers in front are dropped, and so are blank points. At most 200 points of at \
                        most 5000 characters; at least one that is not blank.";
 
-/// The body of `POST /v1/{task}`.
-pub(super) fn v1(kind: TaskKind) -> Schema {
-    let mut body = material(kind);
-    for member in options::of(kind) {
-        body = with(body, &member);
-    }
-    body = with(body, &options::preference());
-    for (name, schema) in about_the_answer() {
-        body = body.property(name, schema);
-    }
-    let mut rules = vec![one_material(kind), chain_or_preference()];
-    if kind == TaskKind::Summarize {
-        rules.push(paragraphs_or_type());
-    }
-    closed(body, rules)
+/// The schemas of all bodies, as components.
+pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
+    TaskKind::ALL.into_iter().fold(components, |components, kind| {
+        components.schema(v1_name(kind), v1(kind)).schema(compat_name(kind), compat(kind))
+    })
 }
 
-/// The body of `POST /api/{task}`.
-pub(super) fn compat(kind: TaskKind) -> Schema {
-    let mut body = material(kind);
-    if kind == TaskKind::Summarize {
-        let about = "How many paragraphs the summary has.";
-        body = with(
-            body,
-            &Member { name: "max_length", about, range: Range::Number { least: 1, most: 10, default: Some(2) } },
-        );
+/// The name of the schema of a body of `POST /v1/{task}`.
+pub(super) fn v1_name(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::Summarize => "SummarizeRequest",
+        TaskKind::Rephrase => "RephraseRequest",
+        TaskKind::Expand => "ExpandRequest",
     }
-    // A summary has its shape from `max_length` here.
-    let shape = |member: &Member| {
-        kind == TaskKind::Summarize && matches!(member.name, "type" | "paragraphs")
-    };
-    for member in options::of(kind).iter().filter(|member| !shape(member)) {
-        body = with(body, member);
+}
+
+/// The name of the schema of a body of `POST /api/{task}`.
+pub(super) fn compat_name(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::Summarize => "CompatSummarizeRequest",
+        TaskKind::Rephrase => "CompatRephraseRequest",
+        TaskKind::Expand => "CompatExpandRequest",
     }
-    closed(body, vec![one_material(kind)])
 }
 
 /// Examples for `POST /v1/{task}`; the first is the shortest.
@@ -159,10 +149,13 @@ pub(super) fn v1_examples(kind: TaskKind) -> Vec<Example> {
 pub(super) fn compat_examples(kind: TaskKind) -> Vec<Example> {
     let (summary, body) = match kind {
         TaskKind::Summarize => ("A summary of one paragraph.", json!({ "text": LIBRARY, "max_length": 1 })),
-        TaskKind::Rephrase => ("In a professional manner.", json!({ "text": ORDER, "style": "professional" })),
-        TaskKind::Expand => {
-            ("A text from three points.", json!({ "bullets": ["launch on 3 May", "works offline", "free for schools"] }))
+        TaskKind::Rephrase => {
+            ("In a professional manner.", json!({ "text": ORDER, "style": "professional" }))
         }
+        TaskKind::Expand => (
+            "A text from three points.",
+            json!({ "bullets": ["launch on 3 May", "works offline", "free for schools"] }),
+        ),
     };
     vec![Example { name: "usual", summary, body }]
 }
@@ -171,6 +164,43 @@ const LIBRARY: &str = "The new library opened on Monday. It holds 40,000 books a
                        Visitors may borrow up to ten books at a time. The building cost 12 million euros, and the \
                        city paid half of it.";
 const ORDER: &str = "We can't ship your order today because the warehouse is closed.";
+
+fn v1(kind: TaskKind) -> Schema {
+    let mut body = material(kind);
+    for member in options::of(kind) {
+        body = with(body, &member);
+    }
+    body = with(body, &options::preference());
+    for (name, schema) in about_the_answer() {
+        body = body.property(name, schema);
+    }
+    let mut rules = vec![one_material(kind), chain_or_preference()];
+    if kind == TaskKind::Summarize {
+        rules.push(paragraphs_or_type());
+    }
+    closed(body, rules)
+}
+
+fn compat(kind: TaskKind) -> Schema {
+    let mut body = material(kind);
+    if kind == TaskKind::Summarize {
+        let about = "How many paragraphs the summary has.";
+        body = with(
+            body,
+            &Member {
+                name: "max_length",
+                about,
+                range: Range::Number { least: 1, most: 10, default: Some(2) },
+            },
+        );
+    }
+    // A summary has its shape from `max_length` here.
+    let shape = |member: &Member| kind == TaskKind::Summarize && matches!(member.name, "type" | "paragraphs");
+    for member in options::of(kind).iter().filter(|member| !shape(member)) {
+        body = with(body, member);
+    }
+    closed(body, vec![one_material(kind)])
+}
 
 fn with(body: ObjectBuilder, member: &Member) -> ObjectBuilder {
     body.property(member.name, member.range.schema(member.about))
@@ -190,6 +220,10 @@ fn material(kind: TaskKind) -> ObjectBuilder {
 fn bullets() -> Schema {
     let point = ObjectBuilder::new().schema_type(Type::String).max_length(Some(MAX_BULLET_CHARS));
     let list = ArrayBuilder::new().items(point).min_items(Some(1)).max_items(Some(MAX_BULLETS));
+    // utoipa has no field for the keyword `contains`, so it comes in as what it calls an extension.
+    let contains = Extensions::from_iter([("contains", json!({ "pattern": NOT_BLANK }))]);
+    let one_not_blank = ObjectBuilder::new().schema_type(SchemaType::AnyValue).extensions(Some(contains));
+    let list = AllOfBuilder::new().item(list).item(one_not_blank);
     let lines = ObjectBuilder::new().schema_type(Type::String).pattern(Some(NOT_BLANK));
     let nothing = ObjectBuilder::new().schema_type(Type::Null);
     AnyOfBuilder::new().description(Some(BULLETS)).item(list).item(lines).item(nothing).into()
@@ -197,10 +231,9 @@ fn bullets() -> Schema {
 
 /// What a request says about its own answer rather than about the text.
 fn about_the_answer() -> [(&'static str, Schema); 4] {
-    let chain = nullable(Type::String)
-        .max_length(Some(MAX_CHAIN_CHARS))
-        .examples(["default"])
-        .description(Some("The chain of models to ask; `GET /v1/models` names them. Not together with `preference`."));
+    let chain = nullable(Type::String).max_length(Some(MAX_CHAIN_CHARS)).examples(["default"]).description(
+        Some("The chain of models to ask; `GET /v1/models` names them. Not together with `preference`."),
+    );
     let values = [json!(true), json!(false)].into_iter().chain(STREAM_VALUES.map(Value::from));
     let stream = ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::Boolean, Type::String, Type::Null]))
@@ -259,7 +292,11 @@ fn paragraphs_or_type() -> Schema {
         .schema_type(SchemaType::AnyValue)
         .enum_values(Some([json!("tldr"), Value::Null]))
         .build();
-    not_both("`paragraphs` only without `type` or with the type `tldr`.", ("paragraphs", absent), ("type", prose))
+    not_both(
+        "`paragraphs` only without `type` or with the type `tldr`.",
+        ("paragraphs", absent),
+        ("type", prose),
+    )
 }
 
 /// No member but those that are listed, and the rules between them.
