@@ -16,11 +16,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::domain::CallFailure;
 use crate::http::{self, Api, Readiness, ServeError, Server};
 use crate::inference::ModelBackend;
 use crate::inference::bedrock::{BedrockBackend, SignIn};
 use crate::pipeline::{Limits, Pipeline};
-use crate::routing::{Catalogue, Router};
+use crate::routing::{Catalogue, Router, is_retried};
 use crate::telemetry::{ChainScope, MetricScope, Metrics};
 
 /// How often a missing sign-in is looked for again.
@@ -144,8 +145,6 @@ fn scope(catalogue: &Catalogue) -> MetricScope {
         name: chain.name.to_string(),
         models: chain.stages.iter().map(|target| target.model.id.clone()).collect(),
     });
-    MetricScope {
-        models: catalogue.models.iter().map(|model| model.id.clone()).collect(),
-        chains: chains.collect(),
-    }
+    let retried = CallFailure::ALL.into_iter().filter(|failure| is_retried(*failure));
+    MetricScope { chains: chains.collect(), retried: retried.collect() }
 }

@@ -18,7 +18,7 @@ pub use attempt::{Answer, FinishReason, Spent};
 pub use backoff::Backoff;
 pub use catalogue::{Catalogue, Chain, Model, Target};
 pub use clocks::{Clocks, Deadline};
-pub use decide::{GiveUp, Next, Situation, decide};
+pub use decide::{GiveUp, Next, Situation, decide, is_retried};
 pub use fit::{Misfit, RouteRequest, fits_any, room_for_input};
 pub use open_answer::{OpenAnswer, Piece};
 pub use route::{Attempt, Fallback, Mode, Progress, Route, RouteError, Router, RoutingPolicy};

@@ -92,6 +92,11 @@ const fn ways_out(failure: CallFailure) -> WaysOut {
     WaysOut { retry, fallback }
 }
 
+/// Whether a call may be repeated on the same target after `failure`.
+pub const fn is_retried(failure: CallFailure) -> bool {
+    ways_out(failure).retry
+}
+
 /// Decides what follows from `failure`.
 pub fn decide(failure: CallFailure, situation: &Situation) -> Next {
     if situation.committed {

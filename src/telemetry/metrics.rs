@@ -4,6 +4,8 @@
 //! semantic conventions. Every label set that can be known at start exists at
 //! zero from the start, so that rates and alerts work from the first scrape.
 
+use std::collections::BTreeSet;
+
 use prometheus::{
     CounterVec, Encoder as _, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
@@ -63,11 +65,19 @@ pub struct ChainScope {
     pub models: Vec<ModelId>,
 }
 
-/// Which models and chains label values can name.
+/// What label values can name besides the closed lists.
 #[derive(Debug, Clone, Default)]
 pub struct MetricScope {
-    pub models: Vec<ModelId>,
     pub chains: Vec<ChainScope>,
+    /// Failures after which a call is repeated on the same target.
+    pub retried: Vec<CallFailure>,
+}
+
+impl MetricScope {
+    /// Models that can be called: those of the chains, each once.
+    fn models(&self) -> BTreeSet<&ModelId> {
+        self.chains.iter().flat_map(|chain| &chain.models).collect()
+    }
 }
 
 /// All metrics, in a registry of their own.
@@ -275,8 +285,8 @@ impl Metrics {
         for task in TaskKind::ALL {
             self.create_task_label_sets(task, scope);
         }
-        for model in &scope.models {
-            self.create_model_label_sets(model.as_str());
+        for model in scope.models() {
+            self.create_model_label_sets(model.as_str(), &scope.retried);
         }
     }
 
@@ -303,12 +313,13 @@ impl Metrics {
                     self.requests.with_label_values(&labels);
                 };
                 ended(Outcome::Ok, "");
-                for code in FailureCode::ALL {
+                let elsewhere = [FailureCode::NotFound, FailureCode::MethodNotAllowed];
+                for code in FailureCode::ALL.into_iter().filter(|code| !elsewhere.contains(code)) {
                     ended(Outcome::from(code), code.as_str());
                 }
             }
         }
-        for model in &scope.models {
+        for model in scope.models() {
             self.cost_usd.with_label_values(&[task, model.as_str()]);
             for direction in TokenDirection::ALL {
                 self.tokens.with_label_values(&[task, model.as_str(), direction.as_str()]);
@@ -325,7 +336,7 @@ impl Metrics {
         }
     }
 
-    fn create_model_label_sets(&self, model: &str) {
+    fn create_model_label_sets(&self, model: &str, retried: &[CallFailure]) {
         self.time_per_output_token.with_label_values(&[model]);
         self.unpriced_requests.with_label_values(&[model]);
         self.operation_duration.with_label_values(&[OPERATION, PROVIDER, model, model, ""]);
@@ -338,7 +349,7 @@ impl Metrics {
                 self.model_calls.with_label_values(&[model, outcome.as_str(), stage.as_str()]);
             }
         }
-        for failure in CallFailure::ALL {
+        for failure in retried {
             self.retries.with_label_values(&[model, failure.as_str()]);
         }
     }
