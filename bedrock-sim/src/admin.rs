@@ -1,0 +1,114 @@
+//! The admin calls under `/_sim`: the log and the scenarios over HTTP.
+//!
+//! Owns the JSON of these calls and its errors. It adds nothing that the library cannot do.
+//! The one rule it protects: a body that is not understood changes nothing and is answered with
+//! what is wrong with it.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use bytes::Bytes;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::operations::Backend;
+use crate::scenario::Scenario;
+
+pub(crate) fn routes() -> Router<Arc<Backend>> {
+    Router::new()
+        .route("/_sim/health", get(health))
+        .route("/_sim/calls", get(list_calls).delete(clear_calls))
+        .route("/_sim/scenarios", get(list_scenarios).post(set_scenario).delete(clear_scenarios))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetScenario {
+    #[serde(default = "all_models")]
+    model: String,
+    scenario: Option<Value>,
+    sequence: Option<Vec<Value>>,
+    times: Option<u32>,
+}
+
+/// Without a model, everything is cleared.
+#[derive(Debug, Deserialize)]
+struct ClearScenarios {
+    model: Option<String>,
+}
+
+async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+async fn list_calls(State(backend): State<Arc<Backend>>) -> Response {
+    Json(backend.log.records()).into_response()
+}
+
+async fn clear_calls(State(backend): State<Arc<Backend>>) -> StatusCode {
+    backend.log.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn list_scenarios(State(backend): State<Arc<Backend>>) -> Response {
+    Json(json!({ "set": backend.book.pages(), "names": Scenario::names() })).into_response()
+}
+
+async fn clear_scenarios(
+    State(backend): State<Arc<Backend>>,
+    Query(which): Query<ClearScenarios>,
+) -> StatusCode {
+    match which.model {
+        Some(model) => backend.book.clear_model(&model),
+        None => backend.book.clear(),
+    }
+    StatusCode::NO_CONTENT
+}
+
+async fn set_scenario(State(backend): State<Arc<Backend>>, body: Bytes) -> Response {
+    match set(&backend, &body) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(message) => (StatusCode::BAD_REQUEST, Json(json!({ "message": message }))).into_response(),
+    }
+}
+
+fn set(backend: &Backend, body: &[u8]) -> Result<(), String> {
+    let request: SetScenario =
+        serde_json::from_slice(body).map_err(|error| format!("the body is not understood: {error}"))?;
+    match (request.scenario, request.sequence, request.times) {
+        (Some(scenario), None, None) => {
+            backend.book.set(&request.model, read(scenario)?);
+        }
+        (Some(scenario), None, Some(times)) if times > 0 => {
+            backend.book.add(&request.model, read(scenario)?, times);
+        }
+        (None, Some(sequence), None) if !sequence.is_empty() => {
+            let sequence: Vec<Scenario> = sequence.into_iter().map(read).collect::<Result<_, _>>()?;
+            for scenario in sequence {
+                backend.book.add(&request.model, scenario, 1);
+            }
+        }
+        _ => {
+            return Err("give either `scenario`, with `times` of at least 1 or without, or a `sequence` \
+                 that is not empty"
+                .to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn read(scenario: Value) -> Result<Scenario, String> {
+    if let Value::String(name) = &scenario {
+        return Scenario::from_name(name)
+            .ok_or_else(|| format!("there is no scenario named {name:?}; GET /_sim/scenarios lists them"));
+    }
+    serde_json::from_value(scenario).map_err(|error| format!("the scenario is not understood: {error}"))
+}
+
+fn all_models() -> String {
+    "*".to_owned()
+}

@@ -1,0 +1,48 @@
+//! The author: answers a prompt from the sentences of the document in it.
+//!
+//! It is no model. It finds the document, finds the task in the instructions by common words, and
+//! writes an answer out of the document's own sentences. The same prompt always gets the same
+//! answer, in the language of the document, in time linear in its length.
+//! The one rule it protects: it states nothing that the document does not state.
+
+mod brief;
+mod document;
+mod expand;
+mod headline;
+mod rank;
+mod rephrase;
+mod structured;
+mod summary;
+mod text;
+mod wording;
+mod words;
+
+use serde_json::Value;
+
+use brief::{Brief, Form};
+
+/// Answers `user_text` as `system` asks.
+///
+/// The document is the longest region of `user_text` between a pair of lines such as `<text>` and
+/// `</text>`, or all of it. The task is read from `system` and from what stands outside the document.
+pub fn write(system: &str, user_text: &str) -> String {
+    let (document, around) = document::find(user_text);
+    let brief = Brief::read(system, &around);
+    let answer = match brief.form {
+        Form::Bullets | Form::Prose => summary::write(document, &brief),
+        Form::Headline => headline::write(document, &brief),
+        Form::Rephrase => rephrase::write(document, &brief),
+        Form::Expand => expand::write(document, &brief),
+        Form::Reply => summary::reply(document, &brief),
+    };
+    if answer.is_empty() { text::one_line(document) } else { answer }
+}
+
+/// Answers with JSON that follows `schema`, filled from the document's sentences.
+pub fn write_json(schema: &Value, user_text: &str) -> String {
+    let (document, _) = document::find(user_text);
+    structured::write(schema, document).to_string()
+}
+
+#[cfg(test)]
+mod tests;

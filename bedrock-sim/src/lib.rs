@@ -1,0 +1,29 @@
+//! A simulator of the AWS Bedrock Runtime wire.
+//!
+//! It answers Converse, ConverseStream and CountTokens over a real socket with the bytes that AWS
+//! sends: event-stream frames, error headers, padding. Faults are chosen per model id or per call.
+//! It owns the wire and the faults; it is no model, and its [`author`] says so.
+//! The one rule it protects: what a client sees here is what it would see from AWS, or it is
+//! written down in the README as a difference.
+
+mod admin;
+pub mod author;
+mod call_log;
+#[cfg(test)]
+mod captures;
+mod errors;
+mod frames;
+mod models;
+mod operations;
+mod pacing;
+mod request;
+mod scenario;
+mod script;
+mod server;
+pub mod tokens;
+
+pub use call_log::{CallRecord, Operation, Outcome};
+pub use errors::{ApiError, StreamError};
+pub use pacing::Pacing;
+pub use scenario::{Scenario, StopReason};
+pub use server::{Sim, SimOptions};

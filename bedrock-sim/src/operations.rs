@@ -1,0 +1,335 @@
+//! The operations of the Bedrock Runtime: from a received request to a response.
+//!
+//! Owns the order of the steps that all operations share: record the call, check the caller, read
+//! the request, choose the scenario. Each operation is a file of its own and adds what is its own.
+//! The one rule it protects: a call is in the log before anything can go wrong with it.
+
+mod converse;
+mod converse_stream;
+mod count_tokens;
+mod in_one_piece;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request};
+use axum::response::Response;
+use axum::routing::post;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use rand::RngCore;
+use serde_json::{Value, json};
+
+use crate::author;
+use crate::call_log::{Arrival, Billed, CallGuard, CallLog, Operation};
+use crate::errors::{ApiError, Refusal, TYPE_SUFFIX};
+use crate::models::Preamble;
+use crate::pacing::Pacing;
+use crate::request::{ConverseRequest, Echo};
+use crate::scenario::book::ScenarioBook;
+use crate::scenario::{Scenario, StopReason};
+use crate::script::REASONING_TEXT;
+use crate::server::Connection;
+use crate::tokens;
+
+/// The largest request body that is read.
+const MAX_BODY_BYTES: usize = 25_000_000;
+/// Prompts of more bytes than this are answered off the event loop.
+const LARGE_PROMPT_BYTES: usize = 64 * 1024;
+
+/// What all calls share.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    pub(crate) log: Arc<CallLog>,
+    pub(crate) book: ScenarioBook,
+    pub(crate) pacing: Pacing,
+    pub(crate) split_frames: bool,
+}
+
+pub(crate) fn routes() -> Router<Arc<Backend>> {
+    Router::new()
+        .route("/model/{model_id}/converse", post(converse::answer))
+        .route("/model/{model_id}/converse-stream", post(converse_stream::answer))
+        .route("/model/{model_id}/count-tokens", post(count_tokens::answer))
+        .fallback(unknown_operation)
+        .method_not_allowed_fallback(unknown_operation)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+}
+
+/// The tokens of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) input_tokens: u64,
+    pub(crate) output_tokens: u64,
+}
+
+impl Usage {
+    /// The usage as the wire shows it, with the member `serverToolUsage` that no model describes.
+    pub(crate) fn to_value(self) -> Value {
+        json!({
+            "inputTokens": self.input_tokens,
+            "outputTokens": self.output_tokens,
+            "serverToolUsage": {},
+            "totalTokens": self.input_tokens + self.output_tokens,
+        })
+    }
+}
+
+/// A request as it came in.
+#[derive(Debug)]
+struct Received {
+    backend: Arc<Backend>,
+    connection: Connection,
+    model_id: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl FromRequest<Arc<Backend>> for Received {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, backend: &Arc<Backend>) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(Path(model_id)) = Path::<String>::from_request_parts(&mut parts, backend).await else {
+            let refusal = ApiError::InvalidModelId.refusal("");
+            return Err(unrecorded(refusal.status, refusal.type_name, refusal.body().to_string()));
+        };
+        let connection = parts.extensions.get::<Connection>().cloned().unwrap_or_default();
+        let headers = std::mem::take(&mut parts.headers);
+        let body = Bytes::from_request(Request::from_parts(parts, body), backend).await.map_err(too_large)?;
+        Ok(Self { backend: Arc::clone(backend), connection, model_id, headers, body })
+    }
+}
+
+/// A recorded call: its record, and what answering it takes.
+#[derive(Debug)]
+struct Call {
+    backend: Arc<Backend>,
+    connection: Connection,
+    guard: CallGuard,
+}
+
+impl Call {
+    /// Records the call and checks who makes it.
+    fn open(received: Received, operation: Operation) -> Result<(Self, Bytes), Response> {
+        let sdk_request =
+            received.headers.get("amz-sdk-request").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let guard = received.backend.log.begin(Arrival {
+            operation,
+            model_id: received.model_id,
+            request_id: new_request_id(),
+            sdk_request,
+            body: received.body.clone(),
+        });
+        let call = Self { backend: received.backend, connection: received.connection, guard };
+        match check_caller(&received.headers) {
+            Ok(()) => Ok((call, received.body)),
+            Err(refusal) => Err(call.refuse(&refusal)),
+        }
+    }
+
+    /// Chooses the scenario and plays the part of it that comes before any answer.
+    async fn scenario(&self) -> Result<Scenario, Response> {
+        let model_id = self.guard.model_id();
+        let scenario = self.backend.book.choose(model_id);
+        self.guard.chose(scenario.clone());
+        match &scenario {
+            Scenario::Error { error } => Err(self.refuse(&error.refusal(model_id))),
+            Scenario::TokenBucket { capacity, refill_per_second }
+                if !self.backend.book.take_token(model_id, *capacity, *refill_per_second) =>
+            {
+                let error = ApiError::ThrottlingRequests;
+                Err(self.refuse(&error.refusal(model_id)))
+            }
+            Scenario::UntypedThrottling => {
+                self.guard.failed(429, "untyped-throttling");
+                let body = Body::from("{\"message\":\"Too many requests\"}");
+                Err(self.response(StatusCode::TOO_MANY_REQUESTS, "application/json", body))
+            }
+            Scenario::HtmlBadGateway => {
+                self.guard.failed(502, "html-bad-gateway");
+                let body = Body::from(
+                    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
+                     <center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n",
+                );
+                Err(self.response(StatusCode::BAD_GATEWAY, "text/html", body))
+            }
+            Scenario::EmptyJson => {
+                self.guard.failed(200, "empty-json");
+                Err(self.response(StatusCode::OK, "application/json", Body::from("{}")))
+            }
+            Scenario::ResetBeforeHeaders => {
+                self.guard.failed(0, "reset-before-headers");
+                self.connection.reset();
+                std::future::pending::<()>().await;
+                Ok(scenario)
+            }
+            Scenario::SlowHeaders { wait_ms } => {
+                tokio::time::sleep(Duration::from_millis(*wait_ms)).await;
+                Ok(scenario)
+            }
+            _ => Ok(scenario),
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Response {
+        self.guard.failed(refusal.status.as_u16(), refusal.type_name);
+        let body = Body::from(refusal.body().to_string());
+        let mut response = self.response(refusal.status, "application/json", body);
+        response.headers_mut().insert(
+            "x-amzn-ErrorType",
+            HeaderValue::try_from(format!("{}{TYPE_SUFFIX}", refusal.type_name))
+                .expect("type names are plain letters"),
+        );
+        response
+    }
+
+    fn response(&self, status: StatusCode, content_type: &'static str, body: Body) -> Response {
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Ok(request_id) = HeaderValue::from_str(self.guard.request_id()) {
+            headers.insert("x-amzn-RequestId", request_id);
+        }
+        headers.insert("x-bedrock-sim", HeaderValue::from_static("author"));
+        response
+    }
+}
+
+/// What the model says, in whole.
+#[derive(Debug, Clone)]
+struct Answer {
+    preamble: Preamble,
+    text: Arc<str>,
+    stop_reason: StopReason,
+    usage: Usage,
+    echo: Echo,
+}
+
+impl Answer {
+    /// Lets the author write, ends the text where the request says so, and changes what the
+    /// scenario would have otherwise.
+    async fn write(request: ConverseRequest, preamble: Preamble, scenario: &Scenario) -> Self {
+        let input_tokens = request.input_tokens;
+        let limits = request.inference.clone();
+        let echo = request.echo.clone();
+        let text = match scenario {
+            Scenario::EmptyContent | Scenario::EmptyText => String::new(),
+            _ => text_for(request).await,
+        };
+        let (text, stop_reason) = limits.end_of(text);
+        let (preamble, stop_reason) = match scenario {
+            Scenario::Reasoning => (Preamble::Reasoning, stop_reason),
+            Scenario::GptOssOrder => (Preamble::EmptyTextAndReasoning, stop_reason),
+            Scenario::StopReason { reason } => (preamble, *reason),
+            Scenario::EmptyContent | Scenario::EmptyText => (Preamble::None, stop_reason),
+            _ => (preamble, stop_reason),
+        };
+        let output_tokens = tokens::count(&text) + reasoning_tokens(preamble);
+        Self {
+            preamble,
+            text: Arc::from(text),
+            stop_reason,
+            usage: Usage { input_tokens, output_tokens },
+            echo,
+        }
+    }
+
+    fn billed(&self) -> Billed {
+        Billed {
+            input_tokens: self.usage.input_tokens,
+            output_tokens: self.usage.output_tokens,
+            text: Arc::clone(&self.text),
+        }
+    }
+}
+
+async fn text_for(request: ConverseRequest) -> String {
+    let large = request.prompt_bytes() > LARGE_PROMPT_BYTES;
+    let write = move || match &request.output_schema {
+        Some(schema) => author::write_json(schema, &request.user_text),
+        None => author::write(&request.system, &request.user_text),
+    };
+    if large {
+        // The author does not panic; if the runtime is going down there is nobody to answer.
+        tokio::task::spawn_blocking(write).await.unwrap_or_default()
+    } else {
+        write()
+    }
+}
+
+fn reasoning_tokens(preamble: Preamble) -> u64 {
+    match preamble {
+        Preamble::None => 0,
+        Preamble::Reasoning | Preamble::EmptyTextAndReasoning => tokens::count(REASONING_TEXT),
+    }
+}
+
+/// AWS accepts a SigV4 signature for the service `bedrock` or a bearer token. Neither is verified.
+fn check_caller(headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(authorization) = headers.get(AUTHORIZATION) else {
+        return Err(Refusal::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token"));
+    };
+    let authorization = authorization.to_str().unwrap_or_default();
+    if authorization.strip_prefix("Bearer ").is_some_and(|token| !token.trim().is_empty()) {
+        return Ok(());
+    }
+    if !authorization.starts_with("AWS4-HMAC-SHA256 ") {
+        return Err(Refusal::new(
+            403,
+            "IncompleteSignatureException",
+            "Authorization header requires a SigV4 signature or a bearer token.",
+        ));
+    }
+    let service = authorization
+        .split_once("Credential=")
+        .and_then(|(_, rest)| rest.split([',', ' ']).next())
+        .and_then(|scope| scope.split('/').nth(3));
+    if service != Some("bedrock") {
+        return Err(Refusal::new(
+            403,
+            "InvalidSignatureException",
+            "Credential should be scoped to correct service: 'bedrock'.",
+        ));
+    }
+    Ok(())
+}
+
+/// A body that cannot be read: it is too large, or the client left while it was sent.
+fn too_large(_: BytesRejection) -> Response {
+    let body = json!({ "message": format!("The request body exceeds {MAX_BODY_BYTES} bytes.") }).to_string();
+    unrecorded(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", body)
+}
+
+async fn unknown_operation() -> Response {
+    let body = json!({
+        "Output": { "__type": "com.amazon.coral.service#UnknownOperationException" },
+        "Version": "1.0",
+    });
+    unrecorded(StatusCode::NOT_FOUND, "UnknownOperationException", body.to_string())
+}
+
+/// A refusal of something that is no call yet.
+fn unrecorded(status: StatusCode, type_name: &'static str, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert("x-amzn-ErrorType", HeaderValue::from_static(type_name));
+    response
+}
+
+fn new_request_id() -> String {
+    let mut bytes = [0_u8; 16];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let value = u128::from_be_bytes(bytes);
+    let hex = format!("{value:032x}");
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}

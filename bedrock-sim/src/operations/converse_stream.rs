@@ -1,0 +1,195 @@
+//! ConverseStream: the answer as an event stream.
+//!
+//! Owns the order of events of a healthy answer and what each scenario does to it: the script.
+//! How a script becomes bytes is not its matter.
+//! The one rule it protects: a healthy stream is `messageStart`, then per block its deltas and a
+//! stop, then `messageStop`, then `metadata`, and a text block has no start event.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::{Answer, Call, Received};
+use crate::call_log::{Operation, Outcome};
+use crate::models::{self, Preamble};
+use crate::pacing::Pacing;
+use crate::request::ConverseRequest;
+use crate::scenario::Scenario;
+use crate::script::{REASONING_SIGNATURE, REASONING_TEXT, Script, ScriptBody, Step, delta_ranges};
+
+const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+
+pub(super) async fn answer(received: Received) -> Response {
+    stream(received).await.unwrap_or_else(|refused| refused)
+}
+
+async fn stream(received: Received) -> Result<Response, Response> {
+    let (call, body) = Call::open(received, Operation::ConverseStream)?;
+    let request =
+        ConverseRequest::read(call.guard.model_id(), &body).map_err(|refusal| call.refuse(&refusal))?;
+    let scenario = call.scenario().await?;
+    if scenario == Scenario::JsonInsteadOfStream {
+        call.guard.failed(200, "json-instead-of-stream");
+        let json = Body::from("{\"message\":\"This is no event stream.\"}");
+        return Ok(call.response(StatusCode::OK, "application/json", json));
+    }
+    let preamble = models::check(call.guard.model_id(), &request).map_err(|refusal| call.refuse(&refusal))?;
+    let answer = Answer::write(request, preamble, &scenario).await;
+    let script = script(answer, &scenario, call.backend.pacing);
+    let mut response = call.response(StatusCode::OK, EVENT_STREAM, Body::empty());
+    let split = call.backend.split_frames;
+    *response.body_mut() = Body::new(ScriptBody::new(script, call.guard, split));
+    Ok(response)
+}
+
+fn script(answer: Answer, scenario: &Scenario, pacing: Pacing) -> Script {
+    let (steps, error) = match scenario {
+        Scenario::StreamError { error, after_deltas: 0 } => {
+            (vec![Step::Exception(*error)], Some(error.member()))
+        }
+        Scenario::StalledBody => (vec![Step::Hang], Some("stalled-body")),
+        _ => told(&answer, scenario, pacing),
+    };
+    let outcome = match error {
+        None => Outcome::Completed,
+        Some(error) => Outcome::Failed { status: 200, error: error.to_owned() },
+    };
+    Script {
+        input_tokens: answer.usage.input_tokens,
+        text: answer.text,
+        steps: VecDeque::from(steps),
+        fixed_bill: None,
+        outcome,
+    }
+}
+
+/// The steps of a stream that begins well, and how the scenario spoils it.
+fn told(answer: &Answer, scenario: &Scenario, pacing: Pacing) -> (Vec<Step>, Option<&'static str>) {
+    let mut steps = Vec::new();
+    if let Scenario::SlowFirstEvent { wait_ms } = scenario {
+        steps.push(Step::Wait(Duration::from_millis(*wait_ms)));
+    }
+    steps.push(Step::MessageStart);
+    let mut waits = Waits::new(scenario, pacing);
+    let block = push_preamble(&mut steps, answer.preamble, &mut waits);
+    let ranges = delta_ranges(&answer.text);
+    let spoilt_at = scenario.spoils_after().map(|deltas| deltas.min(ranges.len()));
+    for at in 0..=ranges.len() {
+        let range = ranges.get(at).cloned();
+        if spoilt_at == Some(at) {
+            let next = range.clone().unwrap_or(0..0);
+            if let Some(error) = push_fault(&mut steps, scenario, block, next) {
+                return (steps, Some(error));
+            }
+        }
+        if let Some(range) = range {
+            waits.push_next(&mut steps);
+            steps.push(Step::Text { block, range });
+        }
+    }
+    if *scenario == Scenario::EmptyText {
+        steps.push(Step::EmptyText { block });
+    }
+    if *scenario != Scenario::EmptyContent {
+        steps.push(Step::BlockStop { block });
+    }
+    let reason = answer.stop_reason.as_str();
+    steps.push(Step::MessageStop { reason });
+    if *scenario == Scenario::EndWithoutMetadata {
+        return (steps, Some("end-without-metadata"));
+    }
+    steps.push(Step::Metadata { usage: answer.usage, echo: Box::new(answer.echo.clone()) });
+    (steps, None)
+}
+
+/// The waits before deltas, of either kind.
+#[derive(Debug)]
+struct Waits {
+    next: Duration,
+    between: Duration,
+}
+
+impl Waits {
+    fn new(scenario: &Scenario, pacing: Pacing) -> Self {
+        match scenario {
+            Scenario::SlowFirstDelta { wait_ms } => {
+                Self { next: Duration::from_millis(*wait_ms), between: pacing.between_deltas }
+            }
+            Scenario::Trickle { gap_ms } => {
+                Self { next: Duration::from_millis(*gap_ms), between: Duration::from_millis(*gap_ms) }
+            }
+            _ => Self { next: pacing.first_delta, between: pacing.between_deltas },
+        }
+    }
+
+    fn push_next(&mut self, steps: &mut Vec<Step>) {
+        if !self.next.is_zero() {
+            steps.push(Step::Wait(self.next));
+        }
+        self.next = self.between;
+    }
+}
+
+/// Pushes the blocks that come before the text and returns the index of the text block.
+fn push_preamble(steps: &mut Vec<Step>, preamble: Preamble, waits: &mut Waits) -> u32 {
+    let block = match preamble {
+        Preamble::None => return 0,
+        Preamble::Reasoning => 0,
+        Preamble::EmptyTextAndReasoning => {
+            steps.push(Step::EmptyText { block: 0 });
+            steps.push(Step::BlockStop { block: 0 });
+            1
+        }
+    };
+    for text in REASONING_TEXT.split_inclusive(". ") {
+        waits.push_next(steps);
+        steps.push(Step::Reasoning { block, text });
+    }
+    if preamble == Preamble::Reasoning {
+        steps.push(Step::ReasoningSignature { block, signature: REASONING_SIGNATURE });
+    }
+    steps.push(Step::BlockStop { block });
+    block + 1
+}
+
+/// Pushes the fault that comes after some deltas. Some(name) means that the stream ends with it.
+fn push_fault(
+    steps: &mut Vec<Step>,
+    scenario: &Scenario,
+    block: u32,
+    next: Range<usize>,
+) -> Option<&'static str> {
+    match scenario {
+        Scenario::StreamError { error, .. } => {
+            steps.push(Step::Exception(*error));
+            Some(error.member())
+        }
+        Scenario::Stall { for_ms: Some(for_ms), .. } => {
+            steps.push(Step::Wait(Duration::from_millis(*for_ms)));
+            None
+        }
+        Scenario::Stall { for_ms: None, .. } => {
+            steps.push(Step::Hang);
+            Some("stall")
+        }
+        Scenario::CutMidFrame { .. } => {
+            steps.push(Step::HalfOfText { block, range: next });
+            steps.push(Step::Cut);
+            Some("cut-mid-frame")
+        }
+        Scenario::EndWithoutMessageStop { .. } => Some("end-without-message-stop"),
+        Scenario::CorruptCrc { .. } => {
+            steps.push(Step::CorruptText { block, range: next });
+            Some("corrupt-crc")
+        }
+        Scenario::UnknownEvent { .. } => {
+            steps.push(Step::Unheard);
+            None
+        }
+        _ => None,
+    }
+}

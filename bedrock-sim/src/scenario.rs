@@ -1,0 +1,150 @@
+//! Scenarios: what happens to a call instead of a plain answer.
+//!
+//! Owns the list of faults, their parameters and their names. Which call gets which scenario is the
+//! book's matter ([`book`]); what each does to the bytes is an operation's matter.
+//! The one rule it protects: every wait is data in milliseconds, and every scenario has a name that
+//! works as the model id `sim.<name>`.
+
+pub(crate) mod book;
+mod names;
+
+use serde::{Deserialize, Serialize};
+
+use crate::errors::{ApiError, StreamError};
+
+/// What happens to a call.
+///
+/// A scenario made for streams has a counterpart for answers in one piece; the README lists both.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)]
+pub enum Scenario {
+    /// The author answers.
+    #[default]
+    Normal,
+    /// A refusal as a status.
+    Error { error: ApiError },
+    /// A refusal inside the stream, as the first event or after some deltas.
+    StreamError {
+        error: StreamError,
+        #[serde(default)]
+        after_deltas: u32,
+    },
+    /// 429 without an error type.
+    UntypedThrottling,
+    /// 502 with a page of HTML, as a proxy sends it.
+    HtmlBadGateway,
+    /// 200 with the body `{}`.
+    EmptyJson,
+    /// 200 with JSON where an event stream belongs.
+    JsonInsteadOfStream,
+    /// Nothing for a while, then the answer.
+    SlowHeaders { wait_ms: u64 },
+    /// Headers at once, the first event after a while.
+    SlowFirstEvent { wait_ms: u64 },
+    /// `messageStart` at once, the first delta after a while.
+    SlowFirstDelta { wait_ms: u64 },
+    /// Silence after some deltas, for a while or for ever.
+    Stall {
+        after_deltas: u32,
+        #[serde(default)]
+        for_ms: Option<u64>,
+    },
+    /// Headers and the first half of the answer, then nothing, for ever. A stream stays empty.
+    StalledBody,
+    /// A fixed gap before every delta.
+    Trickle { gap_ms: u64 },
+    /// The connection ends inside a frame.
+    CutMidFrame { after_deltas: u32 },
+    /// The connection is reset before any byte of the answer.
+    ResetBeforeHeaders,
+    /// The stream ends in good order, but without `messageStop`.
+    EndWithoutMessageStop { after_deltas: u32 },
+    /// The stream ends after `messageStop`: no usage.
+    EndWithoutMetadata,
+    /// An answer without any content block.
+    EmptyContent,
+    /// An answer of one empty text block.
+    EmptyText,
+    /// A given stop reason.
+    StopReason { reason: StopReason },
+    /// A reasoning block with a signature, then the text.
+    Reasoning,
+    /// An empty text block, a reasoning block, then the text, as gpt-oss does it.
+    GptOssOrder,
+    /// A frame with a wrong checksum.
+    CorruptCrc { after_deltas: u32 },
+    /// An event of a type that no published model has.
+    UnknownEvent { after_deltas: u32 },
+    /// Calls beyond the bucket get a ThrottlingException. Each model id has a bucket of its own.
+    TokenBucket { capacity: u32, refill_per_second: f64 },
+}
+
+impl Scenario {
+    /// After how many deltas the stream is spoilt, for scenarios that do so.
+    pub(crate) fn spoils_after(&self) -> Option<usize> {
+        match self {
+            Self::StreamError { after_deltas, .. }
+            | Self::Stall { after_deltas, .. }
+            | Self::CutMidFrame { after_deltas }
+            | Self::EndWithoutMessageStop { after_deltas }
+            | Self::CorruptCrc { after_deltas }
+            | Self::UnknownEvent { after_deltas } => usize::try_from(*after_deltas).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopReason {
+    EndTurn,
+    ToolUse,
+    MaxTokens,
+    StopSequence,
+    GuardrailIntervened,
+    ContentFiltered,
+    MalformedModelOutput,
+    MalformedToolUse,
+    ModelContextWindowExceeded,
+    /// A reason that no published model has.
+    Unknown,
+}
+
+impl StopReason {
+    /// Every reason, for tables and tests.
+    pub const ALL: [Self; 10] = [
+        Self::EndTurn,
+        Self::ToolUse,
+        Self::MaxTokens,
+        Self::StopSequence,
+        Self::GuardrailIntervened,
+        Self::ContentFiltered,
+        Self::MalformedModelOutput,
+        Self::MalformedToolUse,
+        Self::ModelContextWindowExceeded,
+        Self::Unknown,
+    ];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EndTurn => "end_turn",
+            Self::ToolUse => "tool_use",
+            Self::MaxTokens => "max_tokens",
+            Self::StopSequence => "stop_sequence",
+            Self::GuardrailIntervened => "guardrail_intervened",
+            Self::ContentFiltered => "content_filtered",
+            Self::MalformedModelOutput => "malformed_model_output",
+            Self::MalformedToolUse => "malformed_tool_use",
+            Self::ModelContextWindowExceeded => "model_context_window_exceeded",
+            Self::Unknown => "reason_of_a_later_version",
+        }
+    }
+}
+
+impl From<ApiError> for Scenario {
+    fn from(error: ApiError) -> Self {
+        Self::Error { error }
+    }
+}

@@ -1,0 +1,338 @@
+//! A script: the steps of one streamed answer, and the body that plays them.
+//!
+//! Owns waits, cuts and the grouping of frames into pieces. It knows neither scenarios nor requests;
+//! an operation writes the script. Frames are encoded when their turn comes, so an open stream
+//! holds its text and its steps only.
+//! The one rule it protects: the body owns the call's guard, so a body that is dropped early ends
+//! every wait at once and is recorded as a client that went away.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame};
+use rand::Rng;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use tokio::time::Sleep;
+
+use crate::call_log::{Billed, CallGuard, Outcome};
+use crate::errors::StreamError;
+use crate::frames::{self, Event};
+use crate::operations::Usage;
+use crate::request::Echo;
+use crate::tokens;
+
+/// Frames that are ready together leave in pieces of about this size.
+const PIECE_BYTES: usize = 16 * 1024;
+/// When frames are split, a piece has at most this size.
+const MAX_SPLIT_PIECE_BYTES: usize = 192;
+
+/// What a reasoning block says.
+pub(crate) const REASONING_TEXT: &str = "The request holds a document and a task. \
+    The answer is put together from the sentences of the document. No model takes part.";
+pub(crate) const REASONING_SIGNATURE: &str = "c2lnbmVkIGJ5IGEgc2ltdWxhdG9yOyBpdCBwcm92ZXMgbm90aGluZw==";
+
+/// A delta has at most this many characters.
+const MAX_DELTA_CHARS: usize = 30;
+
+/// One step of a script. Text is named by its place in the script's text.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Step {
+    MessageStart,
+    Text {
+        block: u32,
+        range: Range<usize>,
+    },
+    EmptyText {
+        block: u32,
+    },
+    Reasoning {
+        block: u32,
+        text: &'static str,
+    },
+    ReasoningSignature {
+        block: u32,
+        signature: &'static str,
+    },
+    BlockStop {
+        block: u32,
+    },
+    MessageStop {
+        reason: &'static str,
+    },
+    Metadata {
+        usage: Usage,
+        echo: Box<Echo>,
+    },
+    Unheard,
+    Exception(StreamError),
+    /// The next delta as a frame whose checksum is wrong.
+    CorruptText {
+        block: u32,
+        range: Range<usize>,
+    },
+    /// The first half of a delta's frame.
+    HalfOfText {
+        block: u32,
+        range: Range<usize>,
+    },
+    /// Bytes as they are.
+    Raw(Bytes),
+    Wait(Duration),
+    /// Silence until the client leaves.
+    Hang,
+    /// The connection ends here, without a proper end.
+    Cut,
+}
+
+/// The steps of one answer, its text and what it will have been.
+#[derive(Debug)]
+pub(crate) struct Script {
+    pub(crate) text: Arc<str>,
+    pub(crate) steps: VecDeque<Step>,
+    pub(crate) input_tokens: u64,
+    /// What is billed, if it does not depend on what is sent.
+    pub(crate) fixed_bill: Option<Billed>,
+    /// What the call becomes when the last step has been played, or the cut.
+    pub(crate) outcome: Outcome,
+}
+
+/// Plays a script as a response body.
+#[derive(Debug)]
+pub(crate) struct ScriptBody {
+    script: Script,
+    guard: CallGuard,
+    split: bool,
+    random: SmallRng,
+    ready: BytesMut,
+    /// The first step that is no bytes and whose turn has come.
+    next: Turn,
+    wait: Option<Pin<Box<Sleep>>>,
+    /// Set after a piece that has to reach the socket by itself.
+    flush_first: bool,
+    sent_text_bytes: usize,
+    sent_reasoning_bytes: usize,
+}
+
+#[derive(Debug, PartialEq)]
+enum Turn {
+    Bytes,
+    Wait(Duration),
+    Hang,
+    Cut,
+    End,
+}
+
+impl ScriptBody {
+    pub(crate) fn new(script: Script, guard: CallGuard, split: bool) -> Self {
+        Self {
+            script,
+            guard,
+            split,
+            random: SmallRng::from_rng(&mut rand::rng()),
+            ready: BytesMut::new(),
+            next: Turn::Bytes,
+            wait: None,
+            flush_first: false,
+            sent_text_bytes: 0,
+            sent_reasoning_bytes: 0,
+        }
+    }
+
+    /// Plays the steps that are bytes, until one is not or a piece is full.
+    fn fill(&mut self) {
+        while self.next == Turn::Bytes && self.ready.len() < PIECE_BYTES {
+            match self.script.steps.pop_front() {
+                None => self.next = Turn::End,
+                Some(Step::Wait(duration)) if duration.is_zero() => {}
+                Some(Step::Wait(duration)) => self.next = Turn::Wait(duration),
+                Some(Step::Hang) => self.next = Turn::Hang,
+                Some(Step::Cut) => self.next = Turn::Cut,
+                Some(step) => self.write(&step),
+            }
+        }
+    }
+
+    fn write(&mut self, step: &Step) {
+        let start = self.ready.len();
+        let text = Arc::clone(&self.script.text);
+        let event = match step {
+            Step::MessageStart => Event::MessageStart,
+            Step::Text { block, range }
+            | Step::CorruptText { block, range }
+            | Step::HalfOfText { block, range } => Event::Text { block: *block, text: &text[range.clone()] },
+            Step::EmptyText { block } => Event::Text { block: *block, text: "" },
+            Step::Reasoning { block, text } => Event::Reasoning { block: *block, text },
+            Step::ReasoningSignature { block, signature } => {
+                Event::ReasoningSignature { block: *block, signature }
+            }
+            Step::BlockStop { block } => Event::BlockStop { block: *block },
+            Step::MessageStop { reason } => Event::MessageStop { reason },
+            Step::Metadata { usage, echo } => {
+                Event::Metadata { usage: *usage, echo, latency_ms: self.guard.elapsed_ms() }
+            }
+            Step::Unheard => Event::Unheard,
+            Step::Exception(error) => Event::Exception(*error),
+            Step::Raw(bytes) => return self.ready.extend_from_slice(bytes),
+            // These are turns, not bytes; `fill` keeps them.
+            Step::Wait(_) | Step::Hang | Step::Cut => return,
+        };
+        let padding = frames::padding(&mut self.random);
+        frames::write(&event, Some(padding), &mut self.ready);
+        self.after_write(step, start);
+    }
+
+    fn after_write(&mut self, step: &Step, start: usize) {
+        match step {
+            Step::Text { range, .. } => {
+                self.sent_text_bytes = range.end;
+                self.guard.sent_delta();
+            }
+            Step::Reasoning { text, .. } => {
+                self.sent_reasoning_bytes += text.len();
+                self.guard.sent_delta();
+            }
+            Step::EmptyText { .. } | Step::ReasoningSignature { .. } => self.guard.sent_delta(),
+            Step::CorruptText { .. } => {
+                let last = self.ready.len() - 1;
+                self.ready[last] ^= 0xff;
+            }
+            Step::HalfOfText { .. } => {
+                let frame =
+                    frames::frame_length(&self.ready[start..]).expect("a whole frame was just written");
+                self.ready.truncate(start + frame / 2);
+            }
+            _ => {}
+        }
+    }
+
+    fn take_piece(&mut self) -> Bytes {
+        if !self.split {
+            return self.ready.split().freeze();
+        }
+        let most = self.ready.len().min(MAX_SPLIT_PIECE_BYTES);
+        let size = self.random.random_range(1..=most);
+        self.flush_first = true;
+        self.ready.split_to(size).freeze()
+    }
+
+    fn finish(&mut self) {
+        let outcome = self.script.outcome.clone();
+        self.guard.end(outcome, Some(self.billed()));
+    }
+
+    fn billed(&self) -> Billed {
+        if let Some(billed) = &self.script.fixed_bill {
+            return billed.clone();
+        }
+        let reasoning = &REASONING_TEXT[..self.sent_reasoning_bytes];
+        let text = if self.sent_text_bytes == self.script.text.len() {
+            Arc::clone(&self.script.text)
+        } else {
+            Arc::from(&self.script.text[..self.sent_text_bytes])
+        };
+        Billed {
+            input_tokens: self.script.input_tokens,
+            output_tokens: tokens::count(&text) + tokens::count(reasoning),
+            text,
+        }
+    }
+
+    fn poll_wait(&mut self, duration: Duration, context: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.wait.get_or_insert_with(|| Box::pin(tokio::time::sleep(duration)));
+        ready!(sleep.as_mut().poll(context));
+        self.wait = None;
+        Poll::Ready(())
+    }
+}
+
+impl Body for ScriptBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        loop {
+            if std::mem::take(&mut self.flush_first) {
+                // A body that is not ready makes the connection write out what it holds.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.fill();
+            if !self.ready.is_empty() {
+                let piece = self.take_piece();
+                // What precedes a cut has to reach the client.
+                self.flush_first |= self.next == Turn::Cut && self.ready.is_empty();
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+            match self.next {
+                Turn::Bytes => {}
+                Turn::Wait(duration) => {
+                    ready!(self.poll_wait(duration, context));
+                    self.next = Turn::Bytes;
+                }
+                // Nothing wakes this body: the connection drops it when the client leaves.
+                Turn::Hang => return Poll::Pending,
+                Turn::Cut => {
+                    self.finish();
+                    return Poll::Ready(Some(Err(io::Error::other("cut by the scenario"))));
+                }
+                Turn::End => {
+                    self.finish();
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+}
+
+/// Cuts a text into deltas of 1 to 30 characters, at the ends of words where it can.
+/// The same text is always cut in the same places.
+pub(crate) fn delta_ranges(text: &str) -> Vec<Range<usize>> {
+    let mut random = SmallRng::seed_from_u64(text.len() as u64);
+    let mut ranges = Vec::with_capacity(text.len() / 12 + 1);
+    let mut start = 0;
+    while start < text.len() {
+        let wanted = random.random_range(1..=MAX_DELTA_CHARS);
+        let end = delta_end(text, start, wanted);
+        ranges.push(start..end);
+        start = end;
+    }
+    ranges
+}
+
+/// The end of the word in which the wanted number of characters ends, or just that many characters.
+fn delta_end(text: &str, start: usize, wanted_chars: usize) -> usize {
+    let mut wanted_end = text.len();
+    for (count, (offset, character)) in text[start..].char_indices().enumerate() {
+        let at = start + offset;
+        if count == MAX_DELTA_CHARS {
+            return wanted_end.min(at);
+        }
+        if count == wanted_chars {
+            wanted_end = at;
+        }
+        if count >= wanted_chars && character.is_whitespace() {
+            return at;
+        }
+    }
+    text.len()
+}
+
+impl Drop for ScriptBody {
+    /// A script that was not played to its end belongs to a client that went away.
+    fn drop(&mut self) {
+        if self.guard.is_open() {
+            self.guard.end(Outcome::ClientGone, Some(self.billed()));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The server: a socket, its connections, and the handle that owns both.
+//!
+//! Owns start, stop and everything about connections: no delay on small writes, HTTP/1.1 or HTTP/2
+//! without TLS, and the reset of a connection on request. It knows no operation.
+//! The one rule it protects: when the handle goes, the socket and every connection go with it.
+
+mod connection;
+
+pub(crate) use connection::Connection;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tower::ServiceExt;
+
+use crate::call_log::{CallLog, CallRecord};
+use crate::operations::Backend;
+use crate::pacing::Pacing;
+use crate::scenario::Scenario;
+use crate::scenario::book::ScenarioBook;
+use crate::{admin, operations};
+use connection::Socket;
+
+/// After a failed accept, such as for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How a simulator is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SimOptions {
+    /// Port 0 takes a free port.
+    pub listen: SocketAddr,
+    pub pacing: Pacing,
+    /// Whether bytes reach the socket in pieces of random size, as they do from AWS.
+    /// Without it, frames that are ready together leave together, which is faster.
+    pub split_frames: bool,
+    /// How many calls the log keeps.
+    pub log_capacity: usize,
+}
+
+impl Default for SimOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            pacing: Pacing::default(),
+            split_frames: true,
+            log_capacity: 10_000,
+        }
+    }
+}
+
+/// A running simulator. Dropping it stops the server and ends its connections.
+#[derive(Debug)]
+pub struct Sim {
+    addr: SocketAddr,
+    backend: Arc<Backend>,
+    stopping: CancellationToken,
+    server: AbortOnDropHandle<()>,
+}
+
+impl Sim {
+    /// Binds the socket and serves it from a task of its own.
+    pub async fn start(options: SimOptions) -> io::Result<Self> {
+        let listener = TcpListener::bind(options.listen).await?;
+        let addr = listener.local_addr()?;
+        let backend = Arc::new(Backend {
+            log: CallLog::new(options.log_capacity),
+            book: ScenarioBook::default(),
+            pacing: options.pacing,
+            split_frames: options.split_frames,
+        });
+        let router = operations::routes().merge(admin::routes()).with_state(Arc::clone(&backend));
+        let stopping = CancellationToken::new();
+        let server = tokio::spawn(serve(listener, router, stopping.clone()));
+        Ok(Self { addr, backend, stopping, server: AbortOnDropHandle::new(server) })
+    }
+
+    /// The address that is listened on.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What a client takes as its endpoint.
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Sets the scenario of every call of `model` from now on; `*` stands for all models.
+    pub fn set_scenario(&self, model: &str, scenario: Scenario) {
+        self.backend.book.set(model, scenario);
+    }
+
+    /// Sets the scenario of the next `times` calls of `model`, after those set so before.
+    pub fn set_scenario_times(&self, model: &str, scenario: Scenario, times: u32) {
+        self.backend.book.add(model, scenario, times);
+    }
+
+    /// Forgets every scenario that was set. Model ids named `sim.<name>` keep theirs.
+    pub fn clear_scenarios(&self) {
+        self.backend.book.clear();
+    }
+
+    /// The calls in the log, oldest first.
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.backend.log.records()
+    }
+
+    /// Empties the log. Calls that are still open are forgotten too.
+    pub fn clear_calls(&self) {
+        self.backend.log.clear();
+    }
+
+    /// Waits until the log holds a call for which `predicate` holds, and returns the oldest such.
+    pub async fn wait_for_call(
+        &self,
+        predicate: impl Fn(&CallRecord) -> bool + Send,
+        within: Duration,
+    ) -> Option<CallRecord> {
+        self.backend.log.wait_for(predicate, within).await
+    }
+
+    /// Stops the server, ends its connections and returns when both are gone.
+    pub async fn stop(self) {
+        self.stopping.cancel();
+        // The task can only end by itself or with this handle; a panic in it has been printed.
+        let _ = self.server.await;
+    }
+}
+
+async fn serve(listener: TcpListener, router: Router, stopping: CancellationToken) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve_connection(stream, router.clone()));
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+        }
+    }
+    connections.shutdown().await;
+}
+
+async fn serve_connection(stream: TcpStream, router: Router) {
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let connection = Connection::default();
+    let socket = Socket::new(stream, connection.clone());
+    let on_request = connection.clone();
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(on_request.clone());
+        let router = router.clone();
+        async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+    });
+    let builder = Builder::new(TokioExecutor::new());
+    let serving = builder.serve_connection(TokioIo::new(socket), service);
+    tokio::select! {
+        // How a connection ended is in the log of calls, as far as it matters.
+        _ = serving => {}
+        () = connection.is_reset() => {}
+    }
+}

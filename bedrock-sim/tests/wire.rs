@@ -1,0 +1,19 @@
+//! What a client sees on the socket: status lines, headers, frames, cuts and silences.
+//!
+//! Every test starts a simulator of its own on a free port and talks to it over TCP.
+
+#[path = "wire/client.rs"]
+mod client;
+
+#[path = "wire/admin.rs"]
+mod admin;
+#[path = "wire/log.rs"]
+mod log;
+#[path = "wire/refusals.rs"]
+mod refusals;
+#[path = "wire/server.rs"]
+mod server;
+#[path = "wire/streams.rs"]
+mod streams;
+#[path = "wire/whole_answers.rs"]
+mod whole_answers;
