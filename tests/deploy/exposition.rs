@@ -1,0 +1,52 @@
+//! What the service exposes before its first request: every metric, its labels,
+//! and every value of the labels whose values are known from the start.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use redraft::domain::{CallFailure, ModelId};
+use redraft::telemetry::{ChainScope, MetricScope, Metrics};
+
+use crate::queries::selectors;
+
+#[derive(Default)]
+pub struct Family {
+    pub kind: String,
+    pub labels: BTreeMap<String, BTreeSet<String>>,
+}
+
+pub type Families = BTreeMap<String, Family>;
+
+/// What the service exposes before the first request.
+pub fn families() -> Families {
+    let model = |id: &str| ModelId::parse(id).unwrap();
+    let chains =
+        vec![ChainScope { name: "default".to_owned(), models: vec![model("a.one"), model("b.two")] }];
+    let text = String::from_utf8(
+        Metrics::new(&MetricScope { chains, retried: vec![CallFailure::Throttled] }).encode(),
+    )
+    .unwrap();
+    let mut families = Families::new();
+    for line in text.lines() {
+        if let Some(declared) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = declared.split_once(' ').unwrap();
+            families.entry(name.to_owned()).or_default().kind = kind.to_owned();
+        } else if !line.starts_with('#') {
+            for selector in selectors(line) {
+                let family = families.get_mut(family_name(&selector.name, &families)).unwrap();
+                for (label, _, value) in selector.matchers.into_iter().filter(|(label, ..)| label != "le") {
+                    family.labels.entry(label).or_default().insert(value);
+                }
+            }
+        }
+    }
+    assert!(families.len() > 25, "the metrics were not found");
+    families
+}
+
+/// The family of a series: a histogram has three kinds of them.
+pub fn family_name<'a>(series: &'a str, families: &Families) -> &'a str {
+    let histogram = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| series.strip_suffix(suffix));
+    histogram
+        .filter(|name| families.get(*name).is_some_and(|family| family.kind == "histogram"))
+        .unwrap_or(series)
+}
