@@ -19,13 +19,15 @@ use crate::config::Config;
 use crate::domain::CallFailure;
 use crate::http::{self, Api, Readiness, ServeError, Server};
 use crate::inference::ModelBackend;
-use crate::inference::bedrock::{BedrockBackend, SignIn};
+use crate::inference::bedrock::BedrockBackend;
 use crate::pipeline::{Limits, Pipeline};
 use crate::routing::{Catalogue, Router, is_retried};
 use crate::telemetry::{ChainScope, MetricScope, Metrics};
 
-/// How often a missing sign-in is looked for again.
-const SIGN_IN_RECHECK: Duration = Duration::from_secs(15);
+/// How often readiness follows what calls have found out about the credentials.
+const SIGN_IN_PACE: Duration = Duration::from_secs(1);
+/// A missing sign-in is looked for again at every so many paces.
+const SEARCH_EVERY_PACES: u32 = 15;
 const SIGN_IN: &str = "sign_in";
 
 /// The service, bound to its addresses.
@@ -62,7 +64,7 @@ impl App {
     pub async fn build(config: &Config) -> Result<Self, StartError> {
         let bedrock = Arc::new(BedrockBackend::connect(config.bedrock.clone()).await);
         let mut app = Self::build_over(Arc::clone(&bedrock) as Arc<dyn ModelBackend>, config).await?;
-        app.readiness.set(SIGN_IN, bedrock.sign_in().problem());
+        app.readiness.set(SIGN_IN, bedrock.sign_in_problem());
         app.bedrock = Some(bedrock);
         Ok(app)
     }
@@ -94,7 +96,7 @@ impl App {
 
     /// What keeps the service from being ready, if anything does.
     pub fn problem(&self) -> Option<String> {
-        self.bedrock.as_ref().and_then(|bedrock| bedrock.sign_in().problem())
+        self.bedrock.as_ref().and_then(|bedrock| bedrock.sign_in_problem())
     }
 
     /// Serves until `shutdown` is cancelled and open requests have ended, or the
@@ -116,7 +118,7 @@ impl App {
         };
         let watching = async {
             if let Some(bedrock) = bedrock {
-                watch_sign_in(bedrock.sign_in(), &readiness).await;
+                watch_sign_in(&bedrock, &readiness).await;
             }
             std::future::pending::<()>().await;
         };
@@ -128,14 +130,23 @@ impl App {
     }
 }
 
-/// Looks again while signing in fails; a role can be attached after the start.
-async fn watch_sign_in(sign_in: &SignIn, readiness: &Readiness) {
-    while sign_in.problem().is_some() {
-        tokio::time::sleep(SIGN_IN_RECHECK).await;
-        sign_in.check().await;
-        readiness.set(SIGN_IN, sign_in.problem());
-        if sign_in.problem().is_none() {
-            tracing::info!("AWS credentials were found, the service is ready");
+/// Keeps readiness true to the sign-in: credentials can appear after the start,
+/// and they can expire.
+async fn watch_sign_in(bedrock: &BedrockBackend, readiness: &Readiness) {
+    let mut known = bedrock.sign_in_problem();
+    for pace in 1_u32.. {
+        tokio::time::sleep(SIGN_IN_PACE).await;
+        if known.is_some() && pace.is_multiple_of(SEARCH_EVERY_PACES) {
+            bedrock.check_sign_in().await;
+        }
+        let now = bedrock.sign_in_problem();
+        if now != known {
+            match &now {
+                None => tracing::info!("AWS credentials work, the service is ready"),
+                Some(problem) => tracing::error!("not ready: {problem}"),
+            }
+            readiness.set(SIGN_IN, now.clone());
+            known = now;
         }
     }
 }

@@ -207,12 +207,13 @@ mod tests {
     }
 
     /// A value for every setting, different from all others and from the default.
-    const EVERY_SETTING: [(&str, &str, &str); 30] = [
+    const EVERY_SETTING: [(&str, &str, &str); 31] = [
         ("http.listen", "0.0.0.0:1001", "\"0.0.0.0:1001\""),
         ("http.heartbeat_ms", "1002", "1002"),
         ("http.max_body_bytes", "1003", "1003"),
         ("http.body_read_ms", "1004", "1004"),
         ("http.header_read_ms", "1005", "1005"),
+        ("http.write_ms", "1031", "1031"),
         ("http.max_connections", "1006", "1006"),
         (
             "http.allowed_origins",
@@ -261,6 +262,7 @@ mod tests {
         assert_eq!(config.http.max_body_bytes, 1003);
         assert_eq!(config.http.body_read_timeout, millis(1004));
         assert_eq!(config.server.header_read_timeout, millis(1005));
+        assert_eq!(config.server.write_timeout, millis(1031));
         assert_eq!(config.server.max_connections, 1006);
         assert_eq!(config.http.allowed_origins, ["https://a.example", "https://*.b.example"]);
         assert_eq!(config.ops_listen.to_string(), "127.0.0.1:1007");
@@ -304,6 +306,7 @@ mod tests {
                 "1.5",
                 "expected a whole number of milliseconds from 1 to 600000, found \"1.5\"",
             ),
+            ("http.write_ms", "0", "expected a whole number of milliseconds from 1 to 600000, found 0"),
             (
                 "http.max_connections",
                 "0",

@@ -22,6 +22,7 @@ mod submission;
 mod task_routes;
 mod whole;
 mod wire;
+mod write_clock;
 
 pub use error::describe_problem;
 pub use health::Readiness;

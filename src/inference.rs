@@ -39,7 +39,8 @@ pub struct Completion {
     /// All text blocks, in order; empty when the model wrote none.
     pub text: String,
     pub stop_reason: StopReason,
-    pub usage: TokenUsage,
+    /// `None` when the provider did not say.
+    pub usage: Option<TokenUsage>,
 }
 
 /// What a streamed answer is made of, in the order `Started`, then `Thinking`

@@ -28,6 +28,10 @@ use crate::routing::Router;
 use crate::tasks::Task;
 use crate::telemetry::{Metrics, RequestRecord};
 
+/// What a model of ordinary speed (60 tokens a second) writes well within the
+/// `answer` clock's default of 25 s.
+const LONGEST_WHOLE_ANSWER_TOKENS: u32 = 1000;
+
 /// The pipeline, built once.
 pub struct Pipeline {
     router: Arc<Router>,
@@ -83,6 +87,9 @@ impl Pipeline {
     }
 
     /// Starts the work; the first event is there at once, before any model is called.
+    ///
+    /// A long answer is asked for in pieces whatever the caller wants: the `answer`
+    /// clock of a whole call would end it on every model, and each would be billed.
     pub fn run(
         &self,
         plan: Plan,
@@ -91,6 +98,8 @@ impl Pipeline {
         deadline: Deadline,
         record: RequestRecord,
     ) -> Run {
+        let long = plan.request.output.expected_tokens > LONGEST_WHOLE_ANSWER_TOKENS;
+        let mode = if long { Mode::Pieces } else { mode };
         let route = self.router.start(&plan.chain, plan.task, plan.request.clone(), mode, deadline);
         Run::new(plan, route, permit, Arc::clone(&self.metrics), record)
     }

@@ -33,10 +33,13 @@ fn help_and_version_are_worth_reading() {
 
 #[test]
 fn check_config_prints_every_setting_with_its_origin() {
-    let checked = run(&["check-config"], &[("REDRAFT__CLOCKS__IDLE_MS", "1234"), ("AWS_REGION", "eu-west-1")]);
+    let checked =
+        run(&["check-config"], &[("REDRAFT__CLOCKS__IDLE_MS", "1234"), ("AWS_REGION", "eu-west-1")]);
     assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
     let printed = text(&checked.stdout);
-    for line in ["clocks.idle_ms = 1234", "http.listen = \"127.0.0.1:8080\"", "bedrock.region = \"eu-west-1\""] {
+    for line in
+        ["clocks.idle_ms = 1234", "http.listen = \"127.0.0.1:8080\"", "bedrock.region = \"eu-west-1\""]
+    {
         assert!(printed.contains(line), "{line} in\n{printed}");
     }
     assert!(printed.contains("REDRAFT__CLOCKS__IDLE_MS") && printed.contains("AWS_REGION"), "{printed}");
@@ -109,12 +112,18 @@ fn exchange(address: SocketAddr, request: &str) -> String {
 fn the_demo_says_what_it_is_and_its_examples_work_when_pasted() {
     let demo = demo();
     assert!(demo.banner.contains("no language model"), "{}", demo.banner);
-    let examples: Vec<String> =
-        demo.banner.replace("\\\n", " ").lines().filter(|line| line.contains("curl ")).map(str::to_owned).collect();
+    let examples: Vec<String> = demo
+        .banner
+        .replace("\\\n", " ")
+        .lines()
+        .filter(|line| line.contains("curl "))
+        .map(str::to_owned)
+        .collect();
     assert_eq!(examples.len(), 3, "one per task");
     for (example, path) in examples.iter().zip(["/v1/summarize", "/v1/rephrase", "/v1/expand"]) {
         assert!(example.contains(path));
-        let body = example.split("-d '").nth(1).unwrap().trim_end().trim_end_matches('\'').replace("'\\''", "'");
+        let body =
+            example.split("-d '").nth(1).unwrap().trim_end().trim_end_matches('\'').replace("'\\''", "'");
         let answer = exchange(
             demo.api,
             &format!(
@@ -146,4 +155,65 @@ fn an_address_that_is_taken_is_a_clear_message() {
     assert_eq!(second.status.code(), Some(1));
     let complaint = text(&second.stderr);
     assert!(complaint.contains(&taken) && complaint.contains("--listen"), "{complaint}");
+}
+
+/// A service that runs, ended when it is dropped.
+struct Service {
+    child: Child,
+    api: SocketAddr,
+    log: String,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+fn serve(variables: &[(&str, &str)]) -> Service {
+    let mut command = redraft(&["serve", "--listen", "127.0.0.1:0"]);
+    command
+        .env("REDRAFT__OPS__LISTEN", "127.0.0.1:0")
+        .env("HOME", "/nonexistent")
+        .envs(variables.iter().copied());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = String::new();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    while !log.contains("not ready") {
+        assert!(lines.read_line(&mut log).unwrap() > 0, "a log line: {log}");
+    }
+    let listening = log.lines().find(|line| line.contains("redraft is listening")).unwrap();
+    let api = listening.split("\"api\":\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
+    Service { child, api, log }
+}
+
+#[test]
+fn without_region_or_credentials_it_starts_is_not_ready_and_says_what_to_set() {
+    for (variables, advice) in
+        [(&[][..], "AWS_REGION"), (&[("AWS_REGION", "us-east-1")][..], "AWS_ACCESS_KEY_ID")]
+    {
+        let service = serve(variables);
+        assert!(service.log.contains(advice), "{}", service.log);
+        let get = |path: &str| {
+            exchange(service.api, &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
+        };
+        let ready = get("/readyz");
+        assert!(ready.starts_with("HTTP/1.1 503") && ready.contains(advice), "{ready}");
+        assert!(get("/livez").starts_with("HTTP/1.1 200"));
+        let body = "{\"text\":\"a b.\"}";
+        let started = std::time::SystemTime::now();
+        let answer = exchange(
+            service.api,
+            &format!(
+                "POST /v1/summarize HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            ),
+        );
+        assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("all_models_unavailable"), "{answer}");
+        assert!(
+            started.elapsed().unwrap() < Duration::from_secs(1),
+            "it does not search for credentials each time"
+        );
+    }
 }

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 
-use super::{App, demo, healthcheck, signals};
+use super::signals::Signals;
+use super::{App, demo, healthcheck};
 use crate::config::{self, Environment, Loaded, RunMode, Sources};
 use crate::{http, telemetry};
 
@@ -156,9 +157,17 @@ async fn serve(sources: Sources) -> u8 {
             return MISUSED;
         }
     }
+    std::panic::set_hook(Box::new(tell_where));
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
+    let signals = match Signals::catch() {
+        Ok(signals) => signals,
+        Err(error) => {
+            complain(&format!("cannot watch for signals: {error}"));
+            return FAILED;
+        }
+    };
     let simulator = match sources.mode {
         RunMode::Serve => None,
         RunMode::Demo => match demo::start_simulator(&mut loaded.config).await {
@@ -196,10 +205,10 @@ async fn serve(sources: Sources) -> u8 {
             }
         }
     }
-    run_until_told(app).await
+    run_until_told(app, signals).await
 }
 
-async fn run_until_told(app: App) -> u8 {
+async fn run_until_told(app: App, signals: Signals) -> u8 {
     let shutdown = CancellationToken::new();
     tokio::select! {
         drained = app.run(shutdown.clone()) => {
@@ -208,17 +217,17 @@ async fn run_until_told(app: App) -> u8 {
             }
             DONE
         }
-        signals = signals::watch(shutdown) => match signals {
-            Ok(()) => {
-                tracing::warn!("a second signal ended the service at once");
-                FAILED
-            }
-            Err(error) => {
-                complain(&format!("cannot watch for signals: {error}"));
-                FAILED
-            }
-        },
+        () = signals.watch(shutdown) => {
+            tracing::warn!("a second signal ended the service at once");
+            FAILED
+        }
     }
+}
+
+/// A panic's own text can quote what was worked on, so only the place is logged.
+fn tell_where(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+    tracing::error!(place, "a defect: the code panicked");
 }
 
 fn print(text: &str) -> u8 {

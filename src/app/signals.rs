@@ -2,22 +2,33 @@
 
 use std::io;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Cancels `shutdown` at the first SIGTERM or SIGINT and returns at the second.
-///
-/// # Errors
-/// When the operating system refuses the handlers.
-pub(super) async fn watch(shutdown: CancellationToken) -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    for _ in 0..2 {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        shutdown.cancel();
+/// SIGTERM and SIGINT, caught from the moment this exists.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Catches the signals. Done before anything is announced, so that whoever
+    /// reads the announcement can end the process in good order.
+    ///
+    /// # Errors
+    /// When the operating system refuses the handlers.
+    pub(super) fn catch() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    /// Cancels `shutdown` at the first signal and returns at the second.
+    pub(super) async fn watch(mut self, shutdown: CancellationToken) {
+        for _ in 0..2 {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+            shutdown.cancel();
+        }
+    }
 }

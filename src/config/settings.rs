@@ -48,6 +48,7 @@ struct Http {
     max_body_bytes: usize,
     body_read_timeout: Duration,
     header_read_timeout: Duration,
+    write_timeout: Duration,
     max_connections: usize,
     allowed_origins: Vec<String>,
 }
@@ -132,6 +133,7 @@ impl Values {
             },
             server: ServerSettings {
                 header_read_timeout: http.header_read_timeout,
+                write_timeout: http.write_timeout,
                 max_connections: http.max_connections,
                 drain: self.drain,
             },
@@ -164,6 +166,7 @@ fn http(reader: &mut Reader<'_, '_>) -> Option<Http> {
     let max_body_bytes = reader.whole("http.max_body_bytes", 1..=1 << 30, "bytes");
     let body_read_timeout = reader.millis("http.body_read_ms", 1..=10 * MINUTE);
     let header_read_timeout = reader.millis("http.header_read_ms", 1..=10 * MINUTE);
+    let write_timeout = reader.millis("http.write_ms", 1..=10 * MINUTE);
     let max_connections = reader.whole("http.max_connections", 1..=1_000_000, "connections");
     let allowed_origins = reader.list("http.allowed_origins", address::origin_rule);
     Some(Http {
@@ -172,6 +175,7 @@ fn http(reader: &mut Reader<'_, '_>) -> Option<Http> {
         max_body_bytes: max_body_bytes?,
         body_read_timeout: body_read_timeout?,
         header_read_timeout: header_read_timeout?,
+        write_timeout: write_timeout?,
         max_connections: max_connections?,
         allowed_origins: allowed_origins?,
     })

@@ -8,8 +8,15 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A Bedrock model id, inference profile id or ARN: 1 to 2048 visible ASCII characters.
+///
+/// An ARN holds an account number, which is nobody's business but AWS's. So the
+/// text that answers, logs and labels show is the resource alone
+/// (`application-inference-profile/a1b2…`), and only the adapter asks for the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ModelId(Arc<str>);
+pub struct ModelId {
+    sent: Arc<str>,
+    shown_from: usize,
+}
 
 /// The text cannot be a Bedrock model id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,21 +34,34 @@ impl ModelId {
         let allowed =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':' | b'/');
         if (1..=Self::MAX_LEN).contains(&text.len()) && text.bytes().all(allowed) {
-            Ok(Self(text.into()))
+            Ok(Self { sent: text.into(), shown_from: resource_of_arn(text) })
         } else {
             Err(InvalidModelId)
         }
     }
 
-    /// The id as text.
+    /// The id as it may be shown.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.sent[self.shown_from..]
     }
+
+    /// The id as Bedrock is asked for it.
+    pub fn sent(&self) -> &str {
+        &self.sent
+    }
+}
+
+/// Where the resource begins: after the fifth colon of an ARN, else at the start.
+fn resource_of_arn(text: &str) -> usize {
+    if !text.starts_with("arn:") {
+        return 0;
+    }
+    text.match_indices(':').nth(4).map_or(0, |(colon, _)| colon + 1)
 }
 
 impl fmt::Display for ModelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -73,13 +93,13 @@ mod tests {
 
     #[test]
     fn ids_profiles_and_arns_are_accepted_and_blanks_are_not() {
-        for good in [
-            "us.amazon.nova-lite-v1:0",
-            "openai.gpt-oss-120b-1:0",
-            "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0",
-        ] {
-            assert_eq!(ModelId::parse(good).unwrap().as_str(), good);
+        for good in ["us.amazon.nova-lite-v1:0", "openai.gpt-oss-120b-1:0"] {
+            let id = ModelId::parse(good).unwrap();
+            assert_eq!((id.as_str(), id.sent()), (good, good));
         }
+        let arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0";
+        let id = ModelId::parse(arn).unwrap();
+        assert_eq!((id.as_str(), id.sent()), ("inference-profile/us.amazon.nova-lite-v1:0", arn));
         for bad in ["", " ", "a b", "modèle"] {
             assert!(ModelId::parse(bad).is_err(), "{bad:?}");
         }

@@ -42,11 +42,6 @@ impl FencedDocument {
     pub fn assemble(&self) -> String {
         [self.opening.as_str(), &self.document, &self.closing].concat()
     }
-
-    /// Length of the whole turn.
-    pub fn len_bytes(&self) -> usize {
-        self.opening.len() + self.document.len() + self.closing.len()
-    }
 }
 
 /// Everything a model is told in one call.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// A document that holds at least one character other than white space.
+/// A document that holds at least one visible character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceText(Arc<str>);
 
@@ -17,7 +17,7 @@ impl SourceText {
     /// # Errors
     /// [`BlankText`] when there is nothing to work on.
     pub fn parse(text: &str) -> Result<Self, BlankText> {
-        if text.chars().all(char::is_whitespace) { Err(BlankText) } else { Ok(Self(text.into())) }
+        if text.chars().all(is_blank) { Err(BlankText) } else { Ok(Self(text.into())) }
     }
 
     /// The text.
@@ -31,13 +31,21 @@ impl SourceText {
     }
 }
 
+/// White space, and characters that show nothing at all.
+fn is_blank(c: char) -> bool {
+    const ZERO_WIDTH_SPACE: char = '\u{200B}';
+    const WORD_JOINER: char = '\u{2060}';
+    const BYTE_ORDER_MARK: char = '\u{FEFF}';
+    c.is_whitespace() || matches!(c, ZERO_WIDTH_SPACE | WORD_JOINER | BYTE_ORDER_MARK)
+}
+
 #[cfg(test)]
 mod tests {
     use super::SourceText;
 
     #[test]
     fn blank_text_is_refused_and_other_text_is_kept_to_the_byte() {
-        for blank in ["", " ", "\n\t\u{3000}"] {
+        for blank in ["", " ", "\n\t\u{3000}", "\u{200B}\u{FEFF}"] {
             assert!(SourceText::parse(blank).is_err(), "{blank:?}");
         }
         assert_eq!(SourceText::parse("  a \n").unwrap().as_str(), "  a \n");

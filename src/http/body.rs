@@ -3,13 +3,16 @@
 //! Every way in which a body can be wrong ends here with an error of its own;
 //! no text of the body is ever repeated in one.
 
+use std::fmt;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::Body as Incoming;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
@@ -18,13 +21,18 @@ use super::error::{ApiError, Figures};
 use crate::domain::FailureCode;
 use crate::tasks::FieldProblem;
 
+/// Names of members are short; a longer one is reported as unknown, not as doubled.
+const LONGEST_POINTER_BYTES: usize = 64;
+const FIRST_RESERVE_BYTES: usize = 64 * 1024;
+
 /// Reads the members of the object that the body holds.
 pub(super) async fn read_object(
     headers: &HeaderMap,
-    body: Body,
+    body: Incoming,
     settings: &HttpSettings,
 ) -> Result<Map<String, Value>, ApiError> {
     check_media_type(headers)?;
+    check_encoding(headers)?;
     let bytes = read_bytes(headers, body, settings.max_body_bytes, settings.body_read_timeout).await?;
     parse(&bytes)
 }
@@ -41,13 +49,23 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
+fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    match headers.get(CONTENT_ENCODING) {
+        Some(encoding) if encoding != "identity" => {
+            let detail = "Send the body uncompressed, without a Content-Encoding.";
+            Err(ApiError::detailed(FailureCode::UnsupportedMediaType, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn is_json_suffix(essence: &str) -> bool {
     essence.starts_with("application/") && essence.ends_with("+json")
 }
 
 async fn read_bytes(
     headers: &HeaderMap,
-    mut body: Body,
+    mut body: Incoming,
     max_bytes: usize,
     time: Duration,
 ) -> Result<Bytes, ApiError> {
@@ -60,7 +78,8 @@ async fn read_bytes(
         return Err(too_large(max_bytes));
     }
     let reading = async {
-        let mut bytes = BytesMut::with_capacity(announced);
+        // What a client announces is reserved only so far; the rest grows as it comes.
+        let mut bytes = BytesMut::with_capacity(announced.min(FIRST_RESERVE_BYTES));
         while let Some(frame) = body.frame().await {
             let broken = "The body ended before it was complete.";
             let frame = frame.map_err(|_| ApiError::detailed(FailureCode::MalformedBody, broken))?;
@@ -83,6 +102,8 @@ fn too_large(limit_bytes: usize) -> ApiError {
 }
 
 fn parse(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    // Some editors and clients begin every text with a mark of its encoding.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let malformed = |detail: String| ApiError::detailed(FailureCode::MalformedBody, detail);
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(malformed("The body is empty. Send a JSON object.".to_owned()));
@@ -90,9 +111,10 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if std::str::from_utf8(bytes).is_err() {
         return Err(malformed("The body is not UTF-8 text.".to_owned()));
     }
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(ApiError::invalid(vec![FieldProblem {
+    match serde_json::from_slice::<Body>(bytes) {
+        Ok(Body::Object { members, twice }) if twice.is_empty() => Ok(members),
+        Ok(Body::Object { twice, .. }) => Err(ApiError::invalid(twice)),
+        Ok(Body::Other) => Err(ApiError::invalid(vec![FieldProblem {
             pointer: String::new(),
             detail: "The body must be a JSON object.".to_owned(),
         }])),
@@ -101,5 +123,71 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
             error.line(),
             error.column()
         ))),
+    }
+}
+
+/// A JSON text, as far as it is of use. A member that stands twice is a slip that
+/// a map would hide, so it is noticed while reading.
+enum Body {
+    Object { members: Map<String, Value>, twice: Vec<FieldProblem> },
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(BodyVisitor)
+    }
+}
+
+struct BodyVisitor;
+
+impl<'de> Visitor<'de> for BodyVisitor {
+    type Value = Body;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON text")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Body, A::Error> {
+        let (mut members, mut twice) = (Map::new(), Vec::new());
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+            if members.insert(name, value).is_some() && pointer.len() <= LONGEST_POINTER_BYTES {
+                twice.push(FieldProblem {
+                    pointer,
+                    detail: "This member stands twice; send it once.".to_owned(),
+                });
+            }
+        }
+        Ok(Body::Object { members, twice })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Body, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Body::Other)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Body, E> {
+        Ok(Body::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Body, E> {
+        Ok(Body::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Body, E> {
+        Ok(Body::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Body, E> {
+        Ok(Body::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Body, E> {
+        Ok(Body::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Body, E> {
+        Ok(Body::Other)
     }
 }

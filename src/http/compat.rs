@@ -47,15 +47,16 @@ async fn read(
 ) -> Result<Submission, ApiError> {
     let (parts, body) = request.into_parts();
     let mut fields = Fields::new(body::read_object(&parts.headers, body, &api.0.settings).await?);
+    record.body_arrived();
     if kind == TaskKind::Summarize {
         fields.rename("max_length", "paragraphs");
         fields.set_default("paragraphs", USUAL_PARAGRAPHS);
     }
-    let deadline = submission::deadline(&parts.headers, api, Dialect::Json)?;
+    let deadline = submission::deadline(&parts.headers, api, Dialect::Json, record)?;
     let task = Task::read(kind, &mut fields);
     let task = submission::finish(fields, task, record)?;
     let chain = ChainChoice::Preferred(Preference::Auto);
-    Ok(Submission { task, chain, dialect: Dialect::Json, deadline, include_text: false })
+    Ok(Submission { task, chain, dialect: Dialect::Json, deadline, can_be_cut: true, include_text: false })
 }
 
 async fn answer(

@@ -11,7 +11,7 @@ mod stream_body;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 
@@ -77,6 +77,7 @@ fn head(content_type: HeaderValue, run: &Run, context: &AnswerContext) -> Respon
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, STREAM_CACHE_CONTROL);
+    headers.append(VARY, HeaderValue::from_static("accept"));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     headers.insert(X_GENERATION_ID, ascii(context.generation_id.as_str()));
     let queue = format!("queue;dur={:.1}", run.waited().as_secs_f64() * 1e3);

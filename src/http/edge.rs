@@ -15,7 +15,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::header::{CACHE_CONTROL, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method};
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
@@ -26,6 +26,8 @@ use crate::domain::{FailureCode, RequestId};
 use crate::telemetry::Metrics;
 
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 
 /// Paths without a route share one label value.
 const NO_ROUTE: &str = "none";
@@ -47,6 +49,10 @@ pub(super) async fn surround(State(api): State<Api>, mut request: Request, next:
     let id = HeaderValue::from_str(request_id.as_str()).expect("a request id holds header characters only");
     headers.insert(X_REQUEST_ID, id);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(origin) = headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).cloned() {
+        // Without it a page sees its own request's timings as zero.
+        headers.insert(TIMING_ALLOW_ORIGIN, origin);
+    }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let measurement = measurement.with_head(&response);
     response.map(|body| Body::new(MeasuredBody { body, _measurement: measurement }))

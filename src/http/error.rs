@@ -213,7 +213,7 @@ impl ApiError {
     /// How long to wait, for every answer that asks to come back.
     pub(super) fn wait(&self) -> Option<Duration> {
         let row = row(self.code);
-        let asks = row.retryable && row.status == StatusCode::SERVICE_UNAVAILABLE;
+        let asks = row.retryable && row.status.is_server_error();
         asks.then(|| self.retry_after.unwrap_or(USUAL_WAIT))
     }
 
@@ -315,7 +315,15 @@ impl From<Refusal> for ApiError {
 
 impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
-        Self { retry_after: failure.retry_after, attempts: failure.attempts, ..Self::new(failure.code) }
+        // Without a pointer, this code means that the model rejected what it was asked.
+        let rejected = failure.code == FailureCode::ValidationFailed;
+        let detail = "The language model did not accept this text. Change the text and try again.";
+        Self {
+            detail: rejected.then(|| detail.to_owned()),
+            retry_after: failure.retry_after,
+            attempts: failure.attempts,
+            ..Self::new(failure.code)
+        }
     }
 }
 

@@ -14,12 +14,12 @@ use super::{Api, cors, edge, error};
 pub(super) fn apply(router: Router<Api>, api: &Api) -> Router<Api> {
     let router = router.fallback(error::not_found).method_not_allowed_fallback(error::method_not_allowed);
     let layers = ServiceBuilder::new()
+        // Names the request, measures it, answers for a panic, and puts the common headers on.
+        .layer(from_fn_with_state(api.clone(), edge::surround))
         // Answers preflights and marks answers, so that pages may read errors too.
         .option_layer(cors::layer(&api.0.settings.allowed_origins))
         // Compresses JSON; a stream must arrive piece by piece.
-        .layer(CompressionLayer::new().compress_when(compressible()))
-        // Names the request, measures it, answers for a panic, and puts the common headers on.
-        .layer(from_fn_with_state(api.clone(), edge::surround));
+        .layer(CompressionLayer::new().compress_when(compressible()));
     router.layer(layers)
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here is secret: no credentials, no endpoints, no account.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -164,8 +165,8 @@ pub(super) async fn metrics(State(api): State<Api>) -> Response {
 }
 
 /// The page that a problem's `type` points to.
-pub(super) async fn problem(Path(code): Path<String>, request: Request) -> Response {
-    match describe_problem(&code) {
+pub(super) async fn problem(code: Result<Path<String>, PathRejection>, request: Request) -> Response {
+    match code.ok().and_then(|Path(code)| describe_problem(&code)) {
         Some(page) => page.into_response(),
         None => ApiError::new(FailureCode::NotFound).response(&id_of(&request)),
     }

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Version};
 
 use super::error::ApiError;
 use super::{Api, body, query, representation};
 use crate::domain::{FailureCode, TaskKind};
-use crate::pipeline::{ChainChoice, Deadline, Preference};
+use crate::pipeline::{Catalogue, ChainChoice, Deadline, Preference};
 use crate::tasks::{Fields, Task, Vocabulary};
 use crate::telemetry::{Dialect, RequestRecord};
 
@@ -19,6 +19,8 @@ pub(super) struct Submission {
     pub chain: ChainChoice,
     pub dialect: Dialect,
     pub deadline: Deadline,
+    /// HTTP/1.0 has no way to tell a cut body from a whole one.
+    pub can_be_cut: bool,
     /// Whether `done` repeats the whole text.
     pub include_text: bool,
 }
@@ -37,16 +39,19 @@ pub(super) async fn read(
     record: &mut RequestRecord,
 ) -> Result<Submission, ApiError> {
     let (parts, body) = request.into_parts();
+    let can_be_cut = parts.version != Version::HTTP_10;
     let stream = query::stream_parameter(&parts.uri)?;
     let mut fields = Fields::new(body::read_object(&parts.headers, body, &api.0.settings).await?);
+    record.body_arrived();
     let dialect = representation::choose(stream.as_deref(), &mut fields, &parts.headers)?;
     record.set_dialect(dialect);
-    let deadline = deadline(&parts.headers, api, dialect)?;
-    let chain = chain_choice(&mut fields);
+    let deadline = deadline(&parts.headers, api, dialect, record)?;
+    let chain = chain_choice(&mut fields, api.0.pipeline.catalogue());
     let include_text = include(&mut fields);
     failover(&mut fields);
     let task = Task::read(kind, &mut fields);
-    finish(fields, task, record).map(|task| Submission { task, chain, dialect, deadline, include_text })
+    let task = finish(fields, task, record)?;
+    Ok(Submission { task, chain, dialect, deadline, can_be_cut, include_text })
 }
 
 /// The task, if nothing was wrong anywhere.
@@ -63,28 +68,46 @@ pub(super) fn finish(
 }
 
 /// The time this request has, from its header or from the settings.
-pub(super) fn deadline(headers: &HeaderMap, api: &Api, dialect: Dialect) -> Result<Deadline, ApiError> {
+pub(super) fn deadline(
+    headers: &HeaderMap,
+    api: &Api,
+    dialect: Dialect,
+    record: &RequestRecord,
+) -> Result<Deadline, ApiError> {
     let usual =
         if dialect == Dialect::Json { api.0.settings.json_deadline } else { api.0.settings.stream_deadline };
     let Some(value) = headers.get(TIMEOUT_HEADER) else {
-        return Ok(Deadline::after(usual));
+        return Ok(from_the_start(usual, record));
     };
-    let wished =
-        value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok()).filter(|time| *time > 0);
-    let wished = wished.ok_or_else(|| {
+    let digits =
+        value.to_str().ok().map(str::trim).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    // More digits than a number can hold is more than the longest time, too.
+    let wished = digits.filter(|text| !text.is_empty()).map(|text| text.parse().unwrap_or(u64::MAX));
+    let wished = wished.filter(|time| *time > 0).ok_or_else(|| {
         let detail = "The header X-Request-Timeout-Ms must be a whole number of milliseconds, at least 1.";
         ApiError::detailed(FailureCode::MalformedBody, detail)
     })?;
     let time = Duration::from_millis(wished).clamp(SHORTEST_DEADLINE, api.0.settings.longest_deadline);
-    Ok(Deadline::after(time))
+    Ok(from_the_start(time, record))
 }
 
-fn chain_choice(fields: &mut Fields) -> ChainChoice {
+/// The time runs from the request's head on: a slow upload is the request's own time.
+fn from_the_start(time: Duration, record: &RequestRecord) -> Deadline {
+    Deadline::after(time.saturating_sub(record.elapsed()))
+}
+
+fn chain_choice(fields: &mut Fields, catalogue: &Catalogue) -> ChainChoice {
     let both = fields.contains("chain") && fields.contains("preference");
     let preference = fields.word::<Preference>("preference").unwrap_or_default();
     let chain = fields.string("chain", MAX_CHAIN_CHARS);
     if both {
         fields.problem("/preference", "Send either `chain` or `preference`, not both.");
+    }
+    if let Some(name) = &chain
+        && catalogue.chain(name).is_none()
+    {
+        let known: Vec<&str> = catalogue.chains.keys().map(|name| &**name).collect();
+        fields.problem("/chain", format!("There is no such chain. Chains: {}.", known.join(", ")));
     }
     chain.map_or(ChainChoice::Preferred(preference), ChainChoice::Named)
 }

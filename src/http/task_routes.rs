@@ -34,7 +34,7 @@ pub(super) async fn run(kind: TaskKind, State(api): State<Api>, request: Request
         Ok(submission) => submission,
         Err(error) => return refuse(record, &error, &request_id),
     };
-    let dialect = submission.dialect;
+    let (dialect, can_be_cut) = (submission.dialect, submission.can_be_cut);
     let (run, context) = match start(&api, submission, record, request_id.clone()).await {
         Ok(started) => started,
         Err((record, error)) => return refuse(record, &error, &request_id),
@@ -43,7 +43,8 @@ pub(super) async fn run(kind: TaskKind, State(api): State<Api>, request: Request
         Dialect::Json => whole::answer(run, &context).await,
         Dialect::Sse => dialect::sse(run, context, api.0.settings.heartbeat),
         Dialect::Ndjson => dialect::ndjson(run, context),
-        Dialect::Text => dialect::text(run, context).await,
+        Dialect::Text if can_be_cut => dialect::text(run, context).await,
+        Dialect::Text => whole::text(run, &context).await,
     }
 }
 
@@ -54,7 +55,7 @@ pub(super) async fn start(
     mut record: RequestRecord,
     request_id: RequestId,
 ) -> Result<(Run, AnswerContext), (RequestRecord, ApiError)> {
-    let Submission { task, chain, dialect, deadline, include_text } = submission;
+    let Submission { task, chain, dialect, deadline, can_be_cut: _, include_text } = submission;
     let plan = match api.0.pipeline.plan(&task, &chain) {
         Ok(plan) => plan,
         Err(error) => return Err((record, error.into())),

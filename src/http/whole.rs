@@ -1,6 +1,6 @@
 //! The JSON fold: takes every event of a run and answers once.
 
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, VARY};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
@@ -52,6 +52,18 @@ pub(super) async fn answer(run: Run, context: &AnswerContext) -> Response {
     }
 }
 
+/// The whole answer as plain text, for clients that could not tell a cut one.
+pub(super) async fn text(run: Run, context: &AnswerContext) -> Response {
+    match gather(run).await {
+        Ok(gathered) => {
+            let mut response = gathered.text.into_response();
+            response.headers_mut().insert(X_GENERATION_ID, ascii(context.generation_id.as_str()));
+            response
+        }
+        Err(error) => error.response(&context.request_id),
+    }
+}
+
 fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
     let Gathered { text, chain, warnings, usage, done } = gathered;
     let body = TaskAnswer {
@@ -76,6 +88,7 @@ fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
     let body = serde_json::to_vec(&body).expect("strings and numbers always serialize");
     let mut response = ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response();
     let headers = response.headers_mut();
+    headers.append(VARY, HeaderValue::from_static("accept"));
     headers.insert(SERVER_TIMING, server_timing(usage, done.model.as_str()));
     headers.insert(X_GENERATION_ID, ascii(context.generation_id.as_str()));
     headers.insert(X_MODEL, ascii(done.model.as_str()));
@@ -85,12 +98,11 @@ fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
 fn server_timing(usage: &UsageReport, model: &str) -> HeaderValue {
     let timing = &usage.timing;
     let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1e3;
-    let ours = timing.total.saturating_sub(timing.upstream).saturating_sub(timing.queue);
     ascii(&format!(
         "queue;dur={:.1}, upstream;dur={:.1}, overhead;dur={:.2}, model;desc=\"{model}\"",
         milliseconds(timing.queue),
         milliseconds(timing.upstream),
-        milliseconds(ours),
+        milliseconds(timing.overhead),
     ))
 }
 

@@ -10,9 +10,8 @@ mod convert;
 mod events;
 mod sign_in;
 
-pub use sign_in::SignIn;
-
 use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -25,6 +24,8 @@ use aws_sdk_bedrockruntime::config::SharedHttpClient;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::{Builder as HttpClientBuilder, Connector};
 use futures_util::future::BoxFuture;
+use sign_in::SignIn;
+use tokio::time::timeout;
 
 use super::{BackendError, Completion, ModelBackend, ModelCall, ModelStream};
 use crate::domain::{CallFailure, Region};
@@ -58,8 +59,17 @@ pub enum CredentialsSource {
 
 /// Runs models on Bedrock.
 pub struct BedrockBackend {
-    clients: HashMap<Option<Region>, Client>,
+    settings: BedrockSettings,
+    /// Replaced as a whole when a region is found later than at start.
+    clients: RwLock<Arc<Clients>>,
     sign_in: SignIn,
+}
+
+/// One client per region; none while no region is known.
+#[derive(Default)]
+struct Clients {
+    config: Option<SdkConfig>,
+    by_region: HashMap<Option<Region>, Client>,
 }
 
 impl BedrockBackend {
@@ -67,65 +77,106 @@ impl BedrockBackend {
     ///
     /// Never fails: without a region or credentials the backend exists, answers
     /// every call with [`CallFailure::CredentialsRejected`] at once, and
-    /// [`SignIn::problem`] says what to set.
+    /// [`Self::sign_in_problem`] says what to set.
     pub async fn connect(settings: BedrockSettings) -> Self {
-        let config = tokio::time::timeout(settings.sign_in_timeout, load(&settings)).await.ok();
-        let sign_in = SignIn::new(config.clone(), settings.credentials, settings.sign_in_timeout);
-        sign_in.check().await;
-        let mut clients = HashMap::new();
-        if let Some(config) = config.filter(|config| config.region().is_some()) {
-            clients.insert(None, Client::new(&config));
-            for region in settings.other_regions {
-                let there = aws_config::Region::new(region.as_str().to_owned());
-                let regional = config.to_builder().region(there).build();
-                clients.insert(Some(region), Client::new(&regional));
-            }
+        let backend = Self { settings, clients: RwLock::default(), sign_in: SignIn::default() };
+        backend.check_sign_in().await;
+        backend
+    }
+
+    /// Why requests cannot be signed, as a sentence for the operator; `None` when
+    /// all is well, as far as is known.
+    pub fn sign_in_problem(&self) -> Option<String> {
+        self.sign_in.problem()
+    }
+
+    /// Looks for a region, if there is none yet, and for credentials.
+    pub async fn check_sign_in(&self) {
+        let time = self.settings.sign_in_timeout;
+        if self.clients().config.is_none()
+            && let Ok(config) = timeout(time, load(&self.settings)).await
+            && config.region().is_some()
+        {
+            let clients = Arc::new(Clients::build(config, &self.settings));
+            *self.clients.write().unwrap_or_else(PoisonError::into_inner) = clients;
         }
-        Self { clients, sign_in }
+        let clients = self.clients();
+        let found = sign_in::search(clients.config.as_ref(), self.settings.credentials, time).await;
+        self.sign_in.searched(found);
     }
 
-    /// Whether the service can sign requests, and what is missing if not.
-    pub fn sign_in(&self) -> &SignIn {
-        &self.sign_in
+    fn clients(&self) -> Arc<Clients> {
+        Arc::clone(&self.clients.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn client(&self, call: &ModelCall) -> Result<&Client, BackendError> {
-        if let Some(problem) = self.sign_in.problem() {
+    fn client(&self, call: &ModelCall) -> Result<Client, BackendError> {
+        if let Some(problem) = self.sign_in.missing() {
             return Err(BackendError::new(CallFailure::CredentialsRejected, problem));
         }
-        let region = call.region.as_ref();
-        self.clients.get(&region.cloned()).ok_or_else(|| {
+        self.clients().by_region.get(&call.region).cloned().ok_or_else(|| {
             BackendError::new(CallFailure::CredentialsRejected, "no client exists for the target's region")
         })
+    }
+
+    /// Remembers what a call says about the credentials.
+    fn noted<T>(&self, outcome: Result<T, BackendError>) -> Result<T, BackendError> {
+        match &outcome {
+            Ok(_) => self.sign_in.signed(true),
+            Err(error) if error.kind == CallFailure::CredentialsRejected => self.sign_in.signed(false),
+            Err(_) => {}
+        }
+        outcome
+    }
+}
+
+impl Clients {
+    fn build(config: SdkConfig, settings: &BedrockSettings) -> Self {
+        let regions = settings.other_regions.iter().cloned().map(Some).chain([None]);
+        let client = |region: Option<Region>| {
+            let mut ours = aws_sdk_bedrockruntime::config::Builder::from(&config);
+            if let Some(region) = &region {
+                ours.set_region(Some(aws_config::Region::new(region.as_str().to_owned())));
+            }
+            if let Some(url) = &settings.endpoint_url {
+                ours.set_endpoint_url(Some(url.clone()));
+                // On this client alone: the credentials' own calls still need TLS.
+                if url.starts_with("http://") {
+                    ours.set_http_client(Some(plain_http_client(is_loopback(url))));
+                }
+            }
+            (region, Client::from_conf(ours.build()))
+        };
+        let by_region = regions.map(client).collect();
+        Self { config: Some(config), by_region }
     }
 }
 
 impl ModelBackend for BedrockBackend {
     fn complete<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<Completion, BackendError>> {
         Box::pin(async move {
-            let request = self.client(call)?.converse().model_id(call.model.as_str());
+            let request = self.client(call)?.converse().model_id(call.model.sent());
             let answer = request
                 .set_system(convert::system(call))
                 .messages(convert::user_turn(call)?)
                 .inference_config(convert::inference_config(call))
                 .send()
                 .await
-                .map_err(classify::converse)?;
-            convert::completion(answer)
+                .map_err(classify::converse);
+            convert::completion(self.noted(answer)?)
         })
     }
 
     fn stream<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<ModelStream, BackendError>> {
         Box::pin(async move {
-            let request = self.client(call)?.converse_stream().model_id(call.model.as_str());
+            let request = self.client(call)?.converse_stream().model_id(call.model.sent());
             let answer = request
                 .set_system(convert::system(call))
                 .messages(convert::user_turn(call)?)
                 .inference_config(convert::inference_config(call))
                 .send()
                 .await
-                .map_err(classify::converse_stream)?;
-            Ok(events::read(answer.stream))
+                .map_err(classify::converse_stream);
+            Ok(events::read(self.noted(answer)?.stream))
         })
     }
 }
@@ -138,12 +189,6 @@ async fn load(settings: &BedrockSettings) -> SdkConfig {
         .timeout_config(TimeoutConfig::builder().connect_timeout(settings.connect_timeout).build());
     if let Some(region) = &settings.region {
         loader = loader.region(aws_config::Region::new(region.as_str().to_owned()));
-    }
-    if let Some(url) = &settings.endpoint_url {
-        loader = loader.endpoint_url(url);
-        if url.starts_with("http://") {
-            loader = loader.http_client(plain_http_client(is_loopback(url)));
-        }
     }
     if settings.credentials == CredentialsSource::Simulator {
         loader = loader.credentials_provider(Credentials::from_keys("simulator", "simulator", None));

@@ -127,8 +127,9 @@ impl ModelBackend for ScriptedBackend {
 
 fn steps_of(completion: &Completion) -> Vec<Step> {
     let words = completion.text.split_inclusive(' ').map(|word| ModelEvent::Text(word.to_owned()));
-    let ending = [ModelEvent::Stopped(completion.stop_reason), ModelEvent::Usage(completion.usage)];
-    std::iter::once(ModelEvent::Started).chain(words).chain(ending).map(Step::Event).collect()
+    let stop = ModelEvent::Stopped(completion.stop_reason);
+    let usage = completion.usage.map(ModelEvent::Usage);
+    std::iter::once(ModelEvent::Started).chain(words).chain([stop]).chain(usage).map(Step::Event).collect()
 }
 
 fn play(steps: Vec<Step>) -> ModelStream {

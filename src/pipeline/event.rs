@@ -85,6 +85,9 @@ pub struct Timing {
     pub tokens_per_second: Option<f64>,
     /// Model calls and the waits between them.
     pub upstream: Duration,
+    /// The service's own share: neither the client's sending, nor waiting for
+    /// admission, nor the models.
+    pub overhead: Duration,
 }
 
 /// The answer is complete.

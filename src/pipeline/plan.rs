@@ -93,7 +93,9 @@ pub(super) fn plan(
 
 /// The most tokens a document may have, for the task with its default options.
 pub(super) fn quota(kind: TaskKind, chain: &Chain, limits: Limits) -> u32 {
-    let members = serde_json::Map::from_iter([("text".to_owned(), "sample".into())]);
+    // Short words, so that the promise holds for ordinary text: an answer's length follows words.
+    const SAMPLE: &str = "a text of short words as most of us write it";
+    let members = serde_json::Map::from_iter([("text".to_owned(), SAMPLE.into())]);
     Task::read(kind, &mut Fields::new(members)).map_or(0, |task| {
         let prompt = task.prompt(&Boundary::fixed("0000000000000000"));
         quota_beside(&task, chain, limits, overhead_tokens(&prompt.system))

@@ -34,6 +34,7 @@ pub struct Run {
     upstream: Duration,
     attempts_booked: usize,
     output: Output,
+    fell_back: bool,
     _permit: Permit,
 }
 
@@ -59,8 +60,10 @@ impl Run {
         metrics: Arc<Metrics>,
         mut record: RequestRecord,
     ) -> Self {
-        let started =
-            Started { chain: Arc::clone(&plan.chain.name), model: plan.chain.stages[0].model.id.clone() };
+        let started = Started {
+            chain: Arc::clone(&plan.chain.name),
+            model: route.first_model().unwrap_or(&plan.chain.stages[0].model.id).clone(),
+        };
         record.served.chain = Some(Arc::clone(&plan.chain.name));
         record.served.queue = permit.waited;
         Self {
@@ -75,6 +78,7 @@ impl Run {
             upstream: Duration::ZERO,
             attempts_booked: 0,
             output: Output::default(),
+            fell_back: false,
             _permit: permit,
         }
     }
@@ -124,13 +128,19 @@ impl Run {
     fn progressed(&mut self, progress: Progress) {
         match progress {
             Progress::FellBack(fallback) => {
+                self.fell_back = true;
                 if let Some(record) = &mut self.record {
                     record.served.fallback = true;
                 }
                 self.told.push_back(Event::Fallback(fallback));
             }
-            Progress::Answered(model, Answer::Whole { text, finish, usage: _ }) => {
+            Progress::Answered(model, Answer::Whole { text, finish, usage }) => {
                 self.output.chars = text.chars().count();
+                if usage.is_none() {
+                    self.output.estimated_tokens = estimate_tokens(&text);
+                    let model = self.model(&model);
+                    self.book_open_answer(&model, None);
+                }
                 self.told.push_back(Event::Delta(text));
                 self.finish(&model, finish);
             }
@@ -154,15 +164,23 @@ impl Run {
 
     fn written(&mut self, finish: FinishReason, usage: Option<TokenUsage>) {
         let Phase::Writing { model, .. } = std::mem::replace(&mut self.phase, Phase::Over) else { return };
+        self.count_writing_time();
         self.book_open_answer(&model, usage);
         self.finish(&model.id, finish);
     }
 
     fn broke_off(&mut self, error: RouteError) {
         let Phase::Writing { model, .. } = std::mem::replace(&mut self.phase, Phase::Over) else { return };
+        self.count_writing_time();
         self.book_open_answer(&model, None);
         self.route.broke_off(error.failure);
         self.fail(error);
+    }
+
+    fn count_writing_time(&mut self) {
+        if let Some((first, _)) = self.output.first_at {
+            self.upstream += first.elapsed();
+        }
     }
 
     fn finish(&mut self, model: &ModelId, finish: FinishReason) {
@@ -177,7 +195,7 @@ impl Run {
         self.told.push_back(Event::Done(Done {
             finish,
             model: model.clone(),
-            fallback: self.fell_back(),
+            fallback: self.fell_back,
             attempts,
             output_chars: self.output.chars,
         }));
@@ -210,9 +228,11 @@ impl Run {
         let mut record = self.record.take()?;
         self.ledger.count(&self.metrics, self.plan.task);
         let attempts = self.route.attempts();
+        let in_flight = self.route.in_flight();
         let served = &mut record.served;
-        served.attempts = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
-        served.model = attempts.last().map(|attempt| attempt.model.clone());
+        let calls = attempts.len() + usize::from(in_flight.is_some());
+        served.attempts = u32::try_from(calls).unwrap_or(u32::MAX);
+        served.model = in_flight.or(attempts.last().map(|attempt| &attempt.model)).cloned();
         served.usage = self.ledger.usage();
         served.usage_estimated = self.ledger.estimated();
         served.cost = (!self.ledger.is_empty()).then(|| self.ledger.cost()).flatten();
@@ -248,11 +268,6 @@ impl Run {
         Arc::clone(self.plan.model(id).expect("a route answers with a model of its own chain"))
     }
 
-    fn fell_back(&self) -> bool {
-        let attempts = self.route.attempts();
-        attempts.first().map(|first| &first.model) != attempts.last().map(|last| &last.model)
-    }
-
     fn attempts(&self) -> Vec<AttemptReport> {
         let report = |attempt: &crate::routing::Attempt| AttemptReport {
             model: attempt.model.clone(),
@@ -283,8 +298,16 @@ impl Run {
         let seconds = generation.map_or(0.0, |time| time.as_secs_f64());
         let tokens = self.ledger.usage().output_tokens as f64;
         let tokens_per_second = (seconds > 0.001 && tokens > 0.0).then(|| tokens / seconds);
-        let upstream = self.upstream;
-        Timing { queue: self.queue, time_to_first_token, generation, total, tokens_per_second, upstream }
+        let upload = self.record.as_ref().map(RequestRecord::upload).unwrap_or_default();
+        Timing {
+            queue: self.queue,
+            time_to_first_token,
+            generation,
+            total,
+            tokens_per_second,
+            upstream: self.upstream,
+            overhead: total.saturating_sub(self.upstream + self.queue + upload),
+        }
     }
 }
 
@@ -292,9 +315,12 @@ impl Drop for Run {
     /// The client went away: what the model wrote so far has its price all the same.
     fn drop(&mut self) {
         if self.record.is_some() {
+            self.book_attempts();
             if let Phase::Writing { model, .. } = &self.phase {
                 let model = Arc::clone(model);
                 self.book_open_answer(&model, None);
+            } else if let Some(model) = self.route.in_flight().and_then(|id| self.plan.model(id)) {
+                self.ledger.add(model, self.plan.estimated_usage(0), true);
             }
             if let Some(record) = self.settle() {
                 record.abandoned();

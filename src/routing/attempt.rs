@@ -4,8 +4,8 @@
 //! word has come, because until then another model can still take over unseen.
 //! Every way out of this file has been recorded in the call's metrics.
 
-use tokio_stream::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
+use tokio_stream::StreamExt as _;
 
 use super::clocks::{Clocks, Deadline, Limit};
 use super::open_answer::OpenAnswer;
@@ -16,7 +16,7 @@ use crate::telemetry::CallRecord;
 /// What a chain came back with.
 pub enum Answer {
     /// All of it.
-    Whole { text: String, finish: FinishReason, usage: TokenUsage },
+    Whole { text: String, finish: FinishReason, usage: Option<TokenUsage> },
     /// Its beginning, and the rest as it is written.
     Open(OpenAnswer),
 }
@@ -57,6 +57,12 @@ pub enum Spent {
     Unknown,
 }
 
+impl Spent {
+    pub(super) fn of(usage: Option<TokenUsage>) -> Self {
+        usage.map_or(Self::Unknown, Self::Exact)
+    }
+}
+
 /// A call that gave no answer, or stopped giving one.
 #[derive(Debug, Clone)]
 pub(super) struct AttemptError {
@@ -87,9 +93,7 @@ pub(super) async fn complete(
         Ok(Ok(Completion { text, stop_reason, usage })) => {
             match judge(stop_reason, !text.trim().is_empty()) {
                 Ok(finish) => Ok((text, finish, usage)),
-                Err(failure) => {
-                    Err(AttemptError::new(failure, "the model ended its turn", Spent::Exact(usage)))
-                }
+                Err(failure) => Err(AttemptError::new(failure, "the model ended its turn", Spent::of(usage))),
             }
         }
         Ok(Err(error)) => Err(AttemptError { error, spent: Spent::Nothing }),
@@ -97,7 +101,7 @@ pub(super) async fn complete(
     };
     match judged {
         Ok((text, finish, usage)) => {
-            record.succeeded(Some(&usage));
+            record.succeeded(usage.as_ref());
             Ok(Answer::Whole { text, finish, usage })
         }
         Err(error) => Err(error.recorded(record)),
@@ -125,7 +129,8 @@ pub(super) async fn open(
         Ok(Ok(opened)) => opened,
         Ok(Err(error)) => return Err(AttemptError { error, spent: Spent::Nothing }.recorded(record)),
         Err(_elapsed) => {
-            return Err(out_of_time(first, CallFailure::FirstEventClock, Spent::Nothing).recorded(record));
+            // Silence says nothing about what the model did with the prompt.
+            return Err(out_of_time(first, CallFailure::FirstEventClock, Spent::Unknown).recorded(record));
         }
     };
     let mut spent = Spent::Nothing;
@@ -144,8 +149,9 @@ pub(super) async fn open(
             Some(Ok(ModelEvent::Started | ModelEvent::Thinking | ModelEvent::Usage(_))) => None,
             Some(Ok(ModelEvent::Stopped(reason))) => {
                 let failure = judge(reason, false).err().unwrap_or(CallFailure::EmptyAnswer);
+                let soon = whole.at.min(Instant::now() + clocks.idle);
                 // The usage follows the stop; a failed call's cost is worth one more event.
-                if let Ok(Some(Ok(ModelEvent::Usage(usage)))) = timeout_at(whole.at, stream.next()).await {
+                if let Ok(Some(Ok(ModelEvent::Usage(usage)))) = timeout_at(soon, stream.next()).await {
                     spent = Spent::Exact(usage);
                 }
                 Some(AttemptError::new(failure, "the model ended its turn", spent))

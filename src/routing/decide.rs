@@ -1,7 +1,7 @@
 //! What follows from a failed call: a pure function over a table.
 //!
-//! The table is the service's promise about retries: nothing that may have been
-//! billed as a whole is repeated on the same model, nothing that every model
+//! The table is the service's promise about retries: nothing that a model has
+//! begun to work on is repeated on the same model, nothing that every model
 //! would refuse is tried on the next, and nothing at all is tried once a piece
 //! of the answer has left.
 
@@ -45,8 +45,13 @@ pub struct Situation {
     pub time_left: Duration,
     /// The back-off drawn for the next retry.
     pub backoff: Duration,
+    /// The longest wait that is worth it while another target remains.
+    pub longest_backoff: Duration,
     /// What the provider asked for, if it did.
     pub retry_after: Option<Duration>,
+    /// The model had begun to work: the call may be billed.
+    pub begun: bool,
+    /// A piece of the answer has left.
     pub committed: bool,
 }
 
@@ -105,7 +110,10 @@ pub fn decide(failure: CallFailure, situation: &Situation) -> Next {
     let ways_out = ways_out(failure);
     let out_of_time = situation.time_left.is_zero();
     let delay = situation.retry_after.unwrap_or(Duration::ZERO).max(situation.backoff);
-    if ways_out.retry && situation.retries_made < situation.max_retries && delay < situation.time_left {
+    let worth_waiting =
+        delay < situation.time_left && (!situation.targets_left || delay <= situation.longest_backoff);
+    let again = ways_out.retry && !situation.begun && situation.retries_made < situation.max_retries;
+    if again && worth_waiting {
         return Next::Retry(delay);
     }
     match ways_out.fallback {
@@ -129,7 +137,9 @@ mod tests {
         targets_left: true,
         time_left: Duration::from_secs(30),
         backoff: Duration::from_millis(200),
+        longest_backoff: Duration::from_secs(2),
         retry_after: None,
+        begun: false,
         committed: false,
     };
     const RETRY: Next = Next::Retry(Duration::from_millis(200));
@@ -168,7 +178,17 @@ mod tests {
         let asked = Situation { retry_after: Some(Duration::from_secs(40)), ..FRESH };
         assert_eq!(decide(F::Throttled, &asked), Next::NextTarget);
         let asked = Situation { retry_after: Some(Duration::from_secs(4)), ..FRESH };
-        assert_eq!(decide(F::Throttled, &asked), Next::Retry(Duration::from_secs(4)));
+        assert_eq!(decide(F::Throttled, &asked), Next::NextTarget, "others are quicker");
+        let alone = Situation { targets_left: false, ..asked };
+        assert_eq!(decide(F::Throttled, &alone), Next::Retry(Duration::from_secs(4)));
+    }
+
+    #[test]
+    fn what_a_model_has_begun_is_not_repeated_on_it() {
+        for failure in F::ALL {
+            let begun = decide(failure, &Situation { begun: true, ..FRESH });
+            assert!(!matches!(begun, Next::Retry(_)), "{failure:?}");
+        }
     }
 
     #[test]

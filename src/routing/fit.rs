@@ -51,7 +51,8 @@ pub fn fits_any(request: &RouteRequest, chain: &Chain) -> bool {
 pub fn room_for_input(chain: &Chain, answer_for: impl Fn(u32) -> OutputSize) -> u32 {
     let fits = |model: &Model, input: u32| {
         let expected = answer_for(input).expected_tokens;
-        expected <= model.max_output_tokens && input.saturating_add(expected) <= model.context_tokens
+        let needed = expected.max(model.min_output_tokens);
+        needed <= model.max_output_tokens && input.saturating_add(needed) <= model.context_tokens
     };
     // `answer_for` grows with its input, so the boundary can be halved towards.
     let room = |model: &Model| {

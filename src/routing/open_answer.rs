@@ -107,6 +107,10 @@ impl OpenAnswer {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Wait> {
         if let Poll::Ready(event) = self.stream.poll_next_unpin(cx) {
             self.last_event = Instant::now();
+            // A model that never pauses is under the clock too.
+            if self.last_event >= self.end.at && self.finish.is_none() {
+                return Poll::Ready(Wait::ClockRanOut(self.end, CallFailure::AttemptClock));
+            }
             return Poll::Ready(Wait::Event(event));
         }
         while self.timer.as_mut().poll(cx).is_ready() {

@@ -4,8 +4,11 @@
 //! so that whoever drives it can tell the client; retries on the same target are
 //! its own business. Dropping it at any await abandons the call that runs.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::attempt::{self, Answer, AttemptError, Spent};
 use super::backoff::Backoff;
@@ -38,7 +41,12 @@ pub struct Router {
     backend: Arc<dyn ModelBackend>,
     policy: RoutingPolicy,
     metrics: Arc<Metrics>,
+    /// When the operator was last told of a fault of a model's set-up.
+    told: Mutex<HashMap<(ModelId, CallFailure), Instant>>,
 }
+
+/// A fault of the set-up is told once in this time per model, not once per request.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// One call, as the answer's `attempts` tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,13 +107,15 @@ pub struct Route {
     larger_than_tokens: u32,
     retries_made: u32,
     attempts: Vec<Attempt>,
+    /// The model that works at the moment, for whoever drops the route.
+    in_flight: Option<ModelId>,
     most_helpful: Option<RouteError>,
 }
 
 impl Router {
     /// A router over `backend`.
     pub fn new(backend: Arc<dyn ModelBackend>, policy: RoutingPolicy, metrics: Arc<Metrics>) -> Self {
-        Self { backend, policy, metrics }
+        Self { backend, policy, metrics, told: Mutex::default() }
     }
 
     /// Starts at the first target of `chain`; nothing is called yet.
@@ -128,8 +138,46 @@ impl Router {
             larger_than_tokens: 0,
             retries_made: 0,
             attempts: Vec::new(),
+            in_flight: None,
             most_helpful: None,
         }
+    }
+
+    /// A fault of the set-up deserves the operator's eye even when the next target
+    /// answers; what passes by itself does not.
+    fn tell_operator(&self, call: &ModelCall, error: &AttemptError, next: Next) {
+        use CallFailure as F;
+        let (model, failure, cause) = (call.model.as_str(), error.error.kind, &error.error.cause);
+        let set_up = matches!(
+            failure,
+            F::ModelGone
+                | F::AccessDenied
+                | F::CredentialsRejected
+                | F::ParameterRejected
+                | F::RequestRejected
+        );
+        if set_up && self.is_news(&call.model, failure) {
+            tracing::warn!(
+                model,
+                failure = failure.as_str(),
+                cause,
+                ?next,
+                "a model rejects what it is asked"
+            );
+        } else {
+            tracing::debug!(model, failure = failure.as_str(), cause, ?next, "a model call failed");
+        }
+    }
+
+    fn is_news(&self, model: &ModelId, failure: CallFailure) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let key = (model.clone(), failure);
+        let news = told.get(&key).is_none_or(|last| now - *last >= TELL_AGAIN_AFTER);
+        if news {
+            told.insert(key, now);
+        }
+        news
     }
 }
 
@@ -137,6 +185,17 @@ impl Route {
     /// Calls made so far, in order.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
+    }
+
+    /// The model whose call was under way when the route was left.
+    pub fn in_flight(&self) -> Option<&ModelId> {
+        self.in_flight.as_ref()
+    }
+
+    /// The model that is asked first: the first of the chain that can take the request.
+    pub fn first_model(&self) -> Option<&ModelId> {
+        let fits = |target: &&Target| fit(&self.request, target).is_ok();
+        self.chain.stages.iter().find(fits).map(|target| &target.model.id)
     }
 
     /// The answer that the last call had begun broke off.
@@ -161,7 +220,7 @@ impl Route {
             };
             let failure = error.error.kind;
             let next = decide(failure, &self.situation(&error));
-            tell_operator(&call, &error, next);
+            self.router.tell_operator(&call, &error, next);
             self.remember(RouteError::from_last(error));
             match next {
                 Next::Retry(delay) => {
@@ -178,6 +237,10 @@ impl Route {
                     let Some(to) = self.next_call(self.stage + 1) else {
                         return Err(self.exhausted(misfit()));
                     };
+                    if next == Next::NextLargerTarget {
+                        // A larger model is asked: its word counts, not the smaller one's.
+                        self.most_helpful = None;
+                    }
                     return Ok(Progress::FellBack(self.fell_back(from, to.model, failure)));
                 }
                 Next::GiveUp(_) => return Err(self.exhausted(misfit())),
@@ -189,8 +252,9 @@ impl Route {
         let router = Arc::clone(&self.router);
         let (backend, clocks) = (router.backend.as_ref(), &router.policy.clocks);
         let record = CallRecord::start(&router.metrics, &call.model, CallStage::Single);
-        let started = tokio::time::Instant::now();
-        let others_remain = self.stage + 1 < self.chain.stages.len();
+        let started = Instant::now();
+        let others_remain = self.others_remain();
+        self.in_flight = Some(call.model.clone());
         let outcome = match self.mode {
             Mode::Whole => {
                 let limit = self.deadline.limit(clocks.answer, others_remain);
@@ -199,10 +263,11 @@ impl Route {
             Mode::Pieces => attempt::open(backend, call, record, clocks, self.deadline, others_remain).await,
         };
         let spent = match &outcome {
-            Ok(Answer::Whole { usage, .. }) => Spent::Exact(*usage),
+            Ok(Answer::Whole { usage, .. }) => Spent::of(*usage),
             Ok(Answer::Open(_)) => Spent::Unknown,
             Err(error) => error.spent,
         };
+        self.in_flight = None;
         self.attempts.push(Attempt {
             model: call.model.clone(),
             failure: outcome.as_ref().err().map(|error| error.error.kind),
@@ -223,6 +288,14 @@ impl Route {
         Some(call)
     }
 
+    /// Whether a later target could take the request.
+    fn others_remain(&self) -> bool {
+        let later = self.chain.stages.iter().skip(self.stage + 1);
+        later
+            .filter(|target| target.model.context_tokens > self.larger_than_tokens)
+            .any(|target| fit(&self.request, target).is_ok())
+    }
+
     fn target(&self) -> &Target {
         &self.chain.stages[self.stage]
     }
@@ -232,10 +305,12 @@ impl Route {
         Situation {
             retries_made: self.retries_made,
             max_retries: policy.max_retries,
-            targets_left: self.stage + 1 < self.chain.stages.len(),
+            targets_left: self.others_remain(),
             time_left: self.deadline.time_left(),
             backoff: policy.backoff.delay(self.retries_made + 1, rand::random()),
+            longest_backoff: policy.backoff.cap,
             retry_after: error.error.retry_after,
+            begun: error.spent != Spent::Nothing,
             committed: false,
         }
     }
@@ -291,24 +366,5 @@ const fn helpfulness(failure: CallFailure) -> u8 {
         | F::EmptyAnswer
         | F::MalformedAnswer => 1,
         F::ModelGone | F::AccessDenied | F::CredentialsRejected | F::ParameterRejected => 0,
-    }
-}
-
-/// A fault of the set-up deserves the operator's eye even when the next target
-/// answers; what passes by itself does not.
-fn tell_operator(call: &ModelCall, error: &AttemptError, next: Next) {
-    use CallFailure as F;
-    let (model, failure, cause) = (call.model.as_str(), error.error.kind, &error.error.cause);
-    match failure {
-        F::ModelGone | F::AccessDenied | F::CredentialsRejected | F::ParameterRejected => {
-            tracing::warn!(
-                model,
-                failure = failure.as_str(),
-                cause,
-                ?next,
-                "a model of the chain cannot be used"
-            );
-        }
-        _ => tracing::debug!(model, failure = failure.as_str(), cause, ?next, "a model call failed"),
     }
 }

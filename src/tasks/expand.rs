@@ -14,6 +14,7 @@ use super::language::TokensPerWord;
 use super::prompt::{MAIN_LANGUAGE, MARKDOWN, PLAIN_TEXT, TaskRules, compose};
 use super::size::with_reserve;
 use super::vocabulary::{Vocabulary as _, vocabulary};
+use crate::chunk::estimate_tokens;
 use crate::domain::{Boundary, OutputSize, Prompt};
 
 vocabulary! {
@@ -52,7 +53,8 @@ pub struct Expand {
     material: Material,
     tone: ExpandTone,
     format: ExpandFormat,
-    word_limit: u32,
+    length: ExpandLength,
+    document_words: u32,
     brief: Brief,
 }
 
@@ -78,8 +80,8 @@ impl Expand {
         let format = fields.word("format").unwrap_or_default();
         let brief = Brief::read(fields);
         let (material, document) = source?;
-        let word_limit = brief.max_words.unwrap_or_else(|| word_limit(length, &document));
-        Some(Self { document, material, tone, format, word_limit, brief })
+        let document_words = TokensPerWord::of_text(&document).words(&document);
+        Some(Self { document, material, tone, format, length, document_words, brief })
     }
 
     pub(super) fn document(&self) -> Arc<str> {
@@ -112,8 +114,18 @@ impl Expand {
         compose(&rules, &self.brief, boundary, self.document())
     }
 
-    pub(super) fn output_size(&self) -> OutputSize {
-        with_reserve(self.brief.tokens_per_word(&self.document).tokens(self.word_limit))
+    /// For a part of the document as well as for all of it: the part's words are
+    /// taken to be its share of the tokens.
+    pub(super) fn output_size(&self, input_tokens: u32) -> OutputSize {
+        let all_tokens = u64::from(estimate_tokens(&self.document).max(1));
+        let words = u64::from(self.document_words) * u64::from(input_tokens) / all_tokens;
+        let limit = self.word_limit(u32::try_from(words).unwrap_or(u32::MAX));
+        with_reserve(self.brief.tokens_per_word(&self.document).tokens(limit))
+    }
+
+    /// The most words of an answer to so many words; what the caller says comes first.
+    fn word_limit(&self, document_words: u32) -> u32 {
+        self.brief.max_words.unwrap_or_else(|| word_limit(self.length, document_words))
     }
 
     fn job(&self) -> Vec<String> {
@@ -129,7 +141,7 @@ impl Expand {
         };
         let length = format!(
             "Write at most {} words; use the room, but never pad or repeat yourself.",
-            self.word_limit
+            self.word_limit(self.document_words)
         );
         let tone = match self.tone {
             ExpandTone::Neutral => "Use a neutral tone: plain and factual, neither stiff nor chatty.",
@@ -143,13 +155,13 @@ impl Expand {
 }
 
 /// The limit by length; a document that is long already may grow all the same.
-fn word_limit(length: ExpandLength, document: &str) -> u32 {
+fn word_limit(length: ExpandLength, document_words: u32) -> u32 {
     let (words, growth_percent) = match length {
         ExpandLength::Short => (100, 125),
         ExpandLength::Medium => (300, 150),
         ExpandLength::Long => (500, 200),
     };
-    let grown = u64::from(TokensPerWord::of_text(document).words(document)) * growth_percent / 100;
+    let grown = u64::from(document_words) * growth_percent / 100;
     u32::try_from(grown.next_multiple_of(10)).unwrap_or(u32::MAX).max(words)
 }
 
@@ -223,6 +235,7 @@ fn without_marker(line: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use crate::chunk::estimate_tokens;
     use serde_json::{Value, json};
 
     use super::Expand;
@@ -288,7 +301,10 @@ mod tests {
     #[test]
     fn the_limit_is_the_table_unless_the_document_is_longer_or_the_caller_says_so() {
         let long = "A plain English sentence of eight words here. ".repeat(100);
-        let limit = |body: Value| read(body).unwrap().word_limit;
+        let limit = |body: Value| {
+            let task = read(body).unwrap();
+            task.word_limit(task.document_words)
+        };
         assert_eq!(limit(json!({"text": "a"})), 100);
         assert_eq!(limit(json!({"text": "a", "length": "medium"})), 300);
         assert_eq!(limit(json!({"text": "a", "length": "long"})), 500);
@@ -301,7 +317,10 @@ mod tests {
 
     #[test]
     fn the_size_follows_the_limit_and_the_language() {
-        let size = |body: Value| read(body).unwrap().output_size();
+        let size = |body: Value| {
+            let task = read(body).unwrap();
+            task.output_size(estimate_tokens(&task.document))
+        };
         assert_eq!(size(json!({"text": "a"})).expected_tokens, 135);
         assert_eq!(size(json!({"text": "a"})).max_tokens, 202);
         assert_eq!(size(json!({"text": "a", "output_language": "fr"})).expected_tokens, 180);

@@ -1,7 +1,6 @@
 //! Records one model call exactly once, also when it is dropped half-way.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -30,11 +29,6 @@ impl CallRecord {
             first_text: None,
             ended: false,
         }
-    }
-
-    /// Time since the call began.
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
     }
 
     /// The first piece of text has come.

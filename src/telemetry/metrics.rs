@@ -148,7 +148,7 @@ impl Metrics {
             ),
             request_duration: declare.histogram(
                 "redraft_request_duration_seconds",
-                "Time of a task request, up to the last byte of the answer.",
+                "Time of a task request, up to the end of its work.",
                 &["task", "stream", "outcome"],
                 REQUEST_SECONDS,
             ),
@@ -166,7 +166,7 @@ impl Metrics {
             ),
             overhead: declare.histogram(
                 "redraft_overhead_seconds",
-                "Time of a JSON task request that was not spent waiting for models or for admission.",
+                "Time of a JSON task request that was not spent on the client's sending, on admission or on models.",
                 &["task"],
                 OVERHEAD_SECONDS,
             ),
@@ -206,7 +206,7 @@ impl Metrics {
             ),
             unpriced_requests: declare.counters(
                 "redraft_unpriced_requests_total",
-                "Billed model calls whose cost is unknown because a price is missing.",
+                "Requests per model whose cost is unknown because a price is missing.",
                 &["model"],
             ),
             model_calls: declare.counters(
@@ -327,9 +327,11 @@ impl Metrics {
         }
         for chain in &scope.chains {
             self.fallback_exhausted.with_label_values(&[task, &chain.name]);
-            for pair in chain.models.windows(2) {
+            let later = |index: usize| chain.models.iter().skip(index + 1);
+            let models = chain.models.iter().enumerate();
+            for (from, to) in models.flat_map(|(index, from)| later(index).map(move |to| (from, to))) {
                 for failure in CallFailure::ALL {
-                    let labels = [task, pair[0].as_str(), pair[1].as_str(), failure.as_str()];
+                    let labels = [task, from.as_str(), to.as_str(), failure.as_str()];
                     self.fallbacks.with_label_values(&labels);
                 }
             }

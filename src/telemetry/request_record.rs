@@ -41,6 +41,8 @@ pub struct RequestRecord {
     streaming: bool,
     request_id: RequestId,
     input_bytes: Option<usize>,
+    /// How long the client took to send the body.
+    upload: Duration,
     time_to_first_token: Option<Duration>,
     pub served: Served,
     ended: bool,
@@ -58,10 +60,21 @@ impl RequestRecord {
             streaming: false,
             request_id: request_id.clone(),
             input_bytes: None,
+            upload: Duration::ZERO,
             time_to_first_token: None,
             served: Served::default(),
             ended: false,
         }
+    }
+
+    /// The body has been read: what came before was the client's time.
+    pub fn body_arrived(&mut self) {
+        self.upload = self.started.elapsed();
+    }
+
+    /// How long the client took to send the body.
+    pub fn upload(&self) -> Duration {
+        self.upload
     }
 
     /// The representation that was asked for.
@@ -84,7 +97,7 @@ impl RequestRecord {
 
     /// The first piece of text leaves.
     pub fn first_token(&mut self) {
-        if self.time_to_first_token.is_none() {
+        if self.time_to_first_token.is_none() && self.dialect != Dialect::Json {
             let time = self.started.elapsed();
             self.time_to_first_token = Some(time);
             let fallback = if self.served.fallback { "true" } else { "false" };
@@ -131,7 +144,8 @@ impl RequestRecord {
             .with_label_values(&[task, dialect, outcome.as_str()])
             .observe(total.as_secs_f64());
         if outcome == Outcome::Ok && self.dialect == Dialect::Json {
-            let ours = total.saturating_sub(self.served.upstream).saturating_sub(self.served.queue);
+            let others = self.served.upstream + self.served.queue + self.upload;
+            let ours = total.saturating_sub(others);
             metrics.overhead.with_label_values(&[task]).observe(ours.as_secs_f64());
         }
         if self.streaming {

@@ -174,3 +174,17 @@ async fn a_back_off_asked_for_by_the_provider_never_sleeps_past_the_deadline() {
     assert!(time < Duration::from_secs(5), "{time:?}");
     assert_eq!(app.backend.turns_left(), 0);
 }
+
+#[tokio::test]
+async fn a_long_json_answer_is_not_cut_by_the_clock_of_a_short_one() {
+    let app = TestApp::with(&[("CLOCKS__ANSWER_MS", "150")]).await;
+    let chain = app.default_chain().await;
+    app.sim.set_scenario("*", Scenario::Trickle { gap_ms: 1 });
+    let text = TEXT.repeat(60);
+    let answer = app.post("/v1/rephrase", json!({ "text": text })).send().await.json();
+    assert_eq!(answer["model"], chain.first.as_str(), "{answer}");
+    let call = app.call(|call| call.ended_after_ms.is_some()).await;
+    assert_eq!(call.operation, bedrock_sim::Operation::ConverseStream);
+    assert_eq!(answer["text"].as_str(), call.text.as_deref());
+    assert_eq!(answer["usage"]["output_tokens"], call.billed_output_tokens);
+}

@@ -112,3 +112,59 @@ async fn a_panic_is_a_500_that_is_counted_and_the_process_lives_on() {
     assert_eq!(series(&metrics, "redraft_requests_total", &labels), Some(2.0));
     assert_eq!(series(&metrics, "redraft_admission_inflight", &[]), Some(0.0));
 }
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_sent_away() {
+    use tokio::io::AsyncReadExt as _;
+    let app = TestApp::with(&[("HTTP__HEADER_READ_MS", "100")]).await;
+    let mut silent = tokio::net::TcpStream::connect(app.api).await.unwrap();
+    let mut half = tokio::net::TcpStream::connect(app.api).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut half, b"GET /livez HTTP/1.1\r\nhost:").await.unwrap();
+    let mut undecided = tokio::net::TcpStream::connect(app.api).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut undecided, b"P").await.unwrap();
+    for (what, stream) in
+        [("silent", &mut silent), ("half a head", &mut half), ("one letter", &mut undecided)]
+    {
+        let mut rest = Vec::new();
+        let end =
+            tokio::time::timeout(std::time::Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
+        assert!(end.is_ok(), "{what}: the connection was ended");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_was_abandoned_is_booked_as_an_estimate() {
+    let app = TestApp::start().await;
+    let chain = app.default_chain().await;
+    app.sim.set_scenario("*", Scenario::SlowHeaders { wait_ms: 600_000 });
+    let waiting = tokio::spawn(app.post("/v1/summarize", json!({"text": BODY})).send());
+    app.call(|_| true).await;
+    waiting.abort();
+    app.call(|call| call.outcome == Outcome::ClientGone).await;
+    let labels = [("task", "summarize"), ("model", &*chain.first), ("direction", "input")];
+    let cancelled = [("model", &*chain.first), ("outcome", "cancelled"), ("stage", "single")];
+    assert_eq!(app.metric("redraft_model_calls_total", &cancelled).await, 1.0);
+    assert!(app.metric("redraft_tokens_total", &labels).await > 100.0, "the prompt was sent");
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_is_given_up_and_its_place_is_free() {
+    use tokio::io::AsyncWriteExt as _;
+    let app = TestApp::with(&[("HTTP__WRITE_MS", "200")]).await;
+    // More text than the sockets between here and the service can hold.
+    let body =
+        json!({"text": "A sentence that is long enough to fill a socket. ".repeat(10_000)}).to_string();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(app.api).await.unwrap();
+    let head = format!(
+        "POST /v1/rephrase?stream=sse HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body.as_bytes()).await.unwrap();
+    app.call(|call| call.deltas_sent > 0).await;
+    let labels = [("stream", "sse"), ("reason", "client_disconnect")];
+    while app.metric("redraft_stream_terminations_total", &labels).await < 1.0 {}
+    assert_eq!(app.metric("redraft_admission_inflight", &[]).await, 0.0);
+}

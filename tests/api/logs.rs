@@ -129,3 +129,49 @@ fn a_request_is_one_line_with_what_an_operator_needs() {
     let four = line("four");
     assert_eq!((&four["outcome"], &four["error"]), (&json!("client_error"), &json!("validation_failed")));
 }
+
+#[test]
+fn an_upstream_that_repeats_the_document_does_not_get_it_into_the_log() {
+    let log = logged("trace", async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = listener.local_addr().unwrap();
+        let echoing = tokio::spawn(echo(listener));
+        let mut config = crate::support::load(&[]);
+        config.bedrock.endpoint_url = Some(format!("http://{upstream}"));
+        let app = redraft::app::App::build(&config).await.unwrap();
+        let api = app.addresses().unwrap().public;
+        let shutdown = tokio_util::sync::CancellationToken::new();
+        let running = tokio::spawn(app.run(shutdown.clone()));
+        for path in ["/v1/summarize", "/v1/summarize?stream=sse"] {
+            let request = Request::post(api, path).header("content-type", "application/json");
+            let body = json!({"text": format!("The {MARKER} swims.")}).to_string();
+            let answer = request.body(body).send().await;
+            assert!(!answer.text().contains(MARKER));
+        }
+        shutdown.cancel();
+        assert!(running.await.unwrap());
+        echoing.abort();
+    });
+    let text = log.text();
+    assert!(text.contains("ValidationException"), "{text}");
+    assert!(!text.contains(MARKER) && !text.contains("swims"), "{text}");
+}
+
+/// Refuses everything with a message that quotes what it was sent.
+async fn echo(listener: tokio::net::TcpListener) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut seen = vec![0; 64 * 1024];
+        let mut length = 0;
+        while !String::from_utf8_lossy(&seen[..length]).contains("swims") {
+            length += stream.read(&mut seen[length..]).await.unwrap();
+        }
+        let said = json!({"message": format!("Invalid input near: The {MARKER} swims.")}).to_string();
+        let answer = format!(
+            "HTTP/1.1 400 Bad Request\r\nx-amzn-errortype: ValidationException\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{said}",
+            said.len()
+        );
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+}

@@ -17,31 +17,6 @@ async fn probes_answer_on_both_ports() {
 }
 
 #[tokio::test]
-async fn without_credentials_it_starts_is_not_ready_and_says_what_to_set() {
-    let mut config = crate::support::load(&[("BEDROCK__SIGN_IN_MS", "300")]);
-    config.bedrock.credentials = redraft::inference::bedrock::CredentialsSource::DefaultChain;
-    // A profile of another home: nothing on this machine can sign.
-    config.bedrock.endpoint_url = Some("http://127.0.0.1:9".to_owned());
-    let app = redraft::app::App::build(&config).await.unwrap();
-    let problem = app.problem().expect("there are no credentials on a test machine");
-    let address = app.addresses().unwrap().public;
-    let shutdown = tokio_util::sync::CancellationToken::new();
-    let running = tokio::spawn(app.run(shutdown.clone()));
-    assert!(problem.contains("AWS_ACCESS_KEY_ID"), "{problem}");
-    let ready = Request::get(address, "/readyz").send().await;
-    assert_eq!(ready.status, 503);
-    assert!(ready.text().contains("AWS_ACCESS_KEY_ID"), "{}", ready.text());
-    assert_eq!(Request::get(address, "/livez").send().await.status, 200);
-    let started = std::time::SystemTime::now();
-    let request = Request::post(address, "/v1/summarize").header("content-type", "application/json");
-    let answer = request.body(json!({"text": "a b."}).to_string()).send().await;
-    crate::validation::assert_problem(&answer, 503, "all_models_unavailable");
-    assert!(started.elapsed().unwrap().as_millis() < 200, "it does not look for credentials each time");
-    shutdown.cancel();
-    assert!(running.await.unwrap());
-}
-
-#[tokio::test]
 async fn the_catalogue_names_models_chains_and_prices() {
     let app = TestApp::start().await;
     let body = app.get("/v1/models").send().await.json();

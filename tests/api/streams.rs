@@ -237,3 +237,38 @@ async fn a_long_json_answer_is_compressed_for_those_who_accept_it() {
     let plain = app.post("/v1/rephrase", json!({"text": text})).send().await;
     assert_eq!(plain.header("content-encoding"), "");
 }
+
+/// The raw bytes of an answer to an HTTP/1.0 client, and whether it ended cleanly.
+async fn over_http_1_0(app: &TestApp, path: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let body = json!({"text": TEXT}).to_string();
+    let mut stream = tokio::net::TcpStream::connect(app.api).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.0\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn http_1_0_cannot_tell_a_cut_text_so_it_gets_whole_ones_only() {
+    let app = TestApp::start().await;
+    let whole = over_http_1_0(&app, "/v1/summarize?stream=text").await;
+    assert!(whole.starts_with("HTTP/1.0 200") && whole.contains("content-length: "), "{whole}");
+    app.sim.set_scenario("*", Scenario::StopReason { reason: bedrock_sim::StopReason::MalformedModelOutput });
+    let failed = over_http_1_0(&app, "/v1/summarize?stream=text").await;
+    assert!(failed.starts_with("HTTP/1.0 502"), "{failed}");
+}
+
+#[tokio::test]
+async fn a_text_that_breaks_right_after_its_first_word_has_a_head_all_the_same() {
+    let app = TestApp::start().await;
+    app.sim.set_scenario("*", Scenario::StreamError { error: StreamError::Throttling, after_deltas: 1 });
+    let answer = app.post("/v1/summarize?stream=text", json!({"text": TEXT})).send().await;
+    assert_eq!(answer.status, 200);
+    assert!(!answer.header("x-request-id").is_empty());
+    assert!(answer.cut && !answer.body.is_empty());
+}

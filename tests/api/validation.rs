@@ -98,6 +98,24 @@ async fn single_mistakes_have_their_pointer() {
 }
 
 #[tokio::test]
+async fn a_member_that_stands_twice_is_a_problem_and_not_a_choice() {
+    let app = TestApp::start().await;
+    let request = Request::post(app.api, "/v1/summarize").header("content-type", "application/json");
+    let answer = request.body(r#"{"text": "a b.", "length": "short", "length": "long"}"#).send().await;
+    assert_eq!(pointers(&assert_problem(&answer, 422, "validation_failed")), ["/length"]);
+}
+
+#[tokio::test]
+async fn a_mark_of_the_encoding_before_the_body_is_passed_over_and_a_compressed_body_refused() {
+    let app = TestApp::start().await;
+    let post = || Request::post(app.api, "/v1/summarize").header("content-type", "application/json");
+    let marked = post().body("\u{feff}{\"text\": \"a b.\"}").send().await;
+    assert_eq!(marked.status, 200, "{}", marked.text());
+    let packed = post().header("content-encoding", "gzip").body("{\"text\": \"a b.\"}").send().await;
+    assert_problem(&packed, 415, "unsupported_media_type");
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_json_object_is_refused_without_repeating_it() {
     let app = TestApp::start().await;
     let bodies: [&[u8]; 8] = [
@@ -174,7 +192,28 @@ async fn too_many_bytes_and_too_many_tokens_are_told_apart() {
     let problem = assert_problem(&tokens, 413, "input_too_large");
     assert_eq!(problem["quota"], 1000);
     assert!(problem["requested"].as_u64().unwrap() > 1000);
+    for path in ["/v1/rephrase", "/v1/expand"] {
+        let answer = app.post(path, json!({"text": "word ".repeat(3000)})).send().await;
+        assert_eq!(assert_problem(&answer, 413, "input_too_large")["quota"], 1000, "{path}");
+    }
     assert_eq!(app.sim.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn what_capabilities_promise_is_what_a_request_may_have() {
+    let app =
+        TestApp::with(&[("LIMITS__MAX_INPUT_TOKENS", "10000000"), ("HTTP__MAX_BODY_BYTES", "100000000")])
+            .await;
+    let capabilities = app.get("/v1/capabilities").send().await.json();
+    for task in capabilities["tasks"].as_array().unwrap() {
+        let promised = task["input_quota_tokens"].as_u64().unwrap();
+        assert!(promised > 10_000, "{task}");
+        let words = usize::try_from(promised * 12 / 10).unwrap();
+        let body = json!({"text": "word ".repeat(words)});
+        let answer = app.post(task["path"].as_str().unwrap(), body).send().await;
+        let quota = assert_problem(&answer, 413, "input_too_large")["quota"].as_u64().unwrap();
+        assert!(quota >= promised - promised / 20, "{task}: {quota}");
+    }
 }
 
 #[tokio::test]

@@ -51,7 +51,8 @@ pub(super) struct StreamBody<E> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// The next poll cuts the connection.
+    /// What was encoded is flushed at the next poll, and the one after cuts the connection.
+    Flushing,
     Breaking,
     Ended,
 }
@@ -77,6 +78,16 @@ impl<E: Encode> StreamBody<E> {
     }
 }
 
+impl<E> StreamBody<E> {
+    /// An error makes the connection drop what it has not written yet, head and all.
+    /// So it is asked to wait once, which makes it write first.
+    fn flush_first(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        self.state = State::Breaking;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
 impl<E: Encode> http_body::Body for StreamBody<E> {
     type Data = Bytes;
     type Error = Broken;
@@ -85,6 +96,7 @@ impl<E: Encode> http_body::Body for StreamBody<E> {
         let this = self.get_mut();
         match this.state {
             State::Ended => return Poll::Ready(None),
+            State::Flushing => return this.flush_first(cx),
             State::Breaking => {
                 this.state = State::Ended;
                 return Poll::Ready(Some(Err(Broken)));
@@ -99,7 +111,7 @@ impl<E: Encode> http_body::Body for StreamBody<E> {
             match this.events.poll_next_unpin(cx) {
                 Poll::Ready(Some(event)) => {
                     if this.encoder.encode(event, &mut piece).is_err() {
-                        this.state = State::Breaking;
+                        this.state = State::Flushing;
                     }
                 }
                 Poll::Ready(None) => this.state = State::Ended,
@@ -114,10 +126,7 @@ impl<E: Encode> http_body::Body for StreamBody<E> {
         }
         match this.state {
             State::Ended => Poll::Ready(None),
-            State::Breaking => {
-                this.state = State::Ended;
-                Poll::Ready(Some(Err(Broken)))
-            }
+            State::Flushing | State::Breaking => this.flush_first(cx),
             State::Open => match &mut this.heartbeat {
                 Some(heartbeat) => heartbeat.poll(cx),
                 None => Poll::Pending,

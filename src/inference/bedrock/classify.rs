@@ -17,6 +17,9 @@ use aws_sdk_bedrockruntime::types::error::{ConverseStreamOutputError, ModelError
 use crate::domain::CallFailure as Kind;
 use crate::inference::BackendError;
 
+/// A longer wish of the provider is no wish: ten minutes.
+const LONGEST_WAIT_MS: u64 = 600_000;
+
 /// A failed `Converse`.
 pub(super) fn converse(error: SdkError<ConverseError, HttpResponse>) -> BackendError {
     let original = match error.as_service_error() {
@@ -53,7 +56,8 @@ pub(super) fn event<R: std::fmt::Debug + 'static>(
         Exception::ServiceUnavailableException(e) => e.message(),
         _ => None,
     };
-    let message = message.unwrap_or_default();
+    // An exception that this stream has no variant for brings its text all the same.
+    let message = message.or(service.err().meta().message()).unwrap_or_default();
     let kind = match service.err() {
         Exception::InternalServerException(_) | Exception::ServiceUnavailableException(_) => {
             Kind::Unavailable
@@ -61,9 +65,10 @@ pub(super) fn event<R: std::fmt::Debug + 'static>(
         Exception::ModelStreamErrorException(e) => model_error(e.original_status_code()),
         Exception::ValidationException(_) => validation(message),
         Exception::ThrottlingException(_) => throttling(message),
+        _ if message.contains("timed out") => Kind::ModelTimedOut,
         _ => Kind::ModelFailed,
     };
-    BackendError::new(kind, cause(&error))
+    BackendError::new(kind, told("in-stream exception", message, kind))
 }
 
 fn before_stream<E>(error: &SdkError<E, HttpResponse>, original_status: Option<i32>) -> BackendError
@@ -74,20 +79,18 @@ where
         return BackendError::new(transport(error), cause(error));
     };
     let metadata = service.err().meta();
+    let code = metadata.code().unwrap_or("untyped");
+    let message = metadata.message().unwrap_or_default();
     let status = service.raw().status().as_u16();
-    let kind = by_code(
-        metadata.code().unwrap_or_default(),
-        metadata.message().unwrap_or_default(),
-        status,
-        original_status,
-    );
+    let kind = by_code(code, message, status, original_status);
     let retry_after = service
         .raw()
         .headers()
         .get("x-amz-retry-after")
         .and_then(|text| text.trim().parse::<u64>().ok())
+        .filter(|wait_ms| *wait_ms <= LONGEST_WAIT_MS)
         .map(Duration::from_millis);
-    BackendError { kind, cause: cause(error), retry_after }
+    BackendError { kind, cause: told(&format!("{code}, status {status}"), message, kind), retry_after }
 }
 
 fn by_code(code: &str, message: &str, status: u16, original_status: Option<i32>) -> Kind {
@@ -123,7 +126,7 @@ fn by_status(status: u16) -> Kind {
         408 => Kind::ModelTimedOut,
         424 => Kind::ModelFailed,
         500..=599 => Kind::Unavailable,
-        400..=499 => Kind::RequestRejected,
+        // Bedrock types what it rejects; an untyped 4xx is somebody else's.
         _ => Kind::BadResponse,
     }
 }
@@ -190,10 +193,23 @@ fn original_status(exception: &ModelErrorException) -> Option<i32> {
     exception.original_status_code()
 }
 
-/// The cause chain on one line, bounded: a proxy's whole page has no place in a log.
-fn cause(error: &(dyn Error + 'static)) -> String {
+/// What the log is told of a refusal. A message about what was sent could repeat
+/// it, and what was sent holds the document: of those, the type has to do.
+fn told(what: &str, message: &str, kind: Kind) -> String {
+    match kind {
+        Kind::RequestRejected | Kind::ModelRefused | Kind::BadResponse => what.to_owned(),
+        _ => one_line(&format!("{what}: {message}")),
+    }
+}
+
+/// The chain of a transport fault; it holds no body.
+pub(super) fn cause(error: &(dyn Error + 'static)) -> String {
+    one_line(&chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": "))
+}
+
+/// Bounded: a proxy's whole page has no place in a log.
+fn one_line(text: &str) -> String {
     const MAX_CHARS: usize = 300;
-    let text = chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CHARS).collect()
 }
 

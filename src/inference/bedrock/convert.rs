@@ -36,7 +36,7 @@ pub(super) fn inference_config(call: &ModelCall) -> InferenceConfiguration {
 
 pub(super) fn completion(answer: Answer) -> Result<Completion, BackendError> {
     let stop_reason = stop_reason(&answer.stop_reason);
-    let usage = answer.usage.as_ref().map(token_usage).unwrap_or_default();
+    let usage = answer.usage.as_ref().map(token_usage);
     let Some(ConverseOutput::Message(message)) = answer.output else {
         return Err(BackendError::new(CallFailure::BadResponse, "the answer holds no message"));
     };
