@@ -18,7 +18,9 @@ fn hot_paths(criterion: &mut Criterion) {
     let document = SENTENCE.repeat(12_000);
     let mut estimate = criterion.benchmark_group("estimate_tokens");
     estimate.throughput(Throughput::Bytes(document.len() as u64));
-    estimate.bench_function("one megabyte of prose", |bencher| bencher.iter(|| estimate_tokens(black_box(&document))));
+    estimate.bench_function("one megabyte of prose", |bencher| {
+        bencher.iter(|| estimate_tokens(black_box(&document)))
+    });
     estimate.finish();
 
     let body = members(&SENTENCE.repeat(50));

@@ -27,9 +27,6 @@ pub use vocabulary::Vocabulary;
 
 use crate::domain::{Boundary, OutputSize, Prompt, TaskKind};
 
-/// Which edition of the prompts this is; it changes whenever their words do.
-pub const PROMPT_VERSION: &str = "1";
-
 /// One piece of writing to be done.
 #[derive(Debug, Clone)]
 pub enum Task {

@@ -14,6 +14,7 @@ mod lifecycle;
 mod logs;
 mod meta;
 mod metrics;
+mod openapi;
 mod streams;
 mod tasks;
 mod validation;

@@ -2,7 +2,7 @@
 //!
 //! The transcripts are written from values of the very types whose schemas the
 //! document shows. What the service really sends is compared with these schemas
-//! by `tests/openapi.rs`.
+//! by `tests/api/openapi.rs`.
 
 use serde::Serialize;
 use utoipa::openapi::schema::{AnyOfBuilder, Discriminator, ObjectBuilder, OneOfBuilder, Schema, Type};

@@ -1,6 +1,6 @@
 //! Every path with its methods: what it takes, what it answers.
 //!
-//! One operation per route of `http.rs`; `tests/openapi.rs` compares the two
+//! One operation per route of `http.rs`; `tests/api/openapi.rs` compares the two
 //! lists. Shapes and examples come from the files beside this one.
 
 use serde_json::Value;

@@ -4,14 +4,7 @@
 //! routes, words with the reader, examples with answers, answers with their
 //! schemas. Set `UPDATE_GOLDEN=1` to rewrite `openapi.yaml`.
 
-#[expect(dead_code, reason = "shared with the tests in tests/api, which need more of it")]
-mod api {
-    pub mod support;
-}
-
-#[path = "openapi/guide.rs"]
 mod guide;
-#[path = "openapi/schema.rs"]
 mod schema;
 
 use std::collections::BTreeSet;
@@ -25,7 +18,7 @@ use redraft::inference::scripted::{Step, Turn};
 use redraft::inference::{BackendError, ModelEvent, StopReason};
 use serde_json::{Map, Value, json};
 
-use api::support::{Answer, Request, ScriptedApp, TestApp};
+use crate::support::{Answer, Request, ScriptedApp, TestApp};
 use schema::{assert_fits, resolve};
 
 #[test]

@@ -6,9 +6,9 @@ use redraft::domain::FailureCode;
 use redraft::http::describe_problem;
 use serde_json::{Value, json};
 
-use super::api::support::TestApp;
 use super::schema::{assert_fits, resolve};
 use super::{document, members, operations, root, status_of};
+use crate::support::TestApp;
 
 fn guide() -> String {
     fs::read_to_string(root().join("docs/API.md")).unwrap()
