@@ -19,7 +19,7 @@ fn hot_paths(criterion: &mut Criterion) {
     let mut estimate = criterion.benchmark_group("estimate_tokens");
     estimate.throughput(Throughput::Bytes(document.len() as u64));
     estimate.bench_function("one megabyte of prose", |bencher| {
-        bencher.iter(|| estimate_tokens(black_box(&document)))
+        bencher.iter(|| estimate_tokens(black_box(&document)));
     });
     estimate.finish();
 
