@@ -27,6 +27,10 @@ pub use vocabulary::Vocabulary;
 
 use crate::domain::{Boundary, OutputSize, Prompt, TaskKind};
 
+/// Which edition of the prompts this is; it changes whenever their words do, and
+/// the golden files name it.
+pub const PROMPT_VERSION: &str = "1";
+
 /// One piece of writing to be done.
 #[derive(Debug, Clone)]
 pub enum Task {
