@@ -113,6 +113,7 @@ impl App {
         };
         let closing = async {
             shutdown.cancelled().await;
+            tracing::info!("asked to stop: no new work is taken, open requests may end");
             api.close();
             std::future::pending::<()>().await;
         };

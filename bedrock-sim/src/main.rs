@@ -73,7 +73,7 @@ fn greeting(endpoint: &str) -> String {
          \n\
          Point any AWS SDK or the CLI at it with\n\
          \x20 export AWS_ENDPOINT_URL_BEDROCK_RUNTIME={endpoint}\n\
-         \x20 export AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n\
+         \x20 export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n\
          \n\
          boto3:  boto3.client(\"bedrock-runtime\", endpoint_url=\"{endpoint}\")\n\
          CLI:    aws bedrock-runtime converse --model-id us.amazon.nova-micro-v1:0 \\\n\

@@ -212,7 +212,9 @@ async fn run_until_told(app: App, signals: Signals) -> u8 {
     let shutdown = CancellationToken::new();
     tokio::select! {
         drained = app.run(shutdown.clone()) => {
-            if !drained {
+            if drained {
+                tracing::info!("stopped: every open request had ended");
+            } else {
                 tracing::warn!("the drain time is over, open requests were cut");
             }
             DONE

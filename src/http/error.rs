@@ -150,7 +150,7 @@ pub(super) const fn row(code: FailureCode) -> Row {
         C::DeadlineExceeded => (
             S::GATEWAY_TIMEOUT,
             "Deadline exceeded",
-            "The time set for this request ran out. Try again with a longer X-Request-Timeout-Ms or a shorter text.",
+            "The time set for this request ran out. Ask for a stream, send a longer X-Request-Timeout-Ms, or shorten the text.",
             true,
         ),
     };

@@ -22,6 +22,18 @@ pub enum Next {
     GiveUp(GiveUp),
 }
 
+impl Next {
+    /// The word in logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry(_) => "retry",
+            Self::NextTarget => "next_target",
+            Self::NextLargerTarget => "next_larger_target",
+            Self::GiveUp(_) => "give_up",
+        }
+    }
+}
+
 /// Why nothing more is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GiveUp {

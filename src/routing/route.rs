@@ -165,7 +165,13 @@ impl Router {
                 "a model rejects what it is asked"
             );
         } else {
-            tracing::debug!(model, failure = failure.as_str(), cause, ?next, "a model call failed");
+            tracing::debug!(
+                model,
+                failure = failure.as_str(),
+                cause,
+                next = next.as_str(),
+                "a model call failed"
+            );
         }
     }
 
