@@ -39,7 +39,9 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let wanted = EnvFilter::try_new(&settings.filter).map_err(|error| error.to_string())?;
-    let filter = wanted.and(FilterFn::new(may_speak));
+    // Without a hint the two filters together would have none, and every silent trace point
+    // of the libraries below would cost a look-up.
+    let filter = wanted.and(FilterFn::new(may_speak).with_max_level_hint(LevelFilter::TRACE));
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_target(true);
     let layer = match settings.format {
         LogFormat::Json => {
