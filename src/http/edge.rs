@@ -15,8 +15,11 @@ use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, HeaderName, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, Method};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, HeaderName,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderValue, Method, StatusCode};
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
@@ -45,6 +48,10 @@ pub(super) async fn surround(State(api): State<Api>, mut request: Request, next:
             ApiError::new(FailureCode::Internal).response(&request_id)
         }
     };
+    if response.headers().contains_key(ACCESS_CONTROL_ALLOW_METHODS) && response.status() == StatusCode::OK {
+        // Only preflights carry it; they have no body, and say so.
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
     let headers = response.headers_mut();
     let id = HeaderValue::from_str(request_id.as_str()).expect("a request id holds header characters only");
     headers.insert(X_REQUEST_ID, id);
