@@ -167,7 +167,11 @@ async fn echo(listener: tokio::net::TcpListener) {
         while !String::from_utf8_lossy(&seen[..length]).contains("swims") {
             length += stream.read(&mut seen[length..]).await.unwrap();
         }
-        let said = json!({"message": format!("Invalid input near: The {MARKER} swims.")}).to_string();
+        // Words of every sub-case that is told apart by its text.
+        let said = json!({"message": format!(
+            "Invalid input, model identifier is invalid, input is too long near: The {MARKER} swims."
+        )});
+        let said = said.to_string();
         let answer = format!(
             "HTTP/1.1 400 Bad Request\r\nx-amzn-errortype: ValidationException\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{said}",
             said.len()

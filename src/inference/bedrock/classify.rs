@@ -68,7 +68,11 @@ pub(super) fn event<R: std::fmt::Debug + 'static>(
         _ if message.contains("timed out") => Kind::ModelTimedOut,
         _ => Kind::ModelFailed,
     };
-    BackendError::new(kind, told("in-stream exception", message, kind))
+    let what = match service.err() {
+        Exception::ValidationException(_) => "ValidationException, in the stream",
+        _ => "exception in the stream",
+    };
+    BackendError::new(kind, told(what, message, kind))
 }
 
 fn before_stream<E>(error: &SdkError<E, HttpResponse>, original_status: Option<i32>) -> BackendError
@@ -196,10 +200,17 @@ fn original_status(exception: &ModelErrorException) -> Option<i32> {
 /// What the log is told of a refusal. A message about what was sent could repeat
 /// it, and what was sent holds the document: of those, the type has to do.
 fn told(what: &str, message: &str, kind: Kind) -> String {
-    match kind {
-        Kind::RequestRejected | Kind::ModelRefused | Kind::BadResponse => what.to_owned(),
-        _ => one_line(&format!("{what}: {message}")),
-    }
+    let about_what_was_sent = what.starts_with("ValidationException")
+        || matches!(
+            kind,
+            Kind::RequestRejected
+                | Kind::ParameterRejected
+                | Kind::InputTooLong
+                | Kind::ModelFailed
+                | Kind::ModelRefused
+                | Kind::BadResponse
+        );
+    if about_what_was_sent { what.to_owned() } else { one_line(&format!("{what}: {message}")) }
 }
 
 /// The chain of a transport fault; it holds no body.
