@@ -288,10 +288,10 @@ pub(super) struct ProblemCode(pub FailureCode);
 impl From<PlanError> for ApiError {
     fn from(error: PlanError) -> Self {
         match error {
-            PlanError::UnknownChain { known } => Self::invalid(vec![FieldProblem {
-                pointer: "/chain".to_owned(),
-                detail: format!("There is no such chain. Chains: {}.", known.join(", ")),
-            }]),
+            PlanError::UnknownChain { known } => {
+                let known = known.iter().map(String::as_str);
+                Self::invalid(vec![unknown_chain(known)])
+            }
             PlanError::InputTooLarge { requested, quota } => {
                 let detail = format!(
                     "The text has about {requested} tokens; this task takes at most {quota}. Shorten it or send it in parts."
@@ -324,6 +324,15 @@ impl From<Failure> for ApiError {
             attempts: failure.attempts,
             ..Self::new(failure.code)
         }
+    }
+}
+
+/// The problem of a chain name that is none, with those that are.
+pub(super) fn unknown_chain<'a>(known: impl Iterator<Item = &'a str>) -> FieldProblem {
+    let known: Vec<&str> = known.collect();
+    FieldProblem {
+        pointer: "/chain".to_owned(),
+        detail: format!("There is no such chain. Chains: {}.", known.join(", ")),
     }
 }
 

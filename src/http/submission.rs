@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Version};
 
-use super::error::ApiError;
+use super::error::{ApiError, unknown_chain};
 use super::{Api, body, query, representation};
 use crate::domain::{FailureCode, TaskKind};
 use crate::pipeline::{Catalogue, ChainChoice, Deadline, Preference};
@@ -106,8 +106,8 @@ fn chain_choice(fields: &mut Fields, catalogue: &Catalogue) -> ChainChoice {
     if let Some(name) = &chain
         && catalogue.chain(name).is_none()
     {
-        let known: Vec<&str> = catalogue.chains.keys().map(|name| &**name).collect();
-        fields.problem("/chain", format!("There is no such chain. Chains: {}.", known.join(", ")));
+        let problem = unknown_chain(catalogue.chains.keys().map(|name| &**name));
+        fields.problem(problem.pointer, problem.detail);
     }
     chain.map_or(ChainChoice::Preferred(preference), ChainChoice::Named)
 }
