@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use redraft::app::cli::{self, Cli};
 
-/// Small allocations are most of a request; this allocator is the cheapest measured.
+/// A request makes many small allocations, which this allocator is made for.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -132,7 +132,7 @@ impl From<&UsageReport> for CostBody {
 #[schema(as = Timing)]
 pub(super) struct TimingBody {
     pub queue_ms: f64,
-    /// `null` for answers that are not streamed.
+    /// `null` when the model was asked for the whole answer at once.
     #[schema(required)]
     pub time_to_first_token_ms: Option<f64>,
     #[schema(required)]
