@@ -220,6 +220,10 @@ impl Route {
             return Err(self.exhausted(misfit()));
         };
         loop {
+            // A call that no time is left for would be abandoned at once, and billed all the same.
+            if self.deadline.time_left().is_zero() {
+                return Err(self.exhausted(too_late()));
+            }
             let error = match self.attempt(&call).await {
                 Ok(answer) => return Ok(Progress::Answered(call.model, answer)),
                 Err(error) => error,
@@ -340,6 +344,14 @@ impl Route {
         let labels = [self.task.as_str(), &self.chain.name];
         self.router.metrics.fallback_exhausted.with_label_values(&labels).inc();
         self.most_helpful.take().unwrap_or(otherwise)
+    }
+}
+
+fn too_late() -> RouteError {
+    RouteError {
+        failure: CallFailure::Deadline,
+        cause: "the deadline came before the call".to_owned(),
+        retry_after: None,
     }
 }
 

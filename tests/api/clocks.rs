@@ -188,3 +188,30 @@ async fn a_long_json_answer_is_not_cut_by_the_clock_of_a_short_one() {
     assert_eq!(answer["text"].as_str(), call.text.as_deref());
     assert_eq!(answer["usage"]["output_tokens"], call.billed_output_tokens);
 }
+
+#[tokio::test]
+async fn a_slow_upload_is_the_requests_own_time() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let app = TestApp::start().await;
+    let chain = app.default_chain().await;
+    app.sim.set_scenario(&chain.first, Scenario::SlowHeaders { wait_ms: 600_000 });
+    app.sim.set_scenario(&chain.second, Scenario::SlowHeaders { wait_ms: 600_000 });
+    let body = body().to_string();
+    let head = format!(
+        "POST /v1/summarize HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-request-timeout-ms: 400\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = tokio::net::TcpStream::connect(app.api).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The body comes after the deadline: nothing is left for a model to answer in.
+    let late = tokio::time::timeout(Duration::from_millis(450), stream.readable()).await;
+    assert!(late.is_err(), "the service waits for the body");
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let sent = SystemTime::now();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 504") && answer.contains("deadline_exceeded"), "{answer}");
+    assert!(sent.elapsed().unwrap() < Duration::from_millis(300), "no time was left");
+    assert!(app.models_called().is_empty(), "and no call was made that nobody could wait for");
+}
