@@ -20,7 +20,7 @@ use crate::domain::CallFailure;
 use crate::http::{self, Api, Readiness, ServeError, Server};
 use crate::inference::ModelBackend;
 use crate::inference::bedrock::BedrockBackend;
-use crate::pipeline::{Limits, Pipeline};
+use crate::pipeline::Pipeline;
 use crate::routing::{Catalogue, Router, is_retried};
 use crate::telemetry::{ChainScope, MetricScope, Metrics};
 
@@ -75,10 +75,8 @@ impl App {
     /// [`StartError`] when an address cannot be bound.
     pub async fn build_over(backend: Arc<dyn ModelBackend>, config: &Config) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new(&scope(&config.catalogue)));
-        let router = Router::new(backend, config.routing, Arc::clone(&metrics));
-        let limits = Limits { max_input_tokens: config.max_input_tokens };
-        let catalogue = Arc::clone(&config.catalogue);
-        let pipeline = Pipeline::new(router, catalogue, config.admission, limits, Arc::clone(&metrics));
+        let router = Router::new(backend, Arc::clone(&metrics));
+        let pipeline = Pipeline::new(router, config.live(), config.admission, Arc::clone(&metrics));
         let readiness = Arc::new(Readiness::default());
         let api = Api::new(pipeline, config.http.clone(), metrics, Arc::clone(&readiness));
         let public = Server::bind(config.listen, http::routes(api.clone()), config.server).await?;
@@ -155,7 +153,7 @@ async fn watch_sign_in(bedrock: &BedrockBackend, readiness: &Readiness) {
 fn scope(catalogue: &Catalogue) -> MetricScope {
     let chains = catalogue.chains.values().map(|chain| ChainScope {
         name: chain.name.to_string(),
-        models: chain.stages.iter().map(|target| target.model.id.clone()).collect(),
+        models: chain.targets().map(|target| target.model.id.clone()).collect(),
     });
     let retried = CallFailure::ALL.into_iter().filter(|failure| is_retried(*failure));
     MetricScope { chains: chains.collect(), retried: retried.collect() }

@@ -35,6 +35,7 @@ use crate::domain::ModelId;
 use crate::http::{HttpSettings, ServerSettings};
 use crate::inference::bedrock::BedrockSettings;
 use crate::pipeline::admission::AdmissionPolicy;
+use crate::pipeline::{Limits, Live};
 use crate::routing::{Catalogue, RoutingPolicy};
 use crate::telemetry::LogSettings;
 
@@ -56,6 +57,17 @@ pub struct Config {
     pub max_input_tokens: u32,
     pub log: LogSettings,
     pub bedrock: BedrockSettings,
+}
+
+impl Config {
+    /// What can change while the service runs.
+    pub fn live(&self) -> Live {
+        Live {
+            catalogue: Arc::clone(&self.catalogue),
+            limits: Limits { max_input_tokens: self.max_input_tokens },
+            routing: self.routing,
+        }
+    }
 }
 
 /// Which subcommand asks.

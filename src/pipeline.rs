@@ -8,18 +8,20 @@
 pub mod admission;
 mod event;
 mod ledger;
+mod live;
 mod plan;
 mod run;
 
 pub use event::{AttemptReport, Done, Event, Failure, Started, Timing, UsageReport, Warning, WarningCode};
 pub use ledger::ModelUsage;
+pub use live::Live;
 pub use plan::{ChainChoice, Limits, Plan, PlanError, Preference};
 pub use run::Run;
 
 // Words of routing that are part of this room's own interface.
 pub use crate::routing::{Catalogue, Chain, Deadline, Fallback, FinishReason, Mode, Model};
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use admission::{Admission, AdmissionPolicy, Permit, Refusal};
 
@@ -35,34 +37,34 @@ const LONGEST_WHOLE_ANSWER_TOKENS: u32 = 1000;
 /// The pipeline, built once.
 pub struct Pipeline {
     router: Arc<Router>,
-    catalogue: Arc<Catalogue>,
+    /// Replaced as a whole; a request keeps the one that it began with.
+    live: RwLock<Arc<Live>>,
     admission: Admission,
-    limits: Limits,
     metrics: Arc<Metrics>,
 }
 
 impl Pipeline {
     /// Puts the pipeline together.
-    pub fn new(
-        router: Router,
-        catalogue: Arc<Catalogue>,
-        admission: AdmissionPolicy,
-        limits: Limits,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub fn new(router: Router, live: Live, admission: AdmissionPolicy, metrics: Arc<Metrics>) -> Self {
         let admission = Admission::new(admission, Arc::clone(&metrics));
-        Self { router: Arc::new(router), catalogue, admission, limits, metrics }
+        Self { router: Arc::new(router), live: RwLock::new(Arc::new(live)), admission, metrics }
     }
 
-    /// The models and chains that requests can name.
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.catalogue
+    /// What requests that begin now go by.
+    pub fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets requests that begin from now on go by `live`; those that run keep theirs.
+    pub fn replace(&self, live: Live) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
     }
 
     /// The most tokens a document of this task may have on its default chain, with
     /// its default options.
     pub fn input_quota(&self, kind: TaskKind) -> u32 {
-        plan::quota(kind, self.catalogue.task_chain(kind), self.limits)
+        let live = self.live();
+        plan::quota(kind, live.catalogue.task_chain(kind), live.limits)
     }
 
     /// Finds the chain and checks that the text fits it. Calls no model.
@@ -70,7 +72,7 @@ impl Pipeline {
     /// # Errors
     /// When the chain does not exist or no model of it can hold the text.
     pub fn plan(&self, task: &Task, choice: &ChainChoice) -> Result<Plan, PlanError> {
-        plan::plan(task, choice, &self.catalogue, self.limits)
+        plan::plan(task, choice, &self.live())
     }
 
     /// Waits for the right to run.
@@ -100,7 +102,8 @@ impl Pipeline {
     ) -> Run {
         let long = plan.request.output.expected_tokens > LONGEST_WHOLE_ANSWER_TOKENS;
         let mode = if long { Mode::Pieces } else { mode };
-        let route = self.router.start(&plan.chain, plan.task, plan.request.clone(), mode, deadline);
+        let policy = plan.live.routing;
+        let route = self.router.start(&plan.chain, plan.task, plan.request.clone(), policy, mode, deadline);
         Run::new(plan, route, permit, Arc::clone(&self.metrics), record)
     }
 }

@@ -8,7 +8,7 @@ use std::fmt::{self, Write as _};
 use super::Loaded;
 use crate::domain::{Prices, TaskKind, UsdPerMillionTokens};
 use crate::inference::bedrock::CredentialsSource;
-use crate::routing::{Catalogue, Chain, Target};
+use crate::routing::{Catalogue, Chain, Target, WeightedTarget};
 
 /// Everything that is in effect, as text for people that is also TOML.
 pub fn describe(loaded: &Loaded) -> String {
@@ -57,13 +57,18 @@ fn write_chain(text: &mut String, chain: &Chain, loaded: &Loaded) -> fmt::Result
     let uses = uses(&chain.name, &loaded.config.catalogue);
     let uses = if uses.is_empty() { "requests that name it".to_owned() } else { uses.join(", ") };
     writeln!(text, "#   {}: {uses}", chain.name)?;
-    for (index, target) in chain.stages.iter().enumerate() {
-        write!(text, "#     {}. ", index + 1)?;
-        write_target(text, target)?;
-        if let Some(end) = loaded.end_of_life.get(&target.model.id) {
-            write!(text, ", until {end}")?;
+    for (index, stage) in chain.stages.iter().enumerate() {
+        for WeightedTarget { target, weight } in &stage.targets {
+            write!(text, "#     {}. ", index + 1)?;
+            write_target(text, target)?;
+            if stage.targets.len() > 1 {
+                write!(text, ", weight {weight}")?;
+            }
+            if let Some(end) = loaded.end_of_life.get(&target.model.id) {
+                write!(text, ", until {end}")?;
+            }
+            text.push('\n');
         }
-        text.push('\n');
     }
     Ok(())
 }

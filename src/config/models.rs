@@ -147,7 +147,7 @@ mod tests {
         assert_eq!((model.min_output_tokens, model.accepts_system, model.prices), (1, true, None));
         assert_eq!((model.id.as_str(), model.name.as_str()), ("a.one", "One"));
         assert_eq!((model.context_tokens, model.max_output_tokens), (1000, 100));
-        assert_eq!(catalogue.task_chain(TaskKind::Expand).stages[0].region, None);
+        assert_eq!(catalogue.task_chain(TaskKind::Expand).stages[0].targets[0].target.region, None);
     }
 
     #[test]
@@ -238,12 +238,12 @@ mod tests {
             (
                 "[\"a.one\"]",
                 "[]",
-                "chains.main.stages: expected a list of model ids or of tables { model = \"…\", region = \"…\" }, not empty, found []",
+                "chains.main.stages: expected a list of stages, not empty: a model id, a table { model = \"…\", region = \"…\" }, or a list of those, found []",
             ),
             (
                 "stages = [\"a.one\"]",
                 "",
-                "chains.main.stages: is missing, expected a list of model ids or of tables { model = \"…\", region = \"…\" }, not empty",
+                "chains.main.stages: is missing, expected a list of stages, not empty: a model id, a table { model = \"…\", region = \"…\" }, or a list of those",
             ),
             ("stages =", "weight = 1\nstages =", "chains.main.weight: unknown key, known are stages"),
             (
@@ -259,7 +259,7 @@ mod tests {
             (
                 "[\"a.one\"]",
                 "[\"a.one\", \"a.one\"]",
-                "chains.main.stages[1]: repeats stages[0]: a model that failed is not asked again",
+                "chains.main.stages[1]: repeats chains.main.stages[0]: a model that failed is not asked again",
             ),
             ("[\"a.one\"]", "[5]", "chains.main.stages[0]: expected a model id or a table with one, found 5"),
             (
@@ -274,8 +274,8 @@ mod tests {
             ),
             (
                 "[\"a.one\"]",
-                "[{ model = \"a.one\", weight = 1 }]",
-                "chains.main.stages[0].weight: unknown key, known are model, region",
+                "[{ model = \"a.one\", wait = 1 }]",
+                "chains.main.stages[0].wait: unknown key, known are model, region, weight",
             ),
             (
                 "[chains.main]",
@@ -352,8 +352,7 @@ mod tests {
     fn no_built_in_chain_depends_on_one_family() {
         for chain in built_in().catalogue.chains.values() {
             let families: BTreeSet<&str> = chain
-                .stages
-                .iter()
+                .targets()
                 .map(|target| target.model.id.as_str().trim_start_matches("us.").split('.').next().unwrap())
                 .collect();
             assert!(families.len() >= 2 && families.len() == chain.stages.len(), "{}", chain.name);

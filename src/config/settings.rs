@@ -17,7 +17,7 @@ use crate::domain::Region;
 use crate::http::{HttpSettings, ServerSettings};
 use crate::inference::bedrock::{BedrockSettings, CredentialsSource};
 use crate::pipeline::admission::AdmissionPolicy;
-use crate::routing::{Backoff, Catalogue, Clocks, RoutingPolicy};
+use crate::routing::{Backoff, BreakerPolicy, Catalogue, Clocks, LimitPolicy, RoutingPolicy};
 use crate::telemetry::{LogFormat, LogSettings};
 
 const SECOND: i64 = 1_000;
@@ -142,6 +142,19 @@ impl Values {
                 clocks: clocks.per_call,
                 backoff: self.backoff,
                 max_retries: self.max_retries,
+                retry_budget_percent: 20,
+                place_wait: Duration::from_secs(5),
+                breaker: BreakerPolicy {
+                    consecutive_failures: 5,
+                    failure_percent: 50,
+                    window: Duration::from_secs(30),
+                    min_calls: 20,
+                    open: Duration::from_secs(5),
+                    open_cap: Duration::from_secs(120),
+                    probe: Duration::from_secs(60),
+                    out: Duration::from_secs(300),
+                },
+                limit: LimitPolicy { max_in_flight: 256, min_in_flight: 1, decrease_percent: 50 },
             },
             admission: self.admission,
             fanout_max_parallel: self.fanout_max_parallel,

@@ -28,7 +28,7 @@ const FOREIGN_REGIONS: [(&str, &[&str]); 5] = [
 pub(super) fn of_models(models: &Models, region: Option<&Region>, today: CalendarDate) -> Vec<String> {
     let mut warnings = BTreeSet::new();
     for chain in models.catalogue.chains.values() {
-        for target in &chain.stages {
+        for target in chain.targets() {
             let id = &target.model.id;
             if let Some(end) = models.end_of_life.get(id) {
                 warnings.extend(of_end(id, &chain.name, *end, today));

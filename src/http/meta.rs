@@ -82,7 +82,8 @@ impl<'a> From<&'a Model> for ModelBody<'a> {
 }
 
 pub(super) async fn models(State(api): State<Api>) -> Response {
-    let catalogue = api.0.pipeline.catalogue();
+    let live = api.0.pipeline.live();
+    let catalogue = &live.catalogue;
     let default_for = |chain: &Chain| {
         let served = |task: &TaskKind| catalogue.task_chain(*task).name == chain.name;
         TaskKind::ALL.into_iter().filter(served).map(TaskKind::as_str).collect()
@@ -94,7 +95,7 @@ pub(super) async fn models(State(api): State<Api>) -> Response {
             .values()
             .map(|chain| ChainBody {
                 name: &chain.name,
-                models: chain.stages.iter().map(|target| target.model.id.as_str()).collect(),
+                models: chain.targets().map(|target| target.model.id.as_str()).collect(),
                 default_for: default_for(chain),
             })
             .collect(),
@@ -104,7 +105,8 @@ pub(super) async fn models(State(api): State<Api>) -> Response {
 
 /// The options of each task, with the values they take; the default stands first.
 pub(super) async fn capabilities(State(api): State<Api>) -> Json<Value> {
-    let catalogue = api.0.pipeline.catalogue();
+    let live = api.0.pipeline.live();
+    let catalogue = &live.catalogue;
     let availability = if api.0.readiness.is_ready() { "available" } else { "unavailable" };
     let task = |kind: TaskKind| {
         json!({

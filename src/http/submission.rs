@@ -46,7 +46,7 @@ pub(super) async fn read(
     let dialect = representation::choose(stream.as_deref(), &mut fields, &parts.headers)?;
     record.set_dialect(dialect);
     let deadline = deadline(&parts.headers, api, dialect, record)?;
-    let chain = chain_choice(&mut fields, api.0.pipeline.catalogue());
+    let chain = chain_choice(&mut fields, &api.0.pipeline.live().catalogue);
     let include_text = include(&mut fields);
     failover(&mut fields);
     let task = Task::read(kind, &mut fields);

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::live::Live;
 use crate::chunk::estimate_tokens;
 use crate::domain::{Boundary, ModelId, TaskKind, TokenUsage};
 use crate::routing::{Catalogue, Chain, Model, RouteRequest, fits_any, room_for_input};
@@ -40,12 +41,14 @@ pub struct Plan {
     pub task: TaskKind,
     pub chain: Arc<Chain>,
     pub request: RouteRequest,
+    /// What the request goes by to its end.
+    pub(super) live: Arc<Live>,
 }
 
 impl Plan {
     /// The model of that id, if the chain has it.
     pub(super) fn model(&self, id: &ModelId) -> Option<&Arc<Model>> {
-        self.chain.stages.iter().map(|target| &target.model).find(|model| model.id == *id)
+        self.chain.targets().map(|target| &target.model).find(|model| model.id == *id)
     }
 
     /// What a call used when nobody told: the estimated prompt, and what was seen of the answer.
@@ -67,13 +70,9 @@ pub enum PlanError {
     InputTooLarge { requested: u32, quota: u32 },
 }
 
-pub(super) fn plan(
-    task: &Task,
-    choice: &ChainChoice,
-    catalogue: &Catalogue,
-    limits: Limits,
-) -> Result<Plan, PlanError> {
-    let chain = choose(task.kind(), choice, catalogue)?;
+pub(super) fn plan(task: &Task, choice: &ChainChoice, live: &Arc<Live>) -> Result<Plan, PlanError> {
+    let limits = live.limits;
+    let chain = choose(task.kind(), choice, &live.catalogue)?;
     let prompt = task.prompt(&Boundary::generate());
     let document_tokens = estimate_tokens(&prompt.user.document);
     let overhead_tokens = overhead_tokens(&prompt.system);
@@ -88,7 +87,7 @@ pub(super) fn plan(
         let quota = quota_beside(task, chain, limits, overhead_tokens);
         return Err(PlanError::InputTooLarge { requested: document_tokens, quota });
     }
-    Ok(Plan { task: task.kind(), chain: Arc::clone(chain), request })
+    Ok(Plan { task: task.kind(), chain: Arc::clone(chain), request, live: Arc::clone(live) })
 }
 
 /// The most tokens a document may have, for the task with its default options.

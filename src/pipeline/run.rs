@@ -62,7 +62,7 @@ impl Run {
     ) -> Self {
         let started = Started {
             chain: Arc::clone(&plan.chain.name),
-            model: route.first_model().unwrap_or(&plan.chain.stages[0].model.id).clone(),
+            model: route.first_model().unwrap_or(&plan.chain.stages[0].targets[0].target.model.id).clone(),
         };
         record.served.chain = Some(Arc::clone(&plan.chain.name));
         record.served.queue = permit.waited;

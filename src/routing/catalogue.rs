@@ -36,12 +36,41 @@ pub struct Target {
     pub region: Option<Region>,
 }
 
-/// An ordered list of targets: the next one is asked when the one before fails.
+/// A target of a stage and its share of the stage's calls.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeightedTarget {
+    pub target: Target,
+    /// Twice the weight is twice the calls in flight; at least 1.
+    pub weight: u32,
+}
+
+/// Targets of equal rank: calls are balanced over them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stage {
+    /// Never empty.
+    pub targets: Vec<WeightedTarget>,
+}
+
+/// An ordered list of stages: the next one is asked when the one before fails.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chain {
     pub name: Arc<str>,
-    /// One target per stage, never empty.
-    pub stages: Vec<Target>,
+    /// Never empty.
+    pub stages: Vec<Stage>,
+}
+
+impl Stage {
+    /// A stage of one target.
+    pub fn of(target: Target) -> Self {
+        Self { targets: vec![WeightedTarget { target, weight: 1 }] }
+    }
+}
+
+impl Chain {
+    /// Every target, stage by stage.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.stages.iter().flat_map(|stage| &stage.targets).map(|weighted| &weighted.target)
+    }
 }
 
 /// All models and chains, and which chain serves which task.
@@ -72,7 +101,7 @@ impl Catalogue {
     /// Regions that targets name, each once.
     pub fn regions(&self) -> Vec<Region> {
         let mut regions: Vec<Region> = Vec::new();
-        for target in self.chains.values().flat_map(|chain| &chain.stages) {
+        for target in self.chains.values().flat_map(|chain| chain.targets()) {
             if let Some(region) = &target.region
                 && !regions.contains(region)
             {

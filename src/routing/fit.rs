@@ -43,7 +43,7 @@ pub(super) fn fit(request: &RouteRequest, target: &Target) -> Result<ModelCall, 
 
 /// Whether some target of the chain can take the request.
 pub fn fits_any(request: &RouteRequest, chain: &Chain) -> bool {
-    chain.stages.iter().any(|target| fit(request, target).is_ok())
+    chain.targets().any(|target| fit(request, target).is_ok())
 }
 
 /// The largest prompt that some target of the chain can take together with the
@@ -63,14 +63,14 @@ pub fn room_for_input(chain: &Chain, answer_for: impl Fn(u32) -> OutputSize) -> 
         }
         low
     };
-    chain.stages.iter().map(|target| room(&target.model)).max().unwrap_or(0)
+    chain.targets().map(|target| room(&target.model)).max().unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Misfit, RouteRequest, fit, room_for_input};
     use crate::domain::{FencedDocument, ModelId, OutputSize, Prompt};
-    use crate::routing::{Chain, Model, Target};
+    use crate::routing::{Chain, Model, Stage, Target};
     use std::sync::Arc;
 
     fn target(context_tokens: u32, max_output_tokens: u32, accepts_temperature: bool) -> Target {
@@ -115,8 +115,8 @@ mod tests {
 
     #[test]
     fn the_quota_is_the_largest_input_that_still_fits() {
-        let chain =
-            Chain { name: "c".into(), stages: vec![target(1_000, 400, true), target(2_000, 400, true)] };
+        let stages = [target(1_000, 400, true), target(2_000, 400, true)].map(Stage::of);
+        let chain = Chain { name: "c".into(), stages: stages.into() };
         let as_long_as_the_input = |input: u32| OutputSize { expected_tokens: input, max_tokens: input };
         assert_eq!(room_for_input(&chain, as_long_as_the_input), 400);
         let short = |_| OutputSize { expected_tokens: 100, max_tokens: 150 };

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::adaptive_limit::LimitPolicy;
 use super::attempt::{self, Answer, AttemptError, Spent};
 use super::backoff::Backoff;
+use super::breaker::BreakerPolicy;
 use super::catalogue::{Chain, Target};
 use super::clocks::{Clocks, Deadline};
 use super::decide::{Next, Situation, decide};
@@ -27,6 +29,13 @@ pub struct RoutingPolicy {
     pub backoff: Backoff,
     /// Repetitions on the same target, before the next one.
     pub max_retries: u32,
+    /// Repetitions per target, as a share of its calls.
+    pub retry_budget_percent: u32,
+    /// How long a call may wait for a place on a target whose limit is reached,
+    /// when no other target is free.
+    pub place_wait: Duration,
+    pub breaker: BreakerPolicy,
+    pub limit: LimitPolicy,
 }
 
 /// Whether the last call is to be answered whole or in pieces.
@@ -39,7 +48,6 @@ pub enum Mode {
 /// Sends requests along chains.
 pub struct Router {
     backend: Arc<dyn ModelBackend>,
-    policy: RoutingPolicy,
     metrics: Arc<Metrics>,
     /// When the operator was last told of a fault of a model's set-up.
     told: Mutex<HashMap<(ModelId, CallFailure), Instant>>,
@@ -101,6 +109,7 @@ pub struct Route {
     chain: Arc<Chain>,
     task: TaskKind,
     request: RouteRequest,
+    policy: RoutingPolicy,
     mode: Mode,
     deadline: Deadline,
     stage: usize,
@@ -114,8 +123,8 @@ pub struct Route {
 
 impl Router {
     /// A router over `backend`.
-    pub fn new(backend: Arc<dyn ModelBackend>, policy: RoutingPolicy, metrics: Arc<Metrics>) -> Self {
-        Self { backend, policy, metrics, told: Mutex::default() }
+    pub fn new(backend: Arc<dyn ModelBackend>, metrics: Arc<Metrics>) -> Self {
+        Self { backend, metrics, told: Mutex::default() }
     }
 
     /// Starts at the first target of `chain`; nothing is called yet.
@@ -124,6 +133,7 @@ impl Router {
         chain: &Arc<Chain>,
         task: TaskKind,
         request: RouteRequest,
+        policy: RoutingPolicy,
         mode: Mode,
         deadline: Deadline,
     ) -> Route {
@@ -132,6 +142,7 @@ impl Router {
             chain: Arc::clone(chain),
             task,
             request,
+            policy,
             mode,
             deadline,
             stage: 0,
@@ -201,7 +212,7 @@ impl Route {
     /// The model that is asked first: the first of the chain that can take the request.
     pub fn first_model(&self) -> Option<&ModelId> {
         let fits = |target: &&Target| fit(&self.request, target).is_ok();
-        self.chain.stages.iter().find(fits).map(|target| &target.model.id)
+        self.chain.targets().find(fits).map(|target| &target.model.id)
     }
 
     /// The answer that the last call had begun broke off.
@@ -260,7 +271,7 @@ impl Route {
 
     async fn attempt(&mut self, call: &ModelCall) -> Result<Answer, AttemptError> {
         let router = Arc::clone(&self.router);
-        let (backend, clocks) = (router.backend.as_ref(), &router.policy.clocks);
+        let (backend, clocks) = (router.backend.as_ref(), &self.policy.clocks);
         let record = CallRecord::start(&router.metrics, &call.model, CallStage::Single);
         let started = Instant::now();
         let others_remain = self.others_remain();
@@ -290,7 +301,7 @@ impl Route {
     /// The call of the first target from `stage` on that can take the request;
     /// the route then stands at that target.
     fn next_call(&mut self, stage: usize) -> Option<ModelCall> {
-        let candidates = self.chain.stages.iter().enumerate().skip(stage);
+        let candidates = self.chain.targets().enumerate().skip(stage);
         let (stage, call) = candidates
             .filter(|(_, target)| target.model.context_tokens > self.larger_than_tokens)
             .find_map(|(stage, target)| Some((stage, fit(&self.request, target).ok()?)))?;
@@ -300,18 +311,18 @@ impl Route {
 
     /// Whether a later target could take the request.
     fn others_remain(&self) -> bool {
-        let later = self.chain.stages.iter().skip(self.stage + 1);
+        let later = self.chain.targets().skip(self.stage + 1);
         later
             .filter(|target| target.model.context_tokens > self.larger_than_tokens)
             .any(|target| fit(&self.request, target).is_ok())
     }
 
     fn target(&self) -> &Target {
-        &self.chain.stages[self.stage]
+        self.chain.targets().nth(self.stage).expect("the route stands at a target of its chain")
     }
 
     fn situation(&self, error: &AttemptError) -> Situation {
-        let policy = &self.router.policy;
+        let policy = &self.policy;
         Situation {
             retries_made: self.retries_made,
             max_retries: policy.max_retries,

@@ -14,7 +14,7 @@ use crate::config::address;
 use crate::config::layers::Origin;
 use crate::config::problems::{Problems, advice, nearest};
 use crate::domain::{Region, TaskKind};
-use crate::routing::{Chain, Target};
+use crate::routing::{Chain, Stage, Target, WeightedTarget};
 
 /// Chains by name; `None` for one with problems.
 pub(super) struct KnownChains<'a> {
@@ -100,48 +100,67 @@ fn read_chain(
         return None;
     };
     let mut section = Section::new(path, table, origin);
-    let expected = "a list of model ids or of tables { model = \"…\", region = \"…\" }, not empty";
+    let expected = "a list of stages, not empty: a model id, a table { model = \"…\", region = \"…\" }, or a list of those";
     let stages = section
         .required("stages", expected, problems, |value| value.as_array().filter(|stages| !stages.is_empty()));
     section.finish(problems);
-    let mut targets: Vec<Option<Target>> = Vec::new();
+    let mut known: Vec<(String, Target)> = Vec::new();
+    let mut read: Vec<Option<Stage>> = Vec::new();
     for (index, stage) in stages?.iter().enumerate() {
         let path = format!("{path}.stages[{index}]");
-        let target = read_stage(&path, stage, models, origin, problems);
-        if let Some(before) = targets.iter().position(|earlier| earlier.is_some() && *earlier == target) {
-            problems.add(
-                path,
-                origin,
-                format!("repeats stages[{before}]: a model that failed is not asked again"),
-            );
+        let alone = std::slice::from_ref(stage);
+        let several = stage.as_array();
+        if several.is_some_and(Vec::is_empty) {
+            problems.add(path.as_str(), origin, "expected at least one target");
         }
-        targets.push(target);
+        let mut targets = Vec::new();
+        for (place, target) in several.map_or(alone, Vec::as_slice).iter().enumerate() {
+            let path = if several.is_some() { format!("{path}[{place}]") } else { path.clone() };
+            let target = read_target(&path, target, models, origin, problems);
+            if let Some(WeightedTarget { target, .. }) = &target {
+                match known.iter().find(|(_, earlier)| earlier == target) {
+                    Some((earlier, _)) => problems.add(
+                        path,
+                        origin,
+                        format!("repeats {earlier}: a model that failed is not asked again"),
+                    ),
+                    None => known.push((path, target.clone())),
+                }
+            }
+            targets.push(target);
+        }
+        read.push(targets.into_iter().collect::<Option<Vec<_>>>().map(|targets| Stage { targets }));
     }
-    let stages = targets.into_iter().collect::<Option<Vec<_>>>()?;
+    let stages = read.into_iter().collect::<Option<Vec<_>>>()?;
     name_is_sound.then(|| Chain { name: name.into(), stages })
 }
 
-fn read_stage(
+fn read_target(
     path: &str,
-    stage: &Value,
+    target: &Value,
     models: &ModelsById<'_>,
     origin: &Origin,
     problems: &mut Problems,
-) -> Option<Target> {
-    let (id, region) = match stage {
-        Value::String(id) => (Some(id.as_str()), Some(None)),
+) -> Option<WeightedTarget> {
+    const HEAVIEST: i64 = 1000;
+    let (id, region, weight) = match target {
+        Value::String(id) => (Some(id.as_str()), Some(None), Some(1)),
         Value::Table(table) => {
             let mut section = Section::new(path, table, origin);
             let id = section.required("model", "a model id", problems, Value::as_str);
             let region = section.optional("region", "a region such as eu-west-1", problems, |value| {
                 value.as_str().filter(|name| address::is_region(name)).map(Region::new)
             });
+            let weight = section.optional("weight", "a whole number from 1 to 1000", problems, |value| {
+                let weight = value.as_integer().filter(|weight| (1..=HEAVIEST).contains(weight))?;
+                u32::try_from(weight).ok()
+            });
             section.finish(problems);
-            (id, region)
+            (id, region, weight.map(|weight| weight.unwrap_or(1)))
         }
         _ => {
-            problems.add(path, origin, format!("expected a model id or a table with one, found {stage}"));
-            (None, None)
+            problems.add(path, origin, format!("expected a model id or a table with one, found {target}"));
+            (None, None, None)
         }
     };
     let id = id?;
@@ -153,5 +172,6 @@ fn read_stage(
         problems.add(path, origin, format!("no [[model]] has the id {id}, {advice}"));
         return None;
     };
-    Some(Target { model: Arc::clone(model.as_ref()?), region: region? })
+    let target = Target { model: Arc::clone(model.as_ref()?), region: region? };
+    Some(WeightedTarget { target, weight: weight? })
 }
