@@ -21,8 +21,8 @@ use crate::http::{self, Api, Readiness, ServeError, Server};
 use crate::inference::ModelBackend;
 use crate::inference::bedrock::BedrockBackend;
 use crate::pipeline::Pipeline;
-use crate::routing::{Catalogue, Router, is_retried};
-use crate::telemetry::{ChainScope, MetricScope, Metrics};
+use crate::routing::{Catalogue, Router, Target, is_passed_on, is_retried, takes_out};
+use crate::telemetry::{ChainScope, MetricScope, Metrics, TargetScope};
 
 /// How often readiness follows what calls have found out about the credentials.
 const SIGN_IN_PACE: Duration = Duration::from_secs(1);
@@ -151,10 +151,19 @@ async fn watch_sign_in(bedrock: &BedrockBackend, readiness: &Readiness) {
 }
 
 fn scope(catalogue: &Catalogue) -> MetricScope {
+    let target =
+        |target: &Target| TargetScope { model: target.model.id.clone(), region: target.region.clone() };
     let chains = catalogue.chains.values().map(|chain| ChainScope {
         name: chain.name.to_string(),
-        models: chain.targets().map(|target| target.model.id.clone()).collect(),
+        targets: chain.targets().map(target).collect(),
     });
-    let retried = CallFailure::ALL.into_iter().filter(|failure| is_retried(*failure));
-    MetricScope { chains: chains.collect(), retried: retried.collect() }
+    let those = |wanted: fn(CallFailure) -> bool| {
+        CallFailure::ALL.into_iter().filter(|failure| wanted(*failure)).collect()
+    };
+    MetricScope {
+        chains: chains.collect(),
+        retried: those(is_retried),
+        passed_on: those(is_passed_on),
+        taking_out: those(takes_out),
+    }
 }

@@ -65,7 +65,7 @@ impl Config {
         Live {
             catalogue: Arc::clone(&self.catalogue),
             limits: Limits { max_input_tokens: self.max_input_tokens },
-            routing: self.routing,
+            routing: Arc::new(self.routing),
         }
     }
 }

@@ -12,7 +12,10 @@ mod live;
 mod plan;
 mod run;
 
-pub use event::{AttemptReport, Done, Event, Failure, Started, Timing, UsageReport, Warning, WarningCode};
+pub use event::{
+    AttemptReport, Done, Event, Failure, OnFailover, Reset, Started, Timing, UsageReport, Warning,
+    WarningCode,
+};
 pub use ledger::ModelUsage;
 pub use live::Live;
 pub use plan::{ChainChoice, Limits, Plan, PlanError, Preference};
@@ -26,7 +29,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use admission::{Admission, AdmissionPolicy, Permit, Refusal};
 
 use crate::domain::TaskKind;
-use crate::routing::Router;
+use crate::routing::{RouteOptions, Router};
 use crate::tasks::Task;
 use crate::telemetry::{Metrics, RequestRecord};
 
@@ -57,6 +60,7 @@ impl Pipeline {
 
     /// Lets requests that begin from now on go by `live`; those that run keep theirs.
     pub fn replace(&self, live: Live) {
+        self.router.keep_targets_of(&live.catalogue);
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
     }
 
@@ -97,13 +101,21 @@ impl Pipeline {
         plan: Plan,
         permit: Permit,
         mode: Mode,
+        on_failover: OnFailover,
         deadline: Deadline,
         record: RequestRecord,
     ) -> Run {
         let long = plan.request.output.expected_tokens > LONGEST_WHOLE_ANSWER_TOKENS;
         let mode = if long { Mode::Pieces } else { mode };
-        let policy = plan.live.routing;
-        let route = self.router.start(&plan.chain, plan.task, plan.request.clone(), policy, mode, deadline);
-        Run::new(plan, route, permit, Arc::clone(&self.metrics), record)
+        let route = self.router.start(RouteOptions {
+            chain: Arc::clone(&plan.chain),
+            task: plan.task,
+            request: plan.request.clone(),
+            policy: Arc::clone(&plan.live.routing),
+            mode,
+            deadline,
+            owner: self.router.owner(),
+        });
+        Run::new(plan, route, permit, on_failover, Arc::clone(&self.metrics), record)
     }
 }

@@ -1,9 +1,9 @@
 //! The model-routing service: which model answers, and what happens when it does not.
 //!
-//! Owns the catalogue, chains, clocks, back-off and the attempt loop. What follows
-//! from a failure is decided by one pure function, [`decide`]; everything else here
-//! only measures time, calls the port and tells what happened. It knows nothing of
-//! tasks or HTTP.
+//! Owns the catalogue, chains of stages, clocks, back-off, the health of targets
+//! (breaker, adaptive limit, retry budget) and the attempt loop. What follows from
+//! a failure is decided by one pure function, [`decide`]; what it teaches about its
+//! target stands in one table, `lesson.rs`. It knows nothing of tasks or HTTP.
 
 mod adaptive_limit;
 mod attempt;
@@ -13,9 +13,15 @@ mod catalogue;
 mod clocks;
 mod decide;
 mod fit;
+mod gate;
+mod lesson;
 mod open_answer;
+mod path;
 mod retry_budget;
 mod route;
+mod route_error;
+mod router;
+mod running_call;
 
 pub use adaptive_limit::LimitPolicy;
 pub use attempt::{Answer, FinishReason, Spent};
@@ -23,7 +29,11 @@ pub use backoff::Backoff;
 pub use breaker::BreakerPolicy;
 pub use catalogue::{Catalogue, Chain, Model, Stage, Target, WeightedTarget};
 pub use clocks::{Clocks, Deadline};
-pub use decide::{GiveUp, Next, Situation, decide, is_retried};
+pub use decide::{GiveUp, Next, Situation, decide, is_passed_on, is_retried};
 pub use fit::{Misfit, RouteRequest, fits_any, room_for_input};
+pub use gate::Owner;
+pub use lesson::takes_out;
 pub use open_answer::{OpenAnswer, Piece};
-pub use route::{Attempt, Fallback, Mode, Progress, Route, RouteError, Router, RoutingPolicy};
+pub use route::{Attempt, Fallback, Mode, Progress, Route, RouteOptions, RoutingPolicy};
+pub use route_error::RouteError;
+pub use router::Router;

@@ -5,13 +5,18 @@
 //! and the log set-up. No document text, prompt or key passes through here.
 
 mod call_record;
+mod declare;
 mod labels;
 mod logging;
 mod metrics;
 mod request_record;
+mod scope;
 
 pub use call_record::CallRecord;
-pub use labels::{Api, CallOutcome, CallStage, Dialect, Outcome, RejectReason, StreamEnd, TokenDirection};
+pub use labels::{
+    Api, BreakerState, CallOutcome, CallStage, Dialect, Outcome, RejectReason, StreamEnd, TokenDirection,
+};
 pub use logging::{LogFormat, LogSettings, subscriber};
-pub use metrics::{ChainScope, MetricScope, Metrics};
+pub use metrics::Metrics;
 pub use request_record::{RequestRecord, Served};
+pub use scope::{ChainScope, MetricScope, TargetScope};

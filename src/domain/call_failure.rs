@@ -2,7 +2,8 @@
 //!
 //! The same word stands in the answer's `attempts`, in `fallback` events, in the
 //! logs and in the metric labels. Backends report the first group; `routing`
-//! adds what only it can see: its clocks, and answers that are none.
+//! adds what only it can see: its clocks, answers that are none, and targets
+//! that it passed over without a call.
 
 use super::FailureCode;
 
@@ -59,11 +60,15 @@ pub enum CallFailure {
     MalformedAnswer,
     /// A guardrail or the provider's filter withheld the answer.
     Filtered,
+    /// Not called: the target has been failing, and its breaker lets nothing through.
+    BreakerOpen,
+    /// Not called: the target has as many calls as it takes.
+    TargetBusy,
 }
 
 impl CallFailure {
     /// Every failure.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Throttled,
         Self::DailyQuotaUsedUp,
         Self::NotReady,
@@ -89,6 +94,8 @@ impl CallFailure {
         Self::EmptyAnswer,
         Self::MalformedAnswer,
         Self::Filtered,
+        Self::BreakerOpen,
+        Self::TargetBusy,
     ];
 
     /// The word in answers, logs and labels.
@@ -119,18 +126,24 @@ impl CallFailure {
             Self::EmptyAnswer => "empty_answer",
             Self::MalformedAnswer => "malformed_answer",
             Self::Filtered => "content_filtered",
+            Self::BreakerOpen => "breaker_open",
+            Self::TargetBusy => "target_busy",
         }
     }
 
     /// The failure in terms of the caller: what an exhausted chain answers with.
     pub const fn code(self) -> FailureCode {
         match self {
-            Self::Throttled | Self::DailyQuotaUsedUp | Self::NotReady | Self::AccountQuotaExceeded => {
-                FailureCode::ModelCapacity
-            }
-            Self::Unavailable | Self::Unreachable | Self::ModelGone | Self::CredentialsRejected => {
-                FailureCode::AllModelsUnavailable
-            }
+            Self::Throttled
+            | Self::DailyQuotaUsedUp
+            | Self::NotReady
+            | Self::AccountQuotaExceeded
+            | Self::TargetBusy => FailureCode::ModelCapacity,
+            Self::Unavailable
+            | Self::Unreachable
+            | Self::ModelGone
+            | Self::CredentialsRejected
+            | Self::BreakerOpen => FailureCode::AllModelsUnavailable,
             Self::ModelFailed | Self::ModelRefused => FailureCode::UpstreamError,
             Self::BadResponse | Self::StreamCut | Self::EmptyAnswer | Self::MalformedAnswer => {
                 FailureCode::UpstreamBadResponse

@@ -66,7 +66,7 @@ impl fmt::Display for ModelId {
 }
 
 /// An AWS region name such as `eu-central-1`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Region(Arc<str>);
 
 impl Region {

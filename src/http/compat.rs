@@ -14,7 +14,7 @@ use super::error::{ApiError, id_of};
 use super::submission::{self, Submission};
 use super::{Api, body, task_routes, whole};
 use crate::domain::{RequestId, TaskKind};
-use crate::pipeline::{ChainChoice, Preference};
+use crate::pipeline::{ChainChoice, OnFailover, Preference};
 use crate::tasks::{Fields, Task};
 use crate::telemetry::{Api as ApiFamily, Dialect, RequestRecord};
 
@@ -56,7 +56,15 @@ async fn read(
     let task = Task::read(kind, &mut fields);
     let task = submission::finish(fields, task, record)?;
     let chain = ChainChoice::Preferred(Preference::Auto);
-    Ok(Submission { task, chain, dialect: Dialect::Json, deadline, can_be_cut: true, include_text: false })
+    Ok(Submission {
+        task,
+        chain,
+        dialect: Dialect::Json,
+        deadline,
+        on_failover: OnFailover::Restart,
+        can_be_cut: true,
+        include_text: false,
+    })
 }
 
 async fn answer(

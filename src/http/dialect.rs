@@ -58,7 +58,12 @@ pub(super) async fn text(mut run: Run, context: AnswerContext) -> Response {
             Some(Event::Delta(text)) => break text,
             Some(Event::Failed(failure)) => return ApiError::from(failure).response(&context.request_id),
             Some(
-                Event::Started(_) | Event::Fallback(_) | Event::Warning(_) | Event::Usage(_) | Event::Done(_),
+                Event::Started(_)
+                | Event::Fallback(_)
+                | Event::Warning(_)
+                | Event::Reset(_)
+                | Event::Usage(_)
+                | Event::Done(_),
             ) => {}
             None => {
                 return ApiError::new(crate::domain::FailureCode::Internal).response(&context.request_id);

@@ -13,6 +13,7 @@ mod headers;
 mod options;
 mod paths;
 mod requests;
+mod transcripts;
 
 use serde_json::Value;
 use utoipa::openapi::tag::TagBuilder;

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Version};
 use super::error::{ApiError, unknown_chain};
 use super::{Api, body, query, representation};
 use crate::domain::{FailureCode, TaskKind};
-use crate::pipeline::{Catalogue, ChainChoice, Deadline, Preference};
+use crate::pipeline::{Catalogue, ChainChoice, Deadline, OnFailover, Preference};
 use crate::tasks::{Fields, Task, Vocabulary};
 use crate::telemetry::{Dialect, RequestRecord};
 
@@ -19,6 +19,7 @@ pub(super) struct Submission {
     pub chain: ChainChoice,
     pub dialect: Dialect,
     pub deadline: Deadline,
+    pub on_failover: OnFailover,
     /// HTTP/1.0 has no way to tell a cut body from a whole one.
     pub can_be_cut: bool,
     /// Whether `done` repeats the whole text.
@@ -48,10 +49,10 @@ pub(super) async fn read(
     let deadline = deadline(&parts.headers, api, dialect, record)?;
     let chain = chain_choice(&mut fields, &api.0.pipeline.live().catalogue);
     let include_text = include(&mut fields);
-    failover(&mut fields);
+    let on_failover = on_failover(&mut fields, dialect, can_be_cut);
     let task = Task::read(kind, &mut fields);
     let task = finish(fields, task, record)?;
-    Ok(Submission { task, chain, dialect, deadline, can_be_cut, include_text })
+    Ok(Submission { task, chain, dialect, deadline, on_failover, can_be_cut, include_text })
 }
 
 /// The task, if nothing was wrong anywhere.
@@ -125,18 +126,23 @@ fn include(fields: &mut Fields) -> bool {
     words.iter().any(|word| word == "text")
 }
 
-/// What happens when a model breaks off in the middle of a streamed answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-enum OnFailover {
-    #[default]
-    Error,
-}
-
 impl Vocabulary for OnFailover {
-    const NAMES: &'static [(&'static str, Self)] = &[("error", Self::Error)];
+    const NAMES: &'static [(&'static str, Self)] = &[("error", Self::Error), ("restart", Self::Restart)];
 }
 
-/// The only answer so far is the default one; asking for another is a problem.
-fn failover(fields: &mut Fields) {
-    let OnFailover::Error = fields.word::<OnFailover>("on_failover").unwrap_or_default();
+/// What a break in mid-stream leads to. As long as nothing has left, starting over
+/// costs the caller nothing; plain text that has left cannot be taken back.
+fn on_failover(fields: &mut Fields, dialect: Dialect, can_be_cut: bool) -> OnFailover {
+    let asked = fields.word::<OnFailover>("on_failover").unwrap_or_default();
+    let told_at_the_end = dialect == Dialect::Json || (dialect == Dialect::Text && !can_be_cut);
+    match (dialect, asked) {
+        _ if told_at_the_end => OnFailover::Restart,
+        (Dialect::Text, OnFailover::Restart) => {
+            let detail =
+                "Plain text that was sent cannot be taken back. Ask for `sse` or `ndjson`, or for `error`.";
+            fields.problem("/on_failover", detail);
+            asked
+        }
+        _ => asked,
+    }
 }

@@ -55,7 +55,7 @@ pub(super) async fn start(
     mut record: RequestRecord,
     request_id: RequestId,
 ) -> Result<(Run, AnswerContext), (RequestRecord, ApiError)> {
-    let Submission { task, chain, dialect, deadline, can_be_cut: _, include_text } = submission;
+    let Submission { task, chain, dialect, deadline, on_failover, can_be_cut: _, include_text } = submission;
     let plan = match api.0.pipeline.plan(&task, &chain) {
         Ok(plan) => plan,
         Err(error) => return Err((record, error.into())),
@@ -75,7 +75,7 @@ pub(super) async fn start(
     };
     record.served.generation = Some(context.generation_id.as_str().to_owned());
     let mode = if dialect == Dialect::Json { Mode::Whole } else { Mode::Pieces };
-    Ok((api.0.pipeline.run(plan, permit, mode, deadline, record), context))
+    Ok((api.0.pipeline.run(plan, permit, mode, on_failover, deadline, record), context))
 }
 
 /// Ends the record and answers with the problem.

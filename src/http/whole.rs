@@ -33,6 +33,7 @@ pub(super) async fn gather(mut run: Run) -> Result<Gathered, ApiError> {
             Event::Warning(warning) => warnings.push(warning),
             Event::Delta(piece) if text.is_empty() => text = piece,
             Event::Delta(piece) => text.push_str(&piece),
+            Event::Reset(_) => text.clear(),
             Event::Usage(report) => usage = Some(report),
             Event::Failed(failure) => return Err(failure.into()),
             Event::Done(done) => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::Region;
 use crate::pipeline::{AttemptReport, Timing, UsageReport, Warning};
 use crate::tasks::FieldProblem;
 
@@ -47,12 +48,16 @@ pub(super) struct TaskAnswer<'a> {
     pub warnings: Vec<WarningBody<'a>>,
 }
 
-/// One model call.
+/// One model's part: a call, or why there was none.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Attempt)]
 pub(super) struct AttemptBody<'a> {
     pub model: &'a str,
-    /// `ok` or `error`.
+    /// The region, where it is another than the service's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub region: Option<&'a str>,
+    /// `ok` or `error`; `skipped` when the model was passed over without a call.
     pub outcome: &'a str,
     /// What failed, for example `throttled`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +70,12 @@ impl<'a> From<&'a AttemptReport> for AttemptBody<'a> {
     fn from(attempt: &'a AttemptReport) -> Self {
         Self {
             model: attempt.model.as_str(),
-            outcome: if attempt.failure.is_none() { "ok" } else { "error" },
+            region: attempt.region.as_ref().map(Region::as_str),
+            outcome: match attempt.failure {
+                None => "ok",
+                Some(_) if attempt.called => "error",
+                Some(_) => "skipped",
+            },
             error: attempt.failure.map(|failure| failure.as_str()),
             latency_ms: whole_milliseconds(attempt.latency),
         }

@@ -1,14 +1,15 @@
 //! What a run tells, in order.
 //!
 //! `Started`, then any of `Fallback` and `Warning`, then `Delta`s (with warnings
-//! between them), then `Usage`, then `Done` or `Failed`. The deltas together are
-//! the answer. A failure before anything was billed comes without `Usage`.
+//! between them), then `Usage`, then `Done` or `Failed`. The deltas after the last
+//! `Reset`, which only a run that may restart tells, together are the answer. A
+//! failure before anything was billed comes without `Usage`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::ledger::ModelUsage;
-use crate::domain::{CallFailure, Cost, FailureCode, ModelId, TokenUsage};
+use crate::domain::{CallFailure, Cost, FailureCode, ModelId, Region, TokenUsage};
 use crate::routing::{Fallback, FinishReason};
 
 /// One step of a run.
@@ -19,9 +20,29 @@ pub enum Event {
     Warning(Warning),
     /// A piece of the answer.
     Delta(String),
+    /// The deltas so far are void: another model starts over.
+    Reset(Reset),
     Usage(UsageReport),
     Done(Done),
     Failed(Failure),
+}
+
+/// What happens when a model breaks off in the middle of its answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnFailover {
+    /// The run fails: what was told stands.
+    #[default]
+    Error,
+    /// The run takes back what it told, and the next target starts over.
+    Restart,
+}
+
+/// The answer starts over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reset {
+    pub reason: CallFailure,
+    /// Length of what is void, in Unicode characters.
+    pub discarded_chars: usize,
 }
 
 /// The work has begun.
@@ -96,15 +117,21 @@ pub struct Done {
     pub finish: FinishReason,
     pub model: ModelId,
     pub fallback: bool,
+    /// Calls made: the attempts without those that were passed over.
+    pub model_calls: u32,
     pub attempts: Vec<AttemptReport>,
     /// Length of the answer in Unicode characters.
     pub output_chars: usize,
 }
 
-/// One model call, as callers see it.
+/// One model's part in the answer, as callers see it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttemptReport {
     pub model: ModelId,
+    /// `None` is the region the service runs in.
+    pub region: Option<Region>,
+    /// Whether the model was called at all, and not passed over.
+    pub called: bool,
     pub failure: Option<CallFailure>,
     pub latency: Duration,
 }

@@ -13,5 +13,5 @@ use crate::routing::{Catalogue, RoutingPolicy};
 pub struct Live {
     pub catalogue: Arc<Catalogue>,
     pub limits: Limits,
-    pub routing: RoutingPolicy,
+    pub routing: Arc<RoutingPolicy>,
 }

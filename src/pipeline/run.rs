@@ -12,7 +12,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::admission::Permit;
-use super::event::{AttemptReport, Done, Event, Failure, Started, Timing, UsageReport, Warning, WarningCode};
+use super::event::{
+    AttemptReport, Done, Event, Failure, OnFailover, Reset, Started, Timing, UsageReport, Warning,
+    WarningCode,
+};
 use super::ledger::Ledger;
 use super::plan::Plan;
 use crate::chunk::estimate_tokens;
@@ -35,12 +38,13 @@ pub struct Run {
     attempts_booked: usize,
     output: Output,
     fell_back: bool,
+    on_failover: OnFailover,
     _permit: Permit,
 }
 
 enum Phase {
     Routing,
-    Writing { model: Arc<Model>, answer: OpenAnswer },
+    Writing { model: Arc<Model>, answer: Box<OpenAnswer> },
     Over,
 }
 
@@ -55,8 +59,9 @@ struct Output {
 impl Run {
     pub(super) fn new(
         plan: Plan,
-        route: Route,
+        mut route: Route,
         permit: Permit,
+        on_failover: OnFailover,
         metrics: Arc<Metrics>,
         mut record: RequestRecord,
     ) -> Self {
@@ -79,6 +84,7 @@ impl Run {
             attempts_booked: 0,
             output: Output::default(),
             fell_back: false,
+            on_failover,
             _permit: permit,
         }
     }
@@ -173,8 +179,17 @@ impl Run {
         let Phase::Writing { model, .. } = std::mem::replace(&mut self.phase, Phase::Over) else { return };
         self.count_writing_time();
         self.book_open_answer(&model, None);
-        self.route.broke_off(error.failure);
-        self.fail(error);
+        match self.route.broke_off(&error, self.on_failover == OnFailover::Restart) {
+            Ok(()) => {
+                let written = std::mem::take(&mut self.output);
+                // The first word was told, and when that was stays true.
+                self.output.first_at = written.first_at;
+                let reset = Reset { reason: error.failure, discarded_chars: written.chars };
+                self.told.push_back(Event::Reset(reset));
+                self.phase = Phase::Routing;
+            }
+            Err(error) => self.fail(error),
+        }
     }
 
     fn count_writing_time(&mut self) {
@@ -196,6 +211,7 @@ impl Run {
             finish,
             model: model.clone(),
             fallback: self.fell_back,
+            model_calls: self.route.calls_made(),
             attempts,
             output_chars: self.output.chars,
         }));
@@ -207,7 +223,7 @@ impl Run {
     fn fail(&mut self, error: RouteError) {
         self.phase = Phase::Over;
         let code = error.failure.code();
-        let partial = self.output.first_at.is_some();
+        let partial = self.output.chars > 0;
         if partial || !self.ledger.is_empty() {
             self.told.push_back(Event::Usage(self.usage_report()));
         }
@@ -230,8 +246,7 @@ impl Run {
         let attempts = self.route.attempts();
         let in_flight = self.route.in_flight();
         let served = &mut record.served;
-        let calls = attempts.len() + usize::from(in_flight.is_some());
-        served.attempts = u32::try_from(calls).unwrap_or(u32::MAX);
+        served.attempts = self.route.calls_made() + u32::from(in_flight.is_some());
         served.model = in_flight.or(attempts.last().map(|attempt| &attempt.model)).cloned();
         served.usage = self.ledger.usage();
         served.usage_estimated = self.ledger.estimated();
@@ -271,7 +286,9 @@ impl Run {
     fn attempts(&self) -> Vec<AttemptReport> {
         let report = |attempt: &crate::routing::Attempt| AttemptReport {
             model: attempt.model.clone(),
+            region: attempt.region.clone(),
             failure: attempt.failure,
+            called: attempt.was_called(),
             latency: attempt.latency,
         };
         self.route.attempts().iter().map(report).collect()
@@ -280,7 +297,7 @@ impl Run {
     fn usage_report(&self) -> UsageReport {
         UsageReport {
             usage: self.ledger.usage(),
-            model_calls: u32::try_from(self.route.attempts().len()).unwrap_or(u32::MAX),
+            model_calls: self.route.calls_made(),
             cost: self.ledger.cost(),
             estimated: self.ledger.estimated(),
             by_model: self.ledger.entries().to_vec(),

@@ -2,23 +2,23 @@
 //!
 //! A whole answer is judged here; a streamed one is handed out once its first
 //! word has come, because until then another model can still take over unseen.
-//! Every way out of this file has been recorded in the call's metrics.
+//! Every way out of this file has ended the running call, its place and its record.
 
 use tokio::time::{Instant, timeout_at};
 use tokio_stream::StreamExt as _;
 
 use super::clocks::{Clocks, Deadline, Limit};
 use super::open_answer::OpenAnswer;
+use super::running_call::RunningCall;
 use crate::domain::{CallFailure, TokenUsage};
 use crate::inference::{BackendError, Completion, ModelBackend, ModelCall, ModelEvent, StopReason};
-use crate::telemetry::CallRecord;
 
 /// What a chain came back with.
 pub enum Answer {
     /// All of it.
     Whole { text: String, finish: FinishReason, usage: Option<TokenUsage> },
     /// Its beginning, and the rest as it is written.
-    Open(OpenAnswer),
+    Open(Box<OpenAnswer>),
 }
 
 /// How an answer ended that is an answer.
@@ -68,16 +68,22 @@ impl Spent {
 pub(super) struct AttemptError {
     pub error: BackendError,
     pub spent: Spent,
+    /// Whether it says something about the target, and not about a caller in a hurry.
+    pub at_fault: bool,
 }
 
 impl AttemptError {
     pub(super) fn new(failure: CallFailure, cause: &str, spent: Spent) -> Self {
-        Self { error: BackendError::new(failure, cause), spent }
+        Self::of(BackendError::new(failure, cause), spent)
     }
 
-    /// Ends the record; every failed call passes through here once.
-    pub(super) fn recorded(self, record: CallRecord) -> Self {
-        record.failed(self.error.kind);
+    pub(super) fn of(error: BackendError, spent: Spent) -> Self {
+        Self { error, spent, at_fault: true }
+    }
+
+    /// Ends the call with this error.
+    pub(super) fn ending(self, call: RunningCall) -> Self {
+        call.failed(&self);
         self
     }
 }
@@ -86,7 +92,7 @@ impl AttemptError {
 pub(super) async fn complete(
     backend: &dyn ModelBackend,
     call: &ModelCall,
-    record: CallRecord,
+    running: RunningCall,
     limit: Limit,
 ) -> Result<Answer, AttemptError> {
     let judged = match timeout_at(limit.at, backend.complete(call)).await {
@@ -96,15 +102,15 @@ pub(super) async fn complete(
                 Err(failure) => Err(AttemptError::new(failure, "the model ended its turn", Spent::of(usage))),
             }
         }
-        Ok(Err(error)) => Err(AttemptError { error, spent: Spent::Nothing }),
+        Ok(Err(error)) => Err(AttemptError::of(error, Spent::Nothing)),
         Err(_elapsed) => Err(out_of_time(limit, CallFailure::AnswerClock, Spent::Unknown)),
     };
     match judged {
         Ok((text, finish, usage)) => {
-            record.succeeded(usage.as_ref());
+            running.succeeded(usage.as_ref());
             Ok(Answer::Whole { text, finish, usage })
         }
-        Err(error) => Err(error.recorded(record)),
+        Err(error) => Err(error.ending(running)),
     }
 }
 
@@ -112,7 +118,7 @@ pub(super) async fn complete(
 pub(super) async fn open(
     backend: &dyn ModelBackend,
     call: &ModelCall,
-    mut record: CallRecord,
+    mut running: RunningCall,
     clocks: &Clocks,
     deadline: Deadline,
     others_remain: bool,
@@ -127,10 +133,10 @@ pub(super) async fn open(
     };
     let (mut stream, mut event) = match timeout_at(first.at, opening).await {
         Ok(Ok(opened)) => opened,
-        Ok(Err(error)) => return Err(AttemptError { error, spent: Spent::Nothing }.recorded(record)),
+        Ok(Err(error)) => return Err(AttemptError::of(error, Spent::Nothing).ending(running)),
         Err(_elapsed) => {
             // Silence says nothing about what the model did with the prompt.
-            return Err(out_of_time(first, CallFailure::FirstEventClock, Spent::Unknown).recorded(record));
+            return Err(out_of_time(first, CallFailure::FirstEventClock, Spent::Unknown).ending(running));
         }
     };
     let mut spent = Spent::Nothing;
@@ -140,9 +146,10 @@ pub(super) async fn open(
             Some(Ok(ModelEvent::Text(text))) => {
                 beginning.push_str(&text);
                 if !beginning.trim().is_empty() {
-                    record.first_text();
+                    running.first_text();
                     let end = deadline.limit(clocks.attempt.saturating_sub(started.elapsed()), false);
-                    return Ok(Answer::Open(OpenAnswer::new(beginning, stream, record, clocks.idle, end)));
+                    let answer = OpenAnswer::new(beginning, stream, running, clocks.idle, end);
+                    return Ok(Answer::Open(Box::new(answer)));
                 }
                 None
             }
@@ -156,11 +163,11 @@ pub(super) async fn open(
                 }
                 Some(AttemptError::new(failure, "the model ended its turn", spent))
             }
-            Some(Err(error)) => Some(AttemptError { error, spent }),
+            Some(Err(error)) => Some(AttemptError::of(error, spent)),
             None => Some(AttemptError::new(CallFailure::StreamCut, "the stream ended without a word", spent)),
         };
         if let Some(error) = failed {
-            return Err(error.recorded(record));
+            return Err(error.ending(running));
         }
         spent = Spent::Unknown;
         let idle = deadline.limit(clocks.idle, others_remain);
@@ -171,14 +178,14 @@ pub(super) async fn open(
         };
         event = match timeout_at(limit.at, stream.next()).await {
             Ok(event) => event,
-            Err(_elapsed) => return Err(out_of_time(limit, clock, spent).recorded(record)),
+            Err(_elapsed) => return Err(out_of_time(limit, clock, spent).ending(running)),
         };
     }
 }
 
 pub(super) fn out_of_time(limit: Limit, clock: CallFailure, spent: Spent) -> AttemptError {
     let failure = if limit.is_deadline { CallFailure::Deadline } else { clock };
-    AttemptError::new(failure, "a clock ran out", spent)
+    AttemptError { at_fault: limit.is_whole_clock, ..AttemptError::new(failure, "a clock ran out", spent) }
 }
 
 /// Whether a turn that ended like this is an answer.

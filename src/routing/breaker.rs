@@ -5,12 +5,15 @@
 //! lease. What a permit says counts only in the generation that gave it out, and
 //! a permit that is dropped without a word judges nothing.
 //!
-//! Terms: "open" in metrics and docs is `Rejecting`, "half open" is `Probing`.
+//! In metrics, logs and docs `Admitting` is "closed", `Rejecting` "open" and
+//! `Probing` "half open".
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::telemetry::BreakerState;
 
 /// When a target is no longer called, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,14 +42,6 @@ pub(super) enum Verdict {
     Sick,
     /// The target is gone, denied or used up: calling it again soon is pointless.
     Out,
-}
-
-/// The state as metrics show it: 0, 1 and 2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BreakerState {
-    Closed,
-    HalfOpen,
-    Open,
 }
 
 /// The right to call, with the generation that gave it.
@@ -219,7 +214,8 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use super::{Breaker, BreakerPolicy, BreakerState, Verdict};
+    use super::{Breaker, BreakerPolicy, Verdict};
+    use crate::telemetry::BreakerState;
     use proptest::prelude::*;
     use std::time::Duration;
     use tokio::time::{Instant, advance};

@@ -57,7 +57,7 @@ impl Deadline {
         let left = self.time_left();
         let share = if others_remain { left.mul_f64(SHARE_OF_TIME_LEFT) } else { left };
         let at = Instant::now() + clock.min(share);
-        Limit { at, is_deadline: !others_remain && left <= clock }
+        Limit { at, is_deadline: !others_remain && left <= clock, is_whole_clock: clock <= share }
     }
 }
 
@@ -67,6 +67,9 @@ pub(super) struct Limit {
     pub at: Instant,
     /// The request's own deadline is what ends it.
     pub is_deadline: bool,
+    /// The clock had all of its time: what did not happen in it is the target's fault,
+    /// not a caller's hurry.
+    pub is_whole_clock: bool,
 }
 
 #[cfg(test)]
@@ -81,7 +84,7 @@ mod tests {
         let clock = Duration::from_secs(25);
         let with_others = deadline.limit(clock, true);
         assert_eq!(with_others.at - Instant::now(), Duration::from_secs(6));
-        assert!(!with_others.is_deadline);
+        assert!(!with_others.is_deadline && !with_others.is_whole_clock);
         let alone = deadline.limit(clock, false);
         assert_eq!(alone.at - Instant::now(), Duration::from_secs(10));
         assert!(alone.is_deadline);
@@ -92,6 +95,6 @@ mod tests {
         let deadline = Deadline::after(Duration::from_secs(60));
         let limit = deadline.limit(Duration::from_secs(25), true);
         assert_eq!(limit.at - Instant::now(), Duration::from_secs(25));
-        assert!(!limit.is_deadline);
+        assert!(!limit.is_deadline && limit.is_whole_clock);
     }
 }

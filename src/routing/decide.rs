@@ -53,6 +53,8 @@ pub struct Situation {
     /// Retries already made on this target.
     pub retries_made: u32,
     pub max_retries: u32,
+    /// The target's retry budget has a repetition left.
+    pub budget_left: bool,
     pub targets_left: bool,
     pub time_left: Duration,
     /// The back-off drawn for the next retry.
@@ -104,6 +106,8 @@ const fn ways_out(failure: CallFailure) -> WaysOut {
         | F::EmptyAnswer
         | F::MalformedAnswer => (false, FallbackTo::Any),
         F::InputTooLong => (false, FallbackTo::Larger),
+        // Not called at all: only another target can help.
+        F::BreakerOpen | F::TargetBusy => (false, FallbackTo::Any),
         F::CredentialsRejected | F::RequestRejected | F::Filtered | F::Deadline => (false, FallbackTo::None),
     };
     WaysOut { retry, fallback }
@@ -112,6 +116,11 @@ const fn ways_out(failure: CallFailure) -> WaysOut {
 /// Whether a call may be repeated on the same target after `failure`.
 pub const fn is_retried(failure: CallFailure) -> bool {
     ways_out(failure).retry
+}
+
+/// Whether another target may be asked after `failure`.
+pub const fn is_passed_on(failure: CallFailure) -> bool {
+    !matches!(ways_out(failure).fallback, FallbackTo::None)
 }
 
 /// Decides what follows from `failure`.
@@ -124,7 +133,10 @@ pub fn decide(failure: CallFailure, situation: &Situation) -> Next {
     let delay = situation.retry_after.unwrap_or(Duration::ZERO).max(situation.backoff);
     let worth_waiting =
         delay < situation.time_left && (!situation.targets_left || delay <= situation.longest_backoff);
-    let again = ways_out.retry && !situation.begun && situation.retries_made < situation.max_retries;
+    let again = ways_out.retry
+        && !situation.begun
+        && situation.budget_left
+        && situation.retries_made < situation.max_retries;
     if again && worth_waiting {
         return Next::Retry(delay);
     }
@@ -146,6 +158,7 @@ mod tests {
     const FRESH: Situation = Situation {
         retries_made: 0,
         max_retries: 1,
+        budget_left: true,
         targets_left: true,
         time_left: Duration::from_secs(30),
         backoff: Duration::from_millis(200),
@@ -201,6 +214,14 @@ mod tests {
             let begun = decide(failure, &Situation { begun: true, ..FRESH });
             assert!(!matches!(begun, Next::Retry(_)), "{failure:?}");
         }
+    }
+
+    #[test]
+    fn without_budget_the_next_target_is_asked_instead() {
+        let spent = Situation { budget_left: false, ..FRESH };
+        assert_eq!(decide(F::Throttled, &spent), Next::NextTarget);
+        let alone = Situation { targets_left: false, ..spent };
+        assert_eq!(decide(F::Throttled, &alone), Next::GiveUp(GiveUp::ChainExhausted));
     }
 
     #[test]

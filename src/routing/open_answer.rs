@@ -1,8 +1,8 @@
 //! An answer that is being written, under the clocks that remain.
 //!
 //! The model does not change any more. What can still happen: more text, an end
-//! that is an answer, or a failure. Dropping it ends the call upstream and its
-//! record says cancelled.
+//! that is an answer, or a failure. Dropping it ends the call upstream, its
+//! record says cancelled and its target is not judged.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,10 +14,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::attempt::{AttemptError, FinishReason, Spent, judge, out_of_time};
 use super::clocks::Limit;
-use super::route::RouteError;
+use super::route_error::RouteError;
+use super::running_call::RunningCall;
 use crate::domain::{CallFailure, TokenUsage};
 use crate::inference::{BackendError, ModelEvent, ModelStream, StopReason};
-use crate::telemetry::CallRecord;
 
 /// The next part of an open answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +34,7 @@ pub enum Piece {
 pub struct OpenAnswer {
     beginning: Option<String>,
     stream: ModelStream,
-    record: Option<CallRecord>,
+    running: Option<RunningCall>,
     idle: Duration,
     last_event: Instant,
     end: Limit,
@@ -51,7 +51,7 @@ impl OpenAnswer {
     pub(super) fn new(
         beginning: String,
         stream: ModelStream,
-        record: CallRecord,
+        running: RunningCall,
         idle: Duration,
         end: Limit,
     ) -> Self {
@@ -59,7 +59,7 @@ impl OpenAnswer {
         Self {
             beginning: Some(beginning),
             stream,
-            record: Some(record),
+            running: Some(running),
             idle,
             last_event: now,
             end,
@@ -86,18 +86,20 @@ impl OpenAnswer {
                         return Ok(self.ended(finish, Some(usage)));
                     }
                 }
-                Wait::Event(Some(Err(error))) => return Err(self.failed(error)),
+                Wait::Event(Some(Err(error))) => {
+                    return Err(self.failed(AttemptError::of(error, Spent::Unknown)));
+                }
                 Wait::Event(None) => match self.finish {
                     Some(finish) => return Ok(self.ended(finish, None)),
                     None => {
-                        let cut =
-                            BackendError::new(CallFailure::StreamCut, "the stream ended without a stop");
+                        let cause = "the stream ended without a stop";
+                        let cut = AttemptError::new(CallFailure::StreamCut, cause, Spent::Unknown);
                         return Err(self.failed(cut));
                     }
                 },
                 Wait::ClockRanOut(limit, clock) => match self.finish {
                     Some(finish) => return Ok(self.ended(finish, None)),
-                    None => return Err(self.failed(out_of_time(limit, clock, Spent::Unknown).error)),
+                    None => return Err(self.failed(out_of_time(limit, clock, Spent::Unknown))),
                 },
             }
         }
@@ -117,7 +119,7 @@ impl OpenAnswer {
             let idle_until = self.last_event + self.idle;
             let due = idle_until.min(self.end.at);
             if Instant::now() >= due {
-                let idle = Limit { at: idle_until, is_deadline: false };
+                let idle = Limit { at: idle_until, is_deadline: false, is_whole_clock: true };
                 return Poll::Ready(if self.end.at <= idle_until {
                     Wait::ClockRanOut(self.end, CallFailure::AttemptClock)
                 } else {
@@ -135,23 +137,23 @@ impl OpenAnswer {
                 self.finish = Some(finish);
                 Ok(())
             }
-            Err(failure) => Err(self.failed(BackendError::new(failure, "the model ended its turn"))),
+            Err(failure) => {
+                Err(self.failed(AttemptError::new(failure, "the model ended its turn", Spent::Unknown)))
+            }
         }
     }
 
     fn ended(&mut self, finish: FinishReason, usage: Option<TokenUsage>) -> Piece {
-        if let Some(record) = self.record.take() {
-            record.succeeded(usage.as_ref());
+        if let Some(running) = self.running.take() {
+            running.succeeded(usage.as_ref());
         }
         Piece::End { finish, usage }
     }
 
-    fn failed(&mut self, error: BackendError) -> RouteError {
-        let error = AttemptError { error, spent: Spent::Unknown };
-        let error = match self.record.take() {
-            Some(record) => error.recorded(record),
-            None => error,
-        };
+    fn failed(&mut self, error: AttemptError) -> RouteError {
+        if let Some(running) = self.running.take() {
+            running.failed(&error);
+        }
         RouteError::from_last(error)
     }
 }

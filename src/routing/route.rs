@@ -1,11 +1,10 @@
-//! The attempt loop: goes through a chain until a target answers.
+//! The attempt loop: goes along a chain until a target answers.
 //!
 //! One loop for whole and streamed answers. It stops at every change of target,
 //! so that whoever drives it can tell the client; retries on the same target are
 //! its own business. Dropping it at any await abandons the call that runs.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,13 +13,18 @@ use super::adaptive_limit::LimitPolicy;
 use super::attempt::{self, Answer, AttemptError, Spent};
 use super::backoff::Backoff;
 use super::breaker::BreakerPolicy;
-use super::catalogue::{Chain, Target};
+use super::catalogue::Chain;
 use super::clocks::{Clocks, Deadline};
-use super::decide::{Next, Situation, decide};
-use super::fit::{RouteRequest, fit};
-use crate::domain::{CallFailure, ModelId, TaskKind};
-use crate::inference::{ModelBackend, ModelCall};
-use crate::telemetry::{CallRecord, CallStage, Metrics};
+use super::decide::{GiveUp, Next, Situation, decide, is_retried};
+use super::fit::RouteRequest;
+use super::gate::{Entry, Owner, Ticket};
+use super::path::{Choice, Manner, Path};
+use super::route_error::RouteError;
+use super::router::Router;
+use super::running_call::RunningCall;
+use crate::domain::{CallFailure, ModelId, Region, TaskKind};
+use crate::inference::ModelCall;
+use crate::telemetry::{CallRecord, CallStage};
 
 /// The limits that every route obeys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,21 +49,24 @@ pub enum Mode {
     Pieces,
 }
 
-/// Sends requests along chains.
-pub struct Router {
-    backend: Arc<dyn ModelBackend>,
-    metrics: Arc<Metrics>,
-    /// When the operator was last told of a fault of a model's set-up.
-    told: Mutex<HashMap<(ModelId, CallFailure), Instant>>,
+/// What a route is to do and what it must keep to.
+pub struct RouteOptions {
+    pub chain: Arc<Chain>,
+    pub task: TaskKind,
+    pub request: RouteRequest,
+    pub policy: Arc<RoutingPolicy>,
+    pub mode: Mode,
+    pub deadline: Deadline,
+    /// All calls of one request share it.
+    pub owner: Owner,
 }
 
-/// A fault of the set-up is told once in this time per model, not once per request.
-const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
-
-/// One call, as the answer's `attempts` tells it.
+/// One target's part in a request, as the answer's `attempts` tells it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
     pub model: ModelId,
+    /// `None` is the region the service runs in.
+    pub region: Option<Region>,
     /// `None` when the call gave the answer.
     pub failure: Option<CallFailure>,
     /// Up to the whole answer, the first word, or the failure.
@@ -67,7 +74,14 @@ pub struct Attempt {
     pub spent: Spent,
 }
 
-/// A change to the next target.
+impl Attempt {
+    /// Whether the target was called at all, and not passed over.
+    pub fn was_called(&self) -> bool {
+        !matches!(self.failure, Some(CallFailure::BreakerOpen | CallFailure::TargetBusy))
+    }
+}
+
+/// A change to another target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fallback {
     pub from: ModelId,
@@ -85,35 +99,15 @@ pub enum Progress {
     Answered(ModelId, Answer),
 }
 
-/// No target gave an answer, or an answer broke off.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {cause}", failure.as_str())]
-pub struct RouteError {
-    /// The failure that helps the caller most.
-    pub failure: CallFailure,
-    /// For the operator's log only.
-    pub cause: String,
-    /// When trying again could help, where that is known.
-    pub retry_after: Option<Duration>,
-}
-
-impl RouteError {
-    pub(super) fn from_last(error: AttemptError) -> Self {
-        Self { failure: error.error.kind, cause: error.error.cause, retry_after: error.error.retry_after }
-    }
-}
-
 /// One request on its way along a chain.
 pub struct Route {
     router: Arc<Router>,
-    chain: Arc<Chain>,
-    task: TaskKind,
-    request: RouteRequest,
-    policy: RoutingPolicy,
-    mode: Mode,
-    deadline: Deadline,
-    stage: usize,
-    larger_than_tokens: u32,
+    options: RouteOptions,
+    path: Path,
+    /// The target that is asked next, or is being asked.
+    standing: Option<Choice>,
+    /// The place that the caller believes in: the first one, or where the last fallback went.
+    named: Option<usize>,
     retries_made: u32,
     attempts: Vec<Attempt>,
     /// The model that works at the moment, for whoever drops the route.
@@ -121,32 +115,15 @@ pub struct Route {
     most_helpful: Option<RouteError>,
 }
 
-impl Router {
-    /// A router over `backend`.
-    pub fn new(backend: Arc<dyn ModelBackend>, metrics: Arc<Metrics>) -> Self {
-        Self { backend, metrics, told: Mutex::default() }
-    }
-
-    /// Starts at the first target of `chain`; nothing is called yet.
-    pub fn start(
-        self: &Arc<Self>,
-        chain: &Arc<Chain>,
-        task: TaskKind,
-        request: RouteRequest,
-        policy: RoutingPolicy,
-        mode: Mode,
-        deadline: Deadline,
-    ) -> Route {
-        Route {
-            router: Arc::clone(self),
-            chain: Arc::clone(chain),
-            task,
-            request,
-            policy,
-            mode,
-            deadline,
-            stage: 0,
-            larger_than_tokens: 0,
+impl Route {
+    pub(super) fn new(router: Arc<Router>, options: RouteOptions) -> Self {
+        let path = Path::new(&options.chain, &router);
+        Self {
+            router,
+            options,
+            path,
+            standing: None,
+            named: None,
             retries_made: 0,
             attempts: Vec::new(),
             in_flight: None,
@@ -154,54 +131,15 @@ impl Router {
         }
     }
 
-    /// A fault of the set-up deserves the operator's eye even when the next target
-    /// answers; what passes by itself does not.
-    fn tell_operator(&self, call: &ModelCall, error: &AttemptError, next: Next) {
-        use CallFailure as F;
-        let (model, failure, cause) = (call.model.as_str(), error.error.kind, &error.error.cause);
-        let set_up = matches!(
-            failure,
-            F::ModelGone
-                | F::AccessDenied
-                | F::CredentialsRejected
-                | F::ParameterRejected
-                | F::RequestRejected
-        );
-        if set_up && self.is_news(&call.model, failure) {
-            tracing::warn!(
-                model,
-                failure = failure.as_str(),
-                cause,
-                ?next,
-                "a model rejects what it is asked"
-            );
-        } else {
-            tracing::debug!(
-                model,
-                failure = failure.as_str(),
-                cause,
-                next = next.as_str(),
-                "a model call failed"
-            );
-        }
-    }
-
-    fn is_news(&self, model: &ModelId, failure: CallFailure) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let key = (model.clone(), failure);
-        let news = told.get(&key).is_none_or(|last| now - *last >= TELL_AGAIN_AFTER);
-        if news {
-            told.insert(key, now);
-        }
-        news
-    }
-}
-
-impl Route {
-    /// Calls made so far, in order.
+    /// Calls made so far and targets passed over, in order.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
+    }
+
+    /// Calls made so far.
+    pub fn calls_made(&self) -> u32 {
+        let made = self.attempts.iter().filter(|attempt| attempt.was_called()).count();
+        u32::try_from(made).unwrap_or(u32::MAX)
     }
 
     /// The model whose call was under way when the route was left.
@@ -209,79 +147,148 @@ impl Route {
         self.in_flight.as_ref()
     }
 
-    /// The model that is asked first: the first of the chain that can take the request.
-    pub fn first_model(&self) -> Option<&ModelId> {
-        let fits = |target: &&Target| fit(&self.request, target).is_ok();
-        self.chain.targets().find(fits).map(|target| &target.model.id)
-    }
-
-    /// The answer that the last call had begun broke off.
-    pub fn broke_off(&mut self, failure: CallFailure) {
-        if let Some(last) = self.attempts.last_mut() {
-            last.failure = Some(failure);
+    /// The model that is asked first, as the chain has it: when its whole stage has to
+    /// be passed over, that is told as a fallback. `None` when no target can take the
+    /// request.
+    pub fn first_model(&mut self) -> Option<&ModelId> {
+        if self.named.is_none() {
+            self.stand_at_next();
+            let chosen = self.standing.map(|choice| choice.place);
+            self.named = self.path.first(chosen, &self.options.request);
         }
+        self.named.map(|place| &self.path.target(place).model.id)
     }
 
     /// Goes on until the target changes or an answer is there.
     ///
     /// # Errors
-    /// When nothing more will be tried: the most helpful failure of all calls.
+    /// When nothing more will be tried: the most helpful failure of all targets.
     pub async fn advance(&mut self) -> Result<Progress, RouteError> {
-        let Some(call) = self.next_call(self.stage) else {
-            return Err(self.exhausted(misfit()));
-        };
         loop {
-            // A call that no time is left for would be abandoned at once, and billed all the same.
-            if self.deadline.time_left().is_zero() {
-                return Err(self.exhausted(too_late()));
+            if self.standing.is_none() && !self.stand_at_next() {
+                return Err(self.exhausted());
             }
-            let error = match self.attempt(&call).await {
+            let Some(Choice { place, manner }) = self.standing else { return Err(self.exhausted()) };
+            if let Some(fallback) = self.change_to(place) {
+                return Ok(Progress::FellBack(fallback));
+            }
+            let Some(call) = self.path.call(place, &self.options.request) else {
+                return Err(self.exhausted());
+            };
+            // A call that no time is left for would be abandoned at once, and billed all the same.
+            if self.options.deadline.time_left().is_zero() {
+                return Err(self.most_helpful_or(RouteError::too_late()));
+            }
+            let ticket = match self.enter(place, manner).await {
+                Ok(ticket) => ticket,
+                Err(reason) => {
+                    self.passed_over(place, reason);
+                    self.path.done(place);
+                    self.leave();
+                    continue;
+                }
+            };
+            if self.options.deadline.time_left().is_zero() {
+                return Err(self.most_helpful_or(RouteError::too_late()));
+            }
+            let error = match self.attempt(&call, place, ticket).await {
                 Ok(answer) => return Ok(Progress::Answered(call.model, answer)),
                 Err(error) => error,
             };
-            let failure = error.error.kind;
-            let next = decide(failure, &self.situation(&error));
-            self.router.tell_operator(&call, &error, next);
-            self.remember(RouteError::from_last(error));
-            match next {
-                Next::Retry(delay) => {
-                    let labels = [call.model.as_str(), failure.as_str()];
-                    self.router.metrics.retries.with_label_values(&labels).inc();
-                    self.retries_made += 1;
-                    tokio::time::sleep(delay).await;
-                }
-                Next::NextTarget | Next::NextLargerTarget => {
-                    if next == Next::NextLargerTarget {
-                        self.larger_than_tokens = self.target().model.context_tokens;
-                    }
-                    let from = call.model;
-                    let Some(to) = self.next_call(self.stage + 1) else {
-                        return Err(self.exhausted(misfit()));
-                    };
-                    if next == Next::NextLargerTarget {
-                        // A larger model is asked: its word counts, not the smaller one's.
-                        self.most_helpful = None;
-                    }
-                    return Ok(Progress::FellBack(self.fell_back(from, to.model, failure)));
-                }
-                Next::GiveUp(_) => return Err(self.exhausted(misfit())),
-            }
+            self.after(place, &call, error).await?;
         }
     }
 
-    async fn attempt(&mut self, call: &ModelCall) -> Result<Answer, AttemptError> {
-        let router = Arc::clone(&self.router);
-        let (backend, clocks) = (router.backend.as_ref(), &self.policy.clocks);
-        let record = CallRecord::start(&router.metrics, &call.model, CallStage::Single);
-        let started = Instant::now();
-        let others_remain = self.others_remain();
-        self.in_flight = Some(call.model.clone());
-        let outcome = match self.mode {
-            Mode::Whole => {
-                let limit = self.deadline.limit(clocks.answer, others_remain);
-                attempt::complete(backend, call, record, limit).await
+    /// The answer that the last call had begun broke off. When it `may_restart`, the
+    /// next [`Self::advance`] starts over on another target.
+    ///
+    /// # Errors
+    /// When nothing more will be tried.
+    pub fn broke_off(&mut self, error: &RouteError, may_restart: bool) -> Result<(), RouteError> {
+        let failure = error.failure;
+        if let Some(last) = self.attempts.last_mut() {
+            last.failure = Some(failure);
+        }
+        let Some(Choice { place, .. }) = self.standing else { return Err(error.clone()) };
+        let situation = Situation {
+            committed: !may_restart,
+            ..self.situation(place, Spent::Unknown, error.retry_after, false)
+        };
+        match decide(failure, &situation) {
+            Next::NextTarget => {}
+            Next::NextLargerTarget => self.path.only_larger_than(place),
+            Next::GiveUp(GiveUp::ChainExhausted) => {
+                self.remember(error.clone());
+                return Err(self.exhausted());
             }
-            Mode::Pieces => attempt::open(backend, call, record, clocks, self.deadline, others_remain).await,
+            Next::Retry(_) | Next::GiveUp(_) => return Err(error.clone()),
+        }
+        self.remember(error.clone());
+        self.path.done(place);
+        self.leave();
+        Ok(())
+    }
+
+    /// Takes the decision that follows from a failed call.
+    async fn after(&mut self, place: usize, call: &ModelCall, error: AttemptError) -> Result<(), RouteError> {
+        let failure = error.error.kind;
+        let gate = Arc::clone(self.path.gate(place));
+        let may_repeat = is_retried(failure) && self.retries_made < self.options.policy.max_retries;
+        let budget_left = may_repeat && gate.withdraw_retry(&self.options.policy);
+        if may_repeat && !budget_left {
+            gate.count_refused_retry();
+        }
+        let next = decide(failure, &self.situation(place, error.spent, error.error.retry_after, budget_left));
+        if budget_left && !matches!(next, Next::Retry(_)) {
+            gate.give_retry_back();
+        }
+        self.router.tell_operator(call, &error, next);
+        self.remember(RouteError::from_last(error));
+        match next {
+            Next::Retry(delay) => {
+                let labels = [call.model.as_str(), failure.as_str()];
+                self.router.metrics.retries.with_label_values(&labels).inc();
+                self.retries_made += 1;
+                self.standing = Some(Choice { place, manner: Manner::Wait });
+                tokio::time::sleep(delay).await;
+            }
+            Next::NextTarget | Next::NextLargerTarget => {
+                if next == Next::NextLargerTarget {
+                    self.path.only_larger_than(place);
+                }
+                self.path.done(place);
+                self.leave();
+                if next == Next::NextLargerTarget && self.stand_at_next() {
+                    // A larger model is asked: its word counts, not the smaller one's.
+                    self.most_helpful = None;
+                }
+            }
+            Next::GiveUp(GiveUp::ChainExhausted) => return Err(self.exhausted()),
+            Next::GiveUp(_) => return Err(self.most_helpful_or(RouteError::misfit())),
+        }
+        Ok(())
+    }
+
+    async fn attempt(
+        &mut self,
+        call: &ModelCall,
+        place: usize,
+        ticket: Ticket,
+    ) -> Result<Answer, AttemptError> {
+        let router = Arc::clone(&self.router);
+        let policy = Arc::clone(&self.options.policy);
+        let (backend, clocks, deadline) = (router.backend.as_ref(), &policy.clocks, self.options.deadline);
+        let record = CallRecord::start(&router.metrics, &call.model, CallStage::Single);
+        let running = RunningCall::new(record, ticket);
+        let started = Instant::now();
+        let others_remain = self.others_remain(place);
+        self.in_flight = Some(call.model.clone());
+        let outcome = match self.options.mode {
+            Mode::Whole => {
+                let limit = deadline.limit(clocks.answer, others_remain);
+                attempt::complete(backend, call, running, limit).await
+            }
+            Mode::Pieces => attempt::open(backend, call, running, clocks, deadline, others_remain).await,
         };
         let spent = match &outcome {
             Ok(Answer::Whole { usage, .. }) => Spent::of(*usage),
@@ -291,6 +298,7 @@ impl Route {
         self.in_flight = None;
         self.attempts.push(Attempt {
             model: call.model.clone(),
+            region: call.region.clone(),
             failure: outcome.as_ref().err().map(|error| error.error.kind),
             latency: started.elapsed(),
             spent,
@@ -298,102 +306,112 @@ impl Route {
         outcome
     }
 
-    /// The call of the first target from `stage` on that can take the request;
-    /// the route then stands at that target.
-    fn next_call(&mut self, stage: usize) -> Option<ModelCall> {
-        let candidates = self.chain.targets().enumerate().skip(stage);
-        let (stage, call) = candidates
-            .filter(|(_, target)| target.model.context_tokens > self.larger_than_tokens)
-            .find_map(|(stage, target)| Some((stage, fit(&self.request, target).ok()?)))?;
-        self.stage = stage;
-        Some(call)
+    /// Waits for a place at the target, as long as the manner and the time that is left allow.
+    async fn enter(&self, place: usize, manner: Manner) -> Result<Ticket, CallFailure> {
+        let policy = &self.options.policy;
+        let gate = self.path.gate(place);
+        let patience = match manner {
+            Manner::Now => Instant::now(),
+            // Whoever waits must have time left for the call itself.
+            Manner::Wait | Manner::Force => self.options.deadline.limit(policy.place_wait, true).at,
+        };
+        let entry =
+            Entry { owner: self.options.owner, policy: Arc::clone(policy), forced: manner == Manner::Force };
+        let ticket = gate.enter(entry, patience).await?;
+        if self.retries_made == 0 {
+            gate.deposit(policy);
+        }
+        Ok(ticket)
     }
 
-    /// Whether a later target could take the request.
-    fn others_remain(&self) -> bool {
-        let later = self.chain.targets().skip(self.stage + 1);
-        later
-            .filter(|target| target.model.context_tokens > self.larger_than_tokens)
-            .any(|target| fit(&self.request, target).is_ok())
+    /// Chooses the next target and notes those that were passed over for it.
+    fn stand_at_next(&mut self) -> bool {
+        let policy = Arc::clone(&self.options.policy);
+        self.standing = self.path.choose(&self.options.request, &policy);
+        let chosen = self.standing.map(|choice| choice.place);
+        for (place, reason) in self.path.pass_over(chosen, &self.options.request, &policy) {
+            self.passed_over(place, reason);
+        }
+        self.standing.is_some()
     }
 
-    fn target(&self) -> &Target {
-        self.chain.targets().nth(self.stage).expect("the route stands at a target of its chain")
+    /// Notes that a target was not called.
+    fn passed_over(&mut self, place: usize, reason: CallFailure) {
+        self.path.gate(place).count_skip(reason);
+        let target = self.path.target(place);
+        let (model, region) = (target.model.id.clone(), target.region.clone());
+        let told =
+            |attempt: &Attempt| !attempt.was_called() && attempt.model == model && attempt.region == region;
+        if !self.attempts.iter().any(told) {
+            let (latency, spent) = (Duration::ZERO, Spent::Nothing);
+            self.attempts.push(Attempt { model, region, failure: Some(reason), latency, spent });
+        }
+        let cause = "every target that could take the request is busy or has been failing";
+        self.remember(RouteError::without_call(reason, cause));
     }
 
-    fn situation(&self, error: &AttemptError) -> Situation {
-        let policy = &self.policy;
+    fn leave(&mut self) {
+        self.standing = None;
+        self.retries_made = 0;
+    }
+
+    /// The change to tell, when `place` is not the target that the caller believes in.
+    fn change_to(&mut self, place: usize) -> Option<Fallback> {
+        let from = self.named.replace(place).filter(|named| *named != place)?;
+        let (from, to) = (self.path.target(from), self.path.target(place));
+        let of_from = |attempt: &&Attempt| attempt.model == from.model.id && attempt.region == from.region;
+        let last = self.attempts.iter().rev().find(of_from).and_then(|attempt| attempt.failure);
+        // Without a word about it, another target of its stage had fewer calls in flight.
+        let reason = last.unwrap_or(CallFailure::TargetBusy);
+        let (from, to) = (from.model.id.clone(), to.model.id.clone());
+        let labels = [self.options.task.as_str(), from.as_str(), to.as_str(), reason.as_str()];
+        self.router.metrics.fallbacks.with_label_values(&labels).inc();
+        Some(Fallback { from, to, reason, attempt: self.calls_made() })
+    }
+
+    fn others_remain(&self, place: usize) -> bool {
+        self.path.others_remain(place, &self.options.request, &self.options.policy)
+    }
+
+    fn situation(
+        &self,
+        place: usize,
+        spent: Spent,
+        retry_after: Option<Duration>,
+        budget_left: bool,
+    ) -> Situation {
+        let policy = &self.options.policy;
         Situation {
             retries_made: self.retries_made,
             max_retries: policy.max_retries,
-            targets_left: self.others_remain(),
-            time_left: self.deadline.time_left(),
+            budget_left,
+            targets_left: self.others_remain(place),
+            time_left: self.options.deadline.time_left(),
             backoff: policy.backoff.delay(self.retries_made + 1, rand::random()),
             longest_backoff: policy.backoff.cap,
-            retry_after: error.error.retry_after,
-            begun: error.spent != Spent::Nothing,
+            retry_after,
+            begun: spent != Spent::Nothing,
             committed: false,
         }
     }
 
-    fn fell_back(&mut self, from: ModelId, to: ModelId, reason: CallFailure) -> Fallback {
-        let labels = [self.task.as_str(), from.as_str(), to.as_str(), reason.as_str()];
-        self.router.metrics.fallbacks.with_label_values(&labels).inc();
-        self.retries_made = 0;
-        let attempt = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
-        Fallback { from, to, reason, attempt }
-    }
-
     fn remember(&mut self, error: RouteError) {
-        let better = |known: &RouteError| helpfulness(error.failure) >= helpfulness(known.failure);
-        if self.most_helpful.as_ref().is_none_or(better) {
+        if self.most_helpful.as_ref().is_none_or(|known| error.helps_as_much_as(known)) {
             self.most_helpful = Some(error);
         }
     }
 
-    fn exhausted(&mut self, otherwise: RouteError) -> RouteError {
-        let labels = [self.task.as_str(), &self.chain.name];
+    /// No target is left.
+    fn exhausted(&mut self) -> RouteError {
+        let labels = [self.options.task.as_str(), &self.options.chain.name];
         self.router.metrics.fallback_exhausted.with_label_values(&labels).inc();
+        let error = self.most_helpful_or(RouteError::misfit());
+        // What the provider asked for comes first, then what is known of the targets.
+        let retry_after = error.retry_after.or_else(|| self.path.opens_in(&self.options.policy));
+        RouteError { retry_after, ..error }
+    }
+
+    fn most_helpful_or(&mut self, otherwise: RouteError) -> RouteError {
         self.most_helpful.take().unwrap_or(otherwise)
-    }
-}
-
-fn too_late() -> RouteError {
-    RouteError {
-        failure: CallFailure::Deadline,
-        cause: "the deadline came before the call".to_owned(),
-        retry_after: None,
-    }
-}
-
-fn misfit() -> RouteError {
-    RouteError {
-        failure: CallFailure::InputTooLong,
-        cause: "no target of the chain can hold the text".to_owned(),
-        retry_after: None,
-    }
-}
-
-/// Which of several failures tells the caller most about what to do: change the
-/// text, then wait, then try again, then ask the operator.
-const fn helpfulness(failure: CallFailure) -> u8 {
-    use CallFailure as F;
-    match failure {
-        F::Filtered | F::InputTooLong | F::RequestRejected | F::Deadline => 4,
-        F::Throttled | F::DailyQuotaUsedUp | F::AccountQuotaExceeded | F::NotReady => 3,
-        F::ModelTimedOut
-        | F::AnswerClock
-        | F::FirstEventClock
-        | F::IdleClock
-        | F::AttemptClock
-        | F::Unavailable
-        | F::Unreachable => 2,
-        F::ModelFailed
-        | F::ModelRefused
-        | F::BadResponse
-        | F::StreamCut
-        | F::EmptyAnswer
-        | F::MalformedAnswer => 1,
-        F::ModelGone | F::AccessDenied | F::CredentialsRejected | F::ParameterRejected => 0,
     }
 }

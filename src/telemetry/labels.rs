@@ -59,6 +59,11 @@ label! {
 }
 
 label! {
+    /// Whether a target's breaker lets calls through.
+    BreakerState { Closed => "closed", HalfOpen => "half_open", Open => "open" }
+}
+
+label! {
     /// What part of a request a model call serves.
     CallStage { Single => "single" }
 }
@@ -123,6 +128,8 @@ impl From<CallFailure> for CallOutcome {
             | Failure::ModelFailed
             | Failure::ModelRefused
             | Failure::Unreachable
+            | Failure::BreakerOpen
+            | Failure::TargetBusy
             | Failure::ModelGone
             | Failure::AccessDenied
             | Failure::CredentialsRejected

@@ -4,15 +4,13 @@
 //! semantic conventions. Every label set that can be known at start exists at
 //! zero from the start, so that rates and alerts work from the first scrape.
 
-use std::collections::BTreeSet;
-
 use prometheus::{
-    CounterVec, Encoder as _, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    CounterVec, Encoder as _, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 
-use super::labels::{Api, CallOutcome, CallStage, Dialect, Outcome, RejectReason, StreamEnd, TokenDirection};
-use crate::domain::{CallFailure, FailureCode, ModelId, TaskKind};
+use super::declare::{Declare, register};
+use super::scope::MetricScope;
 
 /// HTTP latencies: the semantic conventions' buckets, and long ones for streams.
 const HTTP_SECONDS: &[f64] = &[
@@ -53,32 +51,11 @@ const GEN_AI_TOKENS: &[f64] = &[
 const QUEUE_SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 const INPUT_BYTES: &[f64] = &[1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6, 16e6];
 
+/// The labels of a target: a model in a region.
+const TARGET: [&str; 2] = ["model", "region"];
+
 pub(super) const OPERATION: &str = "chat";
 pub(super) const PROVIDER: &str = "aws.bedrock";
-const ROUTES_AT_START: [&str; 6] =
-    ["/v1/summarize", "/v1/rephrase", "/v1/expand", "/api/summarize", "/api/rephrase", "/api/expand"];
-
-/// A chain's name and its models in order.
-#[derive(Debug, Clone)]
-pub struct ChainScope {
-    pub name: String,
-    pub models: Vec<ModelId>,
-}
-
-/// What label values can name besides the closed lists.
-#[derive(Debug, Clone, Default)]
-pub struct MetricScope {
-    pub chains: Vec<ChainScope>,
-    /// Failures after which a call is repeated on the same target.
-    pub retried: Vec<CallFailure>,
-}
-
-impl MetricScope {
-    /// Models that can be called: those of the chains, each once.
-    fn models(&self) -> BTreeSet<&ModelId> {
-        self.chains.iter().flat_map(|chain| &chain.models).collect()
-    }
-}
 
 /// All metrics, in a registry of their own.
 pub struct Metrics {
@@ -99,8 +76,15 @@ pub struct Metrics {
     pub unpriced_requests: IntCounterVec,
     pub model_calls: IntCounterVec,
     pub retries: IntCounterVec,
+    pub retries_refused: IntCounterVec,
     pub fallbacks: IntCounterVec,
     pub fallback_exhausted: IntCounterVec,
+    pub breaker_state: IntGaugeVec,
+    pub breaker_transitions: IntCounterVec,
+    pub targets_taken_out: IntCounterVec,
+    pub targets_skipped: IntCounterVec,
+    pub target_in_flight: IntGaugeVec,
+    pub target_limit: IntGaugeVec,
     pub streams_active: IntGaugeVec,
     pub stream_terminations: IntCounterVec,
     pub admission_inflight: IntGauge,
@@ -219,6 +203,11 @@ impl Metrics {
                 "Calls repeated on the same target, by what failed before.",
                 &["model", "reason"],
             ),
+            retries_refused: declare.counters(
+                "redraft_retries_refused_total",
+                "Calls that were not repeated because the target's retry budget was used up.",
+                &TARGET,
+            ),
             fallbacks: declare.counters(
                 "redraft_fallbacks_total",
                 "Changes to the next target of a chain, by what failed before.",
@@ -228,6 +217,36 @@ impl Metrics {
                 "redraft_fallback_exhausted_total",
                 "Requests for which no target of the chain gave an answer.",
                 &["task", "chain"],
+            ),
+            breaker_state: declare.gauges(
+                "redraft_breaker_state",
+                "Whether calls of a target are let through: 0 closed (all), 1 half open (one probe), 2 open (none).",
+                &TARGET,
+            ),
+            breaker_transitions: declare.counters(
+                "redraft_breaker_transitions_total",
+                "Changes of a target's breaker, by the state it came to.",
+                &["model", "region", "to"],
+            ),
+            targets_taken_out: declare.counters(
+                "redraft_targets_taken_out_total",
+                "Targets taken out for minutes because the model is gone, denied or used up.",
+                &["model", "region", "reason"],
+            ),
+            targets_skipped: declare.counters(
+                "redraft_targets_skipped_total",
+                "Targets that were passed over without a call.",
+                &["model", "region", "reason"],
+            ),
+            target_in_flight: declare.gauges(
+                "redraft_target_in_flight",
+                "Calls of a target that are under way.",
+                &TARGET,
+            ),
+            target_limit: declare.gauges(
+                "redraft_target_limit",
+                "Calls of a target that may be under way at once; throttling lowers it.",
+                &TARGET,
             ),
             streams_active: declare.gauges("redraft_streams_active", "Streams that are open.", &["stream"]),
             stream_terminations: declare.counters(
@@ -254,7 +273,8 @@ impl Metrics {
         };
         #[cfg(target_os = "linux")]
         register(&registry, prometheus::process_collector::ProcessCollector::for_self());
-        metrics.create_known_label_sets(scope);
+        metrics.create_fixed_label_sets();
+        metrics.know(scope);
         metrics
     }
 
@@ -266,141 +286,4 @@ impl Metrics {
             .expect("writing to a vector does not fail, and every family has metrics");
         text
     }
-
-    fn create_known_label_sets(&self, scope: &MetricScope) {
-        self.http_active_requests.with_label_values(&["POST"]);
-        self.http_active_requests.with_label_values(&["GET"]);
-        for route in ROUTES_AT_START {
-            self.http_request_duration.with_label_values(&["POST", route, "200", ""]);
-        }
-        for reason in RejectReason::ALL {
-            self.admission_rejected.with_label_values(&[reason.as_str()]);
-        }
-        for dialect in Dialect::ALL.iter().filter(|dialect| **dialect != Dialect::Json) {
-            self.streams_active.with_label_values(&[dialect.as_str()]);
-            for end in StreamEnd::ALL {
-                self.stream_terminations.with_label_values(&[dialect.as_str(), end.as_str()]);
-            }
-        }
-        for task in TaskKind::ALL {
-            self.create_task_label_sets(task, scope);
-        }
-        for model in scope.models() {
-            self.create_model_label_sets(model.as_str(), &scope.retried);
-        }
-    }
-
-    fn create_task_label_sets(&self, task: TaskKind, scope: &MetricScope) {
-        let task = task.as_str();
-        self.overhead.with_label_values(&[task]);
-        self.input_bytes.with_label_values(&[task]);
-        self.queue_wait.with_label_values(&[task]);
-        for &dialect in Dialect::ALL {
-            for &outcome in Outcome::ALL {
-                self.request_duration.with_label_values(&[task, dialect.as_str(), outcome.as_str()]);
-            }
-            if dialect != Dialect::Json {
-                for fallback in ["false", "true"] {
-                    self.time_to_first_token.with_label_values(&[task, dialect.as_str(), fallback]);
-                }
-            }
-            for &api in Api::ALL {
-                if api == Api::Compat && dialect != Dialect::Json {
-                    continue;
-                }
-                let ended = |outcome: Outcome, error: &str| {
-                    let labels = [task, dialect.as_str(), outcome.as_str(), error, api.as_str()];
-                    self.requests.with_label_values(&labels);
-                };
-                ended(Outcome::Ok, "");
-                let elsewhere = [FailureCode::NotFound, FailureCode::MethodNotAllowed];
-                for code in FailureCode::ALL.into_iter().filter(|code| !elsewhere.contains(code)) {
-                    ended(Outcome::from(code), code.as_str());
-                }
-            }
-        }
-        for model in scope.models() {
-            self.cost_usd.with_label_values(&[task, model.as_str()]);
-            for direction in TokenDirection::ALL {
-                self.tokens.with_label_values(&[task, model.as_str(), direction.as_str()]);
-            }
-        }
-        for chain in &scope.chains {
-            self.fallback_exhausted.with_label_values(&[task, &chain.name]);
-            let later = |index: usize| chain.models.iter().skip(index + 1);
-            let models = chain.models.iter().enumerate();
-            for (from, to) in models.flat_map(|(index, from)| later(index).map(move |to| (from, to))) {
-                for failure in CallFailure::ALL {
-                    let labels = [task, from.as_str(), to.as_str(), failure.as_str()];
-                    self.fallbacks.with_label_values(&labels);
-                }
-            }
-        }
-    }
-
-    fn create_model_label_sets(&self, model: &str, retried: &[CallFailure]) {
-        self.time_per_output_token.with_label_values(&[model]);
-        self.unpriced_requests.with_label_values(&[model]);
-        self.operation_duration.with_label_values(&[OPERATION, PROVIDER, model, model, ""]);
-        self.time_to_first_chunk.with_label_values(&[OPERATION, PROVIDER, model, model]);
-        for direction in ["input", "output"] {
-            self.token_usage.with_label_values(&[OPERATION, PROVIDER, model, model, direction]);
-        }
-        for &stage in CallStage::ALL {
-            for &outcome in CallOutcome::ALL {
-                self.model_calls.with_label_values(&[model, outcome.as_str(), stage.as_str()]);
-            }
-        }
-        for failure in retried {
-            self.retries.with_label_values(&[model, failure.as_str()]);
-        }
-    }
-}
-
-/// Makes a metric and registers it. Definitions are constants of this file, so a
-/// bad one is a defect that the first test shows.
-struct Declare<'a> {
-    registry: &'a Registry,
-}
-
-const SOUND: &str = "the metric's definition is a constant of this file and its name is used once";
-
-impl Declare<'_> {
-    fn histogram(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
-        let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-        self.add(HistogramVec::new(opts, labels).expect(SOUND))
-    }
-
-    fn counter(&self, name: &str, help: &str) -> IntCounter {
-        self.add(IntCounter::new(name, help).expect(SOUND))
-    }
-
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.add(IntCounterVec::new(Opts::new(name, help), labels).expect(SOUND))
-    }
-
-    fn counters_f64(&self, name: &str, help: &str, labels: &[&str]) -> CounterVec {
-        self.add(CounterVec::new(Opts::new(name, help), labels).expect(SOUND))
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-        self.add(IntGaugeVec::new(Opts::new(name, help), labels).expect(SOUND))
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.add(IntGauge::new(name, help).expect(SOUND))
-    }
-
-    fn gauge_f64(&self, name: &str, help: &str, version: &str) -> Gauge {
-        self.add(Gauge::with_opts(Opts::new(name, help).const_label("version", version)).expect(SOUND))
-    }
-
-    fn add<M: prometheus::core::Collector + Clone + 'static>(&self, metric: M) -> M {
-        register(self.registry, metric.clone());
-        metric
-    }
-}
-
-fn register(registry: &Registry, collector: impl prometheus::core::Collector + 'static) {
-    registry.register(Box::new(collector)).expect(SOUND);
 }

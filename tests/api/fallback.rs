@@ -20,8 +20,6 @@ async fn app() -> TestApp {
 
 #[tokio::test]
 async fn each_exception_is_retried_and_passed_on_as_the_table_says() {
-    let app = app().await;
-    let chain = app.default_chain().await;
     // Exception, calls of the first model, the word in `attempts`.
     let cases = [
         (ApiError::Throttling, 2, "throttled"),
@@ -39,7 +37,9 @@ async fn each_exception_is_retried_and_passed_on_as_the_table_says() {
         (ApiError::ServiceQuotaExceeded, 1, "account_quota_exceeded"),
     ];
     for (exception, calls, word) in cases {
-        app.sim.clear_calls();
+        // What one exception teaches about the model must not meet the next one.
+        let app = app().await;
+        let chain = app.default_chain().await;
         app.fail(&chain.first, exception);
         let answer = app.post("/v1/summarize", body()).send().await;
         assert_eq!(answer.status, 200, "{exception:?}: {}", answer.text());
@@ -60,8 +60,6 @@ async fn each_exception_is_retried_and_passed_on_as_the_table_says() {
 
 #[tokio::test]
 async fn answers_that_are_none_go_to_the_next_model() {
-    let app = app().await;
-    let chain = app.default_chain().await;
     let malformed = Scenario::StopReason { reason: StopReason::MalformedModelOutput };
     let scenarios = [
         (Scenario::EmptyContent, "empty_answer"),
@@ -73,6 +71,8 @@ async fn answers_that_are_none_go_to_the_next_model() {
         (Scenario::ResetBeforeHeaders, "unreachable"),
     ];
     for (scenario, word) in scenarios {
+        let app = app().await;
+        let chain = app.default_chain().await;
         app.sim.set_scenario(&chain.first, scenario.clone());
         let answer = app.post("/v1/summarize", body()).send().await.json();
         assert_eq!(answer["model"], chain.second.as_str(), "{scenario:?}: {answer}");
@@ -82,8 +82,6 @@ async fn answers_that_are_none_go_to_the_next_model() {
 
 #[tokio::test]
 async fn a_stream_falls_back_unseen_until_its_first_word() {
-    let app = app().await;
-    let chain = app.default_chain().await;
     let scenarios = [
         (Scenario::Error { error: ApiError::Throttling }, "throttled"),
         (Scenario::StreamError { error: StreamError::Throttling, after_deltas: 0 }, "throttled"),
@@ -95,6 +93,8 @@ async fn a_stream_falls_back_unseen_until_its_first_word() {
         (Scenario::CorruptCrc { after_deltas: 0 }, "bad_response"),
     ];
     for (scenario, reason) in scenarios {
+        let app = app().await;
+        let chain = app.default_chain().await;
         app.sim.set_scenario(&chain.first, scenario.clone());
         let answer = app.post("/v1/summarize?stream=sse", body()).send().await.sse();
         answer.assert_grammar();
@@ -170,8 +170,6 @@ async fn a_prompt_that_is_too_long_goes_to_a_larger_model_only() {
 
 #[tokio::test]
 async fn an_exhausted_chain_answers_with_the_cause_that_helps() {
-    let app = app().await;
-    let chain = app.default_chain().await;
     let all = |error: ApiError| Scenario::Error { error };
     let cases = [
         (ApiError::Throttling, 503, "model_capacity", true),
@@ -182,6 +180,8 @@ async fn an_exhausted_chain_answers_with_the_cause_that_helps() {
         (ApiError::EndOfLife, 503, "all_models_unavailable", true),
     ];
     for (exception, status, code, retryable) in cases {
+        let app = app().await;
+        let chain = app.default_chain().await;
         app.sim.set_scenario("*", all(exception));
         let answer = app.post("/v1/summarize", body()).send().await;
         let problem = assert_problem(&answer, status, code);
@@ -198,6 +198,8 @@ async fn an_exhausted_chain_answers_with_the_cause_that_helps() {
         }
     }
     // A fault of the set-up in one model does not hide that the others are only busy.
+    let app = app().await;
+    let chain = app.default_chain().await;
     app.sim.set_scenario("*", all(ApiError::Throttling));
     app.fail(&chain.second, ApiError::AccessDenied);
     assert_problem(&app.post("/v1/summarize", body()).send().await, 503, "model_capacity");
@@ -233,10 +235,9 @@ async fn a_retry_that_succeeds_is_no_fallback() {
 
 #[tokio::test]
 async fn the_sdk_itself_never_retries() {
-    let app = TestApp::with(&[("ROUTING__MAX_RETRIES", "0")]).await;
-    let chain = app.default_chain().await;
     for exception in [ApiError::Throttling, ApiError::InternalServer, ApiError::ServiceUnavailable] {
-        app.sim.clear_calls();
+        let app = TestApp::with(&[("ROUTING__MAX_RETRIES", "0")]).await;
+        let chain = app.default_chain().await;
         app.fail("*", exception);
         app.post("/v1/summarize", body()).send().await;
         assert_eq!(app.sim.calls().len(), chain.len, "one call a model: {exception:?}");

@@ -215,8 +215,8 @@ async fn failures_of_models_are_answered_as_described() {
         operations(&document).into_iter().find(|(known, ..)| known == path).unwrap().2
     };
     for failure in CallFailure::ALL {
-        let app = ScriptedApp::with(&[("ROUTING__MAX_RETRIES", "0")]).await;
         for path in ["/v1/rephrase", "/v1/rephrase?stream=sse", "/v1/rephrase?stream=text", "/api/rephrase"] {
+            let app = ScriptedApp::with(&[("ROUTING__MAX_RETRIES", "0")]).await;
             for model in models_of(&app).await {
                 let error = BackendError::new(failure, "a scripted failure");
                 app.backend.then(&model, Turn::Fail { after: Duration::ZERO, error });

@@ -109,16 +109,15 @@ async fn heartbeats_between_events_do_not_disturb_them() {
 
 #[tokio::test]
 async fn a_failure_in_mid_stream_is_one_error_event_after_the_usage_so_far() {
-    let app = TestApp::start().await;
-    let chain = app.default_chain().await;
     for scenario in [
         Scenario::StreamError { error: StreamError::ModelStreamError, after_deltas: 2 },
         Scenario::CutMidFrame { after_deltas: 2 },
         Scenario::EndWithoutMessageStop { after_deltas: 2 },
         Scenario::CorruptCrc { after_deltas: 2 },
     ] {
+        let app = TestApp::start().await;
+        let chain = app.default_chain().await;
         app.sim.set_scenario("*", scenario.clone());
-        app.sim.clear_calls();
         for dialect in ["sse", "ndjson"] {
             let path = format!("/v1/summarize?stream={dialect}");
             let answer = app.post(&path, json!({"text": TEXT})).send().await;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use redraft::domain::{CallFailure, ModelId};
-use redraft::telemetry::{ChainScope, MetricScope, Metrics};
+use redraft::telemetry::{ChainScope, MetricScope, Metrics, TargetScope};
 
 use crate::queries::selectors;
 
@@ -18,11 +18,17 @@ pub type Families = BTreeMap<String, Family>;
 
 /// What the service exposes before the first request.
 pub fn families() -> Families {
-    let model = |id: &str| ModelId::parse(id).unwrap();
+    let target = |id: &str| TargetScope { model: ModelId::parse(id).unwrap(), region: None };
     let chains =
-        vec![ChainScope { name: "default".to_owned(), models: vec![model("a.one"), model("b.two")] }];
+        vec![ChainScope { name: "default".to_owned(), targets: vec![target("a.one"), target("b.two")] }];
     let text = String::from_utf8(
-        Metrics::new(&MetricScope { chains, retried: vec![CallFailure::Throttled] }).encode(),
+        Metrics::new(&MetricScope {
+            chains,
+            retried: vec![CallFailure::Throttled],
+            passed_on: vec![CallFailure::Throttled],
+            taking_out: vec![CallFailure::ModelGone],
+        })
+        .encode(),
     )
     .unwrap();
     let mut families = Families::new();

@@ -99,7 +99,7 @@ impl NativeEvents {
             finish_reason: done.finish.as_str(),
             model: done.model.as_str(),
             fallback: done.fallback,
-            attempts: done.attempts.len(),
+            attempts: done.model_calls,
             output_chars: done.output_chars,
             text: text.as_deref(),
         };
@@ -129,6 +129,14 @@ impl Encode for NativeEvents {
                 self.write("delta", &DeltaPayload { text: &text }, piece);
                 if let Some(whole) = &mut self.text {
                     whole.push_str(&text);
+                }
+            }
+            Event::Reset(reset) => {
+                let payload =
+                    ResetPayload { reason: reset.reason.as_str(), discarded_chars: reset.discarded_chars };
+                self.write("reset", &payload, piece);
+                if let Some(whole) = &mut self.text {
+                    whole.clear();
                 }
             }
             Event::Usage(report) => self.usage(&report, piece),
@@ -186,6 +194,12 @@ struct DeltaPayload<'a> {
 }
 
 #[derive(Serialize)]
+struct ResetPayload<'a> {
+    reason: &'a str,
+    discarded_chars: usize,
+}
+
+#[derive(Serialize)]
 struct UsagePayload<'a> {
     usage: UsageBody,
     cost: CostBody,
@@ -206,7 +220,7 @@ struct DonePayload<'a> {
     finish_reason: &'a str,
     model: &'a str,
     fallback: bool,
-    attempts: usize,
+    attempts: u32,
     output_chars: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,

@@ -168,7 +168,8 @@ impl Encode for PlainText {
     fn encode(&mut self, event: Event, piece: &mut BytesMut) -> Result<(), Broken> {
         match event {
             Event::Delta(text) => piece.extend_from_slice(text.as_bytes()),
-            Event::Failed(_) => return Err(Broken),
+            // Text that has left cannot be taken back, so this dialect never asks for a restart.
+            Event::Failed(_) | Event::Reset(_) => return Err(Broken),
             Event::Started(_) | Event::Fallback(_) | Event::Warning(_) | Event::Usage(_) | Event::Done(_) => {
             }
         }

@@ -53,19 +53,20 @@ pub(super) fn close_word_lists(components: &mut Components) {
     let failures = CallFailure::ALL.map(CallFailure::as_str);
     let tasks = TaskKind::ALL.map(TaskKind::as_str);
     let codes: Vec<&str> = errors::codes().map(FailureCode::as_str).collect();
-    let lists: [(&str, &str, &[&str]); 14] = [
+    let lists: [(&str, &str, &[&str]); 15] = [
         ("TaskAnswer", "object", &["summary", "rephrase", "expansion"]),
         ("TaskAnswer", "task", &tasks),
         ("TaskAnswer", "format", &["markdown", "plain-text", "as-is"]),
         ("TaskAnswer", "finish_reason", &finish),
         ("TaskAnswer", "strategy", STRATEGIES),
-        ("Attempt", "outcome", &["ok", "error"]),
+        ("Attempt", "outcome", &["ok", "error", "skipped"]),
         ("Attempt", "error", &failures),
         ("Warning", "code", &warnings),
         ("Problem", "code", &codes),
         ("StartEvent", "task", &tasks),
         ("StartEvent", "strategy", STRATEGIES),
         ("FallbackEvent", "reason", &failures),
+        ("ResetEvent", "reason", &failures),
         ("WarningEvent", "code", &warnings),
         ("DoneEvent", "finish_reason", &finish),
     ];
@@ -93,10 +94,10 @@ pub(super) fn task_example(kind: TaskKind) -> Value {
     let fallback = model != MODEL;
     let throttled = |latency_ms| {
         let error = Some(CallFailure::Throttled.as_str());
-        AttemptBody { model: MODEL, outcome: "error", error, latency_ms }
+        AttemptBody { model: MODEL, region: None, outcome: "error", error, latency_ms }
     };
     let mut attempts = if fallback { vec![throttled(104), throttled(98)] } else { Vec::new() };
-    attempts.push(AttemptBody { model, outcome: "ok", error: None, latency_ms: 812 });
+    attempts.push(AttemptBody { model, region: None, outcome: "ok", error: None, latency_ms: 812 });
     let answer = TaskAnswer {
         id: GENERATION_ID,
         object,

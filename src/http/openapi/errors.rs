@@ -86,6 +86,8 @@ pub(super) fn problem(code: FailureCode) -> Value {
 /// The error that an example shows, made as the service makes it.
 pub(super) fn failure(code: FailureCode) -> Failure {
     let attempt = |model: &str, failure: CallFailure, milliseconds: u64| AttemptReport {
+        region: None,
+        called: true,
         model: model_id(model),
         failure: Some(failure),
         latency: Duration::from_millis(milliseconds),

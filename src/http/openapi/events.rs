@@ -1,40 +1,37 @@
-//! Native events: their schemas, and transcripts of whole streams.
+//! Native events: their schemas.
 //!
-//! The transcripts are written from values of the very types whose schemas the
-//! document shows. What the service really sends is compared with these schemas
-//! by `tests/api/openapi.rs`.
+//! `transcripts.rs` writes examples from values of these very types. What the
+//! service really sends is compared with the schemas by `tests/api/openapi.rs`.
 
 use serde::Serialize;
 use utoipa::openapi::schema::{AnyOfBuilder, Discriminator, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::openapi::{ComponentsBuilder, Ref, RefOr};
 use utoipa::{PartialSchema as _, ToSchema};
 
-use super::super::error::ApiError;
 use super::super::wire::{CostBody, Problem, TimingBody, UsageBody};
-use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL, REQUEST_ID, SECOND_MODEL, request_id};
-use crate::domain::CallFailure;
-use crate::pipeline::{Failure, WarningCode};
 
 /// One event, as it is written.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Event<'a> {
+pub(super) enum Event<'a> {
     Start(Start<'a>),
     Fallback(Fallback<'a>),
     Warning(Warning<'a>),
     Delta(Delta<'a>),
+    Reset(Reset<'a>),
     Usage(Usage<'a>),
     Done(Done<'a>),
     Error(Error<'a>),
 }
 
 impl Event<'_> {
-    fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Start(_) => "start",
             Self::Fallback(_) => "fallback",
             Self::Warning(_) => "warning",
             Self::Delta(_) => "delta",
+            Self::Reset(_) => "reset",
             Self::Usage(_) => "usage",
             Self::Done(_) => "done",
             Self::Error(_) => "error",
@@ -45,120 +42,134 @@ impl Event<'_> {
 /// The request was admitted; no model has been asked yet.
 #[derive(Serialize, ToSchema)]
 #[schema(as = StartEvent)]
-struct Start<'a> {
+pub(super) struct Start<'a> {
     /// Counts the events of a stream from 0.
-    seq: u64,
+    pub(super) seq: u64,
     /// Names this answer.
-    id: &'a str,
+    pub(super) id: &'a str,
     /// `summarize`, `rephrase` or `expand`.
-    task: &'a str,
+    pub(super) task: &'a str,
     /// The model that is asked first.
-    model: &'a str,
-    chain: &'a str,
+    pub(super) model: &'a str,
+    pub(super) chain: &'a str,
     /// Unix time in seconds.
-    created: u64,
+    pub(super) created: u64,
     /// How the document is worked on.
-    strategy: &'a str,
+    pub(super) strategy: &'a str,
     /// The parts it was split into.
-    chunks_total: u32,
+    pub(super) chunks_total: u32,
     /// Whether this stream can be taken up again after a break.
-    resumable: bool,
-    request_id: &'a str,
+    pub(super) resumable: bool,
+    pub(super) request_id: &'a str,
     /// The version of these events.
-    api_version: &'a str,
+    pub(super) api_version: &'a str,
 }
 
 /// A model failed before it wrote anything; the next one is asked.
 #[derive(Serialize, ToSchema)]
 #[schema(as = FallbackEvent)]
-struct Fallback<'a> {
-    seq: u64,
-    from: &'a str,
-    to: &'a str,
+pub(super) struct Fallback<'a> {
+    pub(super) seq: u64,
+    pub(super) from: &'a str,
+    pub(super) to: &'a str,
     /// What failed, in the words of `attempts`.
-    reason: &'a str,
+    pub(super) reason: &'a str,
     /// Model calls made so far.
-    attempt: u32,
+    pub(super) attempt: u32,
     /// Which part of the work.
-    stage: &'a str,
+    pub(super) stage: &'a str,
 }
 
 /// Something to know about an answer that is given all the same.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WarningEvent)]
-struct Warning<'a> {
-    seq: u64,
-    code: &'a str,
-    detail: &'a str,
+pub(super) struct Warning<'a> {
+    pub(super) seq: u64,
+    pub(super) code: &'a str,
+    pub(super) detail: &'a str,
 }
 
 /// The next piece of the answer.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DeltaEvent)]
-struct Delta<'a> {
-    seq: u64,
-    text: &'a str,
+pub(super) struct Delta<'a> {
+    pub(super) seq: u64,
+    pub(super) text: &'a str,
+}
+
+/// The `delta`s so far are void: a model broke off, and the next one starts over. Only where the
+/// request said `on_failover: "restart"`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ResetEvent)]
+pub(super) struct Reset<'a> {
+    pub(super) seq: u64,
+    /// What failed, in the words of `attempts`.
+    pub(super) reason: &'a str,
+    /// Unicode characters that are void.
+    pub(super) discarded_chars: usize,
 }
 
 /// What the answer used and cost; the last event but one, also of a failure that was billed.
 #[derive(Serialize, ToSchema)]
 #[schema(as = UsageEvent)]
-struct Usage<'a> {
-    seq: u64,
-    usage: UsageBody,
-    cost: CostBody,
+pub(super) struct Usage<'a> {
+    pub(super) seq: u64,
+    pub(super) usage: UsageBody,
+    pub(super) cost: CostBody,
     /// The same, per model that was billed.
-    by_model: Vec<ModelUsage<'a>>,
-    timing: TimingBody,
+    pub(super) by_model: Vec<ModelUsage<'a>>,
+    pub(super) timing: TimingBody,
 }
 
 /// What one model used.
 #[derive(Serialize, ToSchema)]
-struct ModelUsage<'a> {
-    model: &'a str,
-    input_tokens: u64,
-    output_tokens: u64,
+pub(super) struct ModelUsage<'a> {
+    pub(super) model: &'a str,
+    pub(super) input_tokens: u64,
+    pub(super) output_tokens: u64,
     /// `null` when a price is not known.
     #[schema(required)]
-    cost_usd: Option<f64>,
+    pub(super) cost_usd: Option<f64>,
 }
 
 /// The answer is complete; the last event.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DoneEvent)]
-struct Done<'a> {
-    seq: u64,
+pub(super) struct Done<'a> {
+    pub(super) seq: u64,
     /// `stop`; or `length`, `content_filter`, `other` when the answer is not whole.
-    finish_reason: &'a str,
+    pub(super) finish_reason: &'a str,
     /// The model that wrote it.
-    model: &'a str,
+    pub(super) model: &'a str,
     /// Whether another model than the first of the chain wrote it.
-    fallback: bool,
+    pub(super) fallback: bool,
     /// Model calls made.
-    attempts: usize,
+    pub(super) attempts: u32,
     /// Unicode characters of the answer.
-    output_chars: usize,
+    pub(super) output_chars: usize,
     /// The whole answer, where the request said `include: ["text"]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    text: Option<&'a str>,
+    pub(super) text: Option<&'a str>,
 }
 
 /// There is no answer, or it broke off; the last event. The members are those of `Problem`, but
 /// `type` names the event. `partial` says whether part of the answer was sent before.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ErrorEvent)]
-struct Error<'a> {
-    seq: u64,
+pub(super) struct Error<'a> {
+    pub(super) seq: u64,
     #[serde(flatten)]
-    problem: Problem<'a>,
+    pub(super) problem: Problem<'a>,
 }
 
 const EVENT: &str = "One event of a stream. `type` tells which; readers pass over types and members that they do \
                      not know.\n\nThe order: `start`; then any of `fallback` and `warning`; then `delta`s, with \
                      warnings between them; then `usage`; then `done` or `error`, after which nothing comes. An \
                      `error` may come at any time; where nothing was billed, no `usage` comes before it. All \
-                     `delta`s together are the answer, to the character.";
+                     `delta`s together are the answer, to the character. With `on_failover: \"restart\"`, a \
+                     `reset` may come among the `delta`s, with `fallback`s after it; then those after the last \
+                     `reset` are the answer.";
 
 /// The schemas of this file, as components.
 pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
@@ -167,6 +178,7 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
         ("fallback", "FallbackEvent", Fallback::schema()),
         ("warning", "WarningEvent", Warning::schema()),
         ("delta", "DeltaEvent", Delta::schema()),
+        ("reset", "ResetEvent", Reset::schema()),
         ("usage", "UsageEvent", Usage::schema()),
         ("done", "DoneEvent", Done::schema()),
         ("error", "ErrorEvent", Error::schema()),
@@ -193,28 +205,6 @@ pub(super) fn sse_body() -> Schema {
 /// A body of lines: as a whole it is text, line by line it has the shape of `Event`.
 pub(super) fn lines_body() -> Schema {
     body("One `Event` per line, as JSON, each ended by a line feed.", Ref::from_schema_name("Event"))
-}
-
-/// Whole streams as SSE: name, sentence, bytes.
-pub(super) fn sse_transcripts() -> [(&'static str, &'static str, String); 3] {
-    transcripts(sse)
-}
-
-/// The same streams as lines.
-pub(super) fn line_transcripts() -> [(&'static str, &'static str, String); 3] {
-    transcripts(lines)
-}
-
-fn transcripts(write: fn(&[Event<'_>]) -> String) -> [(&'static str, &'static str, String); 3] {
-    [
-        ("done", "The first model is throttled twice, the second one answers.", answered(write)),
-        (
-            "cut-short",
-            "The answer reached its limit; the request said `include: [\"text\"]`.",
-            cut_short(write),
-        ),
-        ("error", "The model breaks off; part of the answer was sent.", broken_off(write)),
-    ]
 }
 
 /// The schema of an event with its `type`, which stands beside the event's own members.
@@ -258,136 +248,4 @@ fn frame() -> Schema {
 fn body(about: &str, part: Ref) -> Schema {
     let whole = ObjectBuilder::new().schema_type(Type::String);
     AnyOfBuilder::new().description(Some(about)).item(part).item(whole).into()
-}
-
-fn answered(write: fn(&[Event<'_>]) -> String) -> String {
-    let fallback = Fallback {
-        seq: 1,
-        from: MODEL,
-        to: SECOND_MODEL,
-        reason: CallFailure::Throttled.as_str(),
-        attempt: 2,
-        stage: "final",
-    };
-    let by_model = used(SECOND_MODEL, 12, 0.000_044_22);
-    let usage = usage(4, by_model, 3, timing(391.22, 118.4, 101.4));
-    let done = Done {
-        seq: 5,
-        finish_reason: "stop",
-        model: SECOND_MODEL,
-        fallback: true,
-        attempts: 3,
-        output_chars: 45,
-        text: None,
-    };
-    write(&[
-        start(),
-        Event::Fallback(fallback),
-        Event::Delta(Delta { seq: 2, text: "The new library has opened" }),
-        Event::Delta(Delta { seq: 3, text: " with 40,000 books." }),
-        Event::Usage(usage),
-        Event::Done(done),
-    ])
-}
-
-fn cut_short(write: fn(&[Event<'_>]) -> String) -> String {
-    const TEXT: &str = "The new library has opened with 40,000";
-    let warning = Warning {
-        seq: 2,
-        code: WarningCode::Truncated.as_str(),
-        detail: "The answer reached its length limit and is cut short.",
-    };
-    let done = Done {
-        seq: 4,
-        finish_reason: "length",
-        model: MODEL,
-        fallback: false,
-        attempts: 1,
-        output_chars: 38,
-        text: Some(TEXT),
-    };
-    write(&[
-        start(),
-        Event::Delta(Delta { seq: 1, text: TEXT }),
-        Event::Warning(warning),
-        Event::Usage(usage(3, used(MODEL, 9, 0.000_137_61), 1, timing(377.05, 80.2, 112.2))),
-        Event::Done(done),
-    ])
-}
-
-fn broken_off(write: fn(&[Event<'_>]) -> String) -> String {
-    let id = request_id();
-    let code = CallFailure::StreamCut.code();
-    let failure = Failure { code, retry_after: None, partial: true, attempts: Vec::new() };
-    let partial = Some(failure.partial);
-    let error = ApiError::from(failure);
-    let mut usage = usage(2, used(MODEL, 4, 0.000_123_86), 1, timing(388.9, 61.07, 65.5));
-    usage.cost.estimated = true;
-    write(&[
-        start(),
-        Event::Delta(Delta { seq: 1, text: "The new library has" }),
-        Event::Usage(usage),
-        Event::Error(Error { seq: 3, problem: Problem { kind: None, partial, ..error.problem(&id) } }),
-    ])
-}
-
-const INPUT_TOKENS: u64 = 342;
-
-fn start() -> Event<'static> {
-    Event::Start(Start {
-        seq: 0,
-        id: GENERATION_ID,
-        task: "summarize",
-        model: MODEL,
-        chain: CHAIN,
-        created: CREATED,
-        strategy: "single",
-        chunks_total: 1,
-        resumable: false,
-        request_id: REQUEST_ID,
-        api_version: "1",
-    })
-}
-
-fn used(model: &str, output_tokens: u64, cost_usd: f64) -> ModelUsage<'_> {
-    ModelUsage { model, input_tokens: INPUT_TOKENS, output_tokens, cost_usd: Some(cost_usd) }
-}
-
-fn usage(seq: u64, used: ModelUsage<'_>, model_calls: u32, timing: TimingBody) -> Usage<'_> {
-    let usage = UsageBody {
-        input_tokens: used.input_tokens,
-        output_tokens: used.output_tokens,
-        total_tokens: used.input_tokens + used.output_tokens,
-        cache_read_input_tokens: 0,
-        cache_write_input_tokens: 0,
-        model_calls,
-    };
-    let cost = CostBody { usd: used.cost_usd, estimated: false };
-    Usage { seq, usage, cost, by_model: vec![used], timing }
-}
-
-fn timing(first_token_ms: f64, generation_ms: f64, tokens_per_second: f64) -> TimingBody {
-    TimingBody {
-        queue_ms: 0.01,
-        time_to_first_token_ms: Some(first_token_ms),
-        generation_time_ms: Some(generation_ms),
-        total_ms: first_token_ms + generation_ms,
-        tokens_per_second: Some(tokens_per_second),
-    }
-}
-
-fn json(event: &Event<'_>) -> String {
-    serde_json::to_string(event).expect("strings and numbers always serialize")
-}
-
-fn lines(events: &[Event<'_>]) -> String {
-    events.iter().map(|event| json(event) + "\n").collect()
-}
-
-fn sse(events: &[Event<'_>]) -> String {
-    let frames = events.iter().enumerate().map(|(seq, event)| {
-        let retry = if seq == 0 { "retry: 3000\n" } else { "" };
-        format!("{retry}id: {GENERATION_ID}-{seq}\nevent: {}\ndata: {}\n\n", event.kind(), json(event))
-    });
-    frames.collect()
 }

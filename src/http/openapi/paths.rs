@@ -16,6 +16,7 @@ use utoipa::openapi::{
 
 use super::super::error::describe_problem;
 use super::errors::{self, Family};
+use super::transcripts::{line_transcripts, sse_transcripts};
 use super::{answers, events, headers, requests};
 use crate::domain::{FailureCode, TaskKind};
 
@@ -76,8 +77,8 @@ fn task_answer(kind: TaskKind) -> ResponseBuilder {
     let json = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name("TaskAnswer")))
         .examples_from_iter([example("whole", "The whole answer.", answers::task_example(kind))]);
-    let sse = transcripts(events::sse_body(), events::sse_transcripts());
-    let lines = transcripts(events::lines_body(), events::line_transcripts());
+    let sse = transcripts(events::sse_body(), sse_transcripts());
+    let lines = transcripts(events::lines_body(), line_transcripts());
     let text = ContentBuilder::new()
         .schema(Some(
             ObjectBuilder::new().schema_type(Type::String).description(Some("The answer, nothing else.")),
@@ -296,7 +297,7 @@ fn plain_text(name: &str, summary: &str, shown: &str) -> Content {
         .build()
 }
 
-fn transcripts(schema: Schema, streams: [(&'static str, &'static str, String); 3]) -> Content {
+fn transcripts(schema: Schema, streams: [(&'static str, &'static str, String); 4]) -> Content {
     let examples = streams.map(|(name, summary, bytes)| example(name, summary, bytes.into()));
     ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
 }

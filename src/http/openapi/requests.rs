@@ -249,11 +249,12 @@ fn about_the_answer() -> [(&'static str, Schema); 4] {
         .max_items(Some(MAX_INCLUDED))
         .description(Some("Extras: `text` lets the event `done` repeat the whole text."));
     let on_failover = nullable(Type::String)
-        .enum_values(Some([json!("error"), Value::Null]))
+        .enum_values(Some([json!("error"), json!("restart"), Value::Null]))
         .default(Some(json!("error")))
         .description(Some(
-            "What happens when a model breaks off after part of a stream was sent: the stream ends with the \
-             event `error`.",
+            "What happens when a model breaks off after part of a stream was sent. `error`: the stream ends \
+             with the event `error`. `restart`: the event `reset` makes what was sent void, and the next model \
+             starts over; not for plain text. Answers in one piece start over by themselves.",
         ));
     [
         ("chain", chain.into()),

@@ -67,9 +67,14 @@ impl Transcript {
         names
     }
 
-    /// The deltas together.
+    /// The deltas after the last `reset` together.
     pub fn text(&self) -> String {
-        self.all("delta").map(|frame| frame.data["text"].as_str().unwrap()).collect()
+        let from = self.frames.iter().rposition(|frame| frame.kind == "reset").unwrap_or(0);
+        self.frames[from..]
+            .iter()
+            .filter(|frame| frame.kind == "delta")
+            .map(|frame| frame.data["text"].as_str().unwrap())
+            .collect()
     }
 
     /// The only event of that name.
@@ -99,7 +104,10 @@ impl Transcript {
             kinds.iter().enumerate().filter(|(_, k)| **k == "usage").map(|(i, _)| i).collect();
         assert!(usages.iter().all(|index| *index == kinds.len() - 2), "{kinds:?}");
         assert!(usages.len() <= 1 && (usages.len() == 1 || kinds.last() == Some(&"error")), "{kinds:?}");
-        let first_delta = kinds.iter().position(|kind| *kind == "delta").unwrap_or(kinds.len());
-        assert!(kinds[first_delta..].iter().all(|kind| *kind != "fallback"), "{kinds:?}");
+        // Between its deltas an answer stays with its model, unless a reset made them void.
+        for part in kinds.split(|kind| *kind == "reset") {
+            let first_delta = part.iter().position(|kind| *kind == "delta").unwrap_or(part.len());
+            assert!(part[first_delta..].iter().all(|kind| *kind != "fallback"), "{kinds:?}");
+        }
     }
 }

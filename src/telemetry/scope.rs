@@ -1,0 +1,195 @@
+//! Which label values can occur: the closed lists, and what the configuration names.
+//!
+//! Every label set that can be known exists at zero from the start, so that rates
+//! and alerts work from the first scrape. A changed configuration adds its own.
+
+use std::collections::BTreeSet;
+
+use super::labels::{
+    Api, BreakerState, CallOutcome, CallStage, Dialect, Outcome, RejectReason, StreamEnd, TokenDirection,
+};
+use super::metrics::{Metrics, OPERATION, PROVIDER};
+use crate::domain::{CallFailure, FailureCode, ModelId, Region, TaskKind};
+
+const ROUTES_AT_START: [&str; 6] =
+    ["/v1/summarize", "/v1/rephrase", "/v1/expand", "/api/summarize", "/api/rephrase", "/api/expand"];
+
+/// The label value of the region that the service runs in.
+const OWN_REGION: &str = "own";
+
+/// A target, as labels name it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TargetScope {
+    pub model: ModelId,
+    /// `None` is the region the service runs in.
+    pub region: Option<Region>,
+}
+
+/// A chain's name and its targets, stage by stage.
+#[derive(Debug, Clone)]
+pub struct ChainScope {
+    pub name: String,
+    pub targets: Vec<TargetScope>,
+}
+
+/// What label values can name besides the closed lists.
+#[derive(Debug, Clone, Default)]
+pub struct MetricScope {
+    pub chains: Vec<ChainScope>,
+    /// Failures after which a call is repeated on the same target.
+    pub retried: Vec<CallFailure>,
+    /// Failures after which another target is asked.
+    pub passed_on: Vec<CallFailure>,
+    /// Failures that take a target out for minutes.
+    pub taking_out: Vec<CallFailure>,
+}
+
+impl TargetScope {
+    /// The label value of the region.
+    pub fn region(&self) -> &str {
+        self.region.as_ref().map_or(OWN_REGION, Region::as_str)
+    }
+}
+
+impl ChainScope {
+    /// Every change from one model to another that can happen, each once.
+    fn changes(&self) -> BTreeSet<(&ModelId, &ModelId)> {
+        let places = self.targets.iter().enumerate();
+        let pairs = places.flat_map(|(place, from)| {
+            let others = self.targets.iter().enumerate().filter(move |(other, _)| *other != place);
+            others.map(move |(_, to)| (&from.model, &to.model))
+        });
+        pairs.collect()
+    }
+}
+
+impl MetricScope {
+    /// Targets that can be called: those of the chains, each once.
+    fn targets(&self) -> BTreeSet<&TargetScope> {
+        self.chains.iter().flat_map(|chain| &chain.targets).collect()
+    }
+
+    /// Their models, each once.
+    fn models(&self) -> BTreeSet<&ModelId> {
+        self.targets().into_iter().map(|target| &target.model).collect()
+    }
+}
+
+impl Metrics {
+    /// Label sets that no configuration changes.
+    pub(super) fn create_fixed_label_sets(&self) {
+        self.http_active_requests.with_label_values(&["POST"]);
+        self.http_active_requests.with_label_values(&["GET"]);
+        for route in ROUTES_AT_START {
+            self.http_request_duration.with_label_values(&["POST", route, "200", ""]);
+        }
+        for reason in RejectReason::ALL {
+            self.admission_rejected.with_label_values(&[reason.as_str()]);
+        }
+        for dialect in Dialect::ALL.iter().filter(|dialect| **dialect != Dialect::Json) {
+            self.streams_active.with_label_values(&[dialect.as_str()]);
+            for end in StreamEnd::ALL {
+                self.stream_terminations.with_label_values(&[dialect.as_str(), end.as_str()]);
+            }
+        }
+        for task in TaskKind::ALL {
+            self.create_fixed_task_label_sets(task.as_str());
+        }
+    }
+
+    /// Creates the label sets of these chains and models, at zero where they are new.
+    pub fn know(&self, scope: &MetricScope) {
+        for task in TaskKind::ALL {
+            self.create_task_label_sets(task.as_str(), scope);
+        }
+        for model in scope.models() {
+            self.create_model_label_sets(model.as_str(), &scope.retried);
+        }
+        for target in scope.targets() {
+            self.create_target_label_sets(target, scope);
+        }
+    }
+
+    fn create_fixed_task_label_sets(&self, task: &str) {
+        self.overhead.with_label_values(&[task]);
+        self.input_bytes.with_label_values(&[task]);
+        self.queue_wait.with_label_values(&[task]);
+        for &dialect in Dialect::ALL {
+            for &outcome in Outcome::ALL {
+                self.request_duration.with_label_values(&[task, dialect.as_str(), outcome.as_str()]);
+            }
+            if dialect != Dialect::Json {
+                for fallback in ["false", "true"] {
+                    self.time_to_first_token.with_label_values(&[task, dialect.as_str(), fallback]);
+                }
+            }
+            for &api in Api::ALL {
+                if api == Api::Compat && dialect != Dialect::Json {
+                    continue;
+                }
+                let ended = |outcome: Outcome, error: &str| {
+                    let labels = [task, dialect.as_str(), outcome.as_str(), error, api.as_str()];
+                    self.requests.with_label_values(&labels);
+                };
+                ended(Outcome::Ok, "");
+                let elsewhere = [FailureCode::NotFound, FailureCode::MethodNotAllowed];
+                for code in FailureCode::ALL.into_iter().filter(|code| !elsewhere.contains(code)) {
+                    ended(Outcome::from(code), code.as_str());
+                }
+            }
+        }
+    }
+
+    fn create_task_label_sets(&self, task: &str, scope: &MetricScope) {
+        for model in scope.models() {
+            self.cost_usd.with_label_values(&[task, model.as_str()]);
+            for direction in TokenDirection::ALL {
+                self.tokens.with_label_values(&[task, model.as_str(), direction.as_str()]);
+            }
+        }
+        for chain in &scope.chains {
+            self.fallback_exhausted.with_label_values(&[task, &chain.name]);
+            for (from, to) in chain.changes() {
+                for failure in &scope.passed_on {
+                    self.fallbacks.with_label_values(&[task, from.as_str(), to.as_str(), failure.as_str()]);
+                }
+            }
+        }
+    }
+
+    fn create_target_label_sets(&self, target: &TargetScope, scope: &MetricScope) {
+        let labels = [target.model.as_str(), target.region()];
+        self.retries_refused.with_label_values(&labels);
+        self.breaker_state.with_label_values(&labels);
+        self.target_in_flight.with_label_values(&labels);
+        self.target_limit.with_label_values(&labels);
+        let [model, region] = labels;
+        for to in BreakerState::ALL {
+            self.breaker_transitions.with_label_values(&[model, region, to.as_str()]);
+        }
+        for failure in &scope.taking_out {
+            self.targets_taken_out.with_label_values(&[model, region, failure.as_str()]);
+        }
+        for reason in [CallFailure::BreakerOpen, CallFailure::TargetBusy] {
+            self.targets_skipped.with_label_values(&[model, region, reason.as_str()]);
+        }
+    }
+
+    fn create_model_label_sets(&self, model: &str, retried: &[CallFailure]) {
+        self.time_per_output_token.with_label_values(&[model]);
+        self.unpriced_requests.with_label_values(&[model]);
+        self.operation_duration.with_label_values(&[OPERATION, PROVIDER, model, model, ""]);
+        self.time_to_first_chunk.with_label_values(&[OPERATION, PROVIDER, model, model]);
+        for direction in ["input", "output"] {
+            self.token_usage.with_label_values(&[OPERATION, PROVIDER, model, model, direction]);
+        }
+        for &stage in CallStage::ALL {
+            for &outcome in CallOutcome::ALL {
+                self.model_calls.with_label_values(&[model, outcome.as_str(), stage.as_str()]);
+            }
+        }
+        for failure in retried {
+            self.retries.with_label_values(&[model, failure.as_str()]);
+        }
+    }
+}
