@@ -37,3 +37,6 @@ pub use open_answer::{OpenAnswer, Piece};
 pub use route::{Attempt, Fallback, Mode, Progress, Route, RouteOptions, RoutingPolicy};
 pub use route_error::RouteError;
 pub use router::Router;
+
+#[cfg(test)]
+mod tests;

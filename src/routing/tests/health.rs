@@ -1,0 +1,144 @@
+//! Breakers along a chain: who is called, who is passed over, who may try again.
+
+use std::time::Duration;
+
+use tokio::time::advance;
+
+use super::{Bench, POLICY};
+use crate::domain::CallFailure;
+use crate::inference::scripted::Turn;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A bench whose first target has failed often enough.
+async fn with_first_open() -> Bench {
+    let mut bench = Bench::of("a.one, b.two");
+    bench.policy.max_retries = 0;
+    for _ in 0..3 {
+        bench.fails("a.one", CallFailure::Unavailable);
+        bench.answers("b.two", SECOND);
+        assert_eq!(bench.ask().await.model(), "b.two");
+    }
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_keeps_failing_is_passed_over_and_the_caller_reads_why() {
+    let bench = with_first_open().await;
+    bench.answers("b.two", SECOND);
+    let went = bench.ask().await;
+    assert_eq!(went.trail(), [("a.one", "breaker_open"), ("b.two", "ok")]);
+    assert_eq!(went.fallbacks[0].reason, CallFailure::BreakerOpen);
+    assert_eq!(bench.called().len(), 7, "three pairs, and then one call alone");
+    assert_eq!(bench.metrics.breaker_state.with_label_values(&["a.one", "own"]).get(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_probes_and_the_others_do_not_wait_for_it() {
+    let bench = with_first_open().await;
+    advance(5 * SECOND).await;
+    bench.answers("a.one", 3 * SECOND);
+    bench.answers("b.two", SECOND);
+    let (probe, other) = tokio::join!(bench.ask(), bench.ask());
+    assert_eq!(probe.model(), "a.one");
+    assert_eq!(other.trail(), [("a.one", "breaker_open"), ("b.two", "ok")]);
+    assert_eq!(bench.metrics.breaker_state.with_label_values(&["a.one", "own"]).get(), 0);
+    bench.answers("a.one", SECOND);
+    assert_eq!(bench.ask().await.model(), "a.one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_whose_client_leaves_judges_nothing_and_the_next_one_probes() {
+    let bench = with_first_open().await;
+    advance(5 * SECOND).await;
+    bench.backend.then("a.one", Turn::Silence);
+    assert!(tokio::time::timeout(SECOND, bench.ask()).await.is_err(), "the client leaves");
+    bench.answers("a.one", SECOND);
+    assert_eq!(bench.ask().await.model(), "a.one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_target_is_called_although_its_breaker_is_open() {
+    let mut bench = Bench::of("a.one");
+    bench.policy.max_retries = 0;
+    for _ in 0..10 {
+        bench.fails("a.one", CallFailure::Unavailable);
+        assert_eq!(bench.ask().await.error().failure, CallFailure::Unavailable);
+    }
+    assert_eq!(bench.metrics.breaker_state.with_label_values(&["a.one", "own"]).get(), 2);
+    bench.answers("a.one", SECOND);
+    assert_eq!(bench.ask().await.model(), "a.one");
+    assert_eq!(bench.metrics.breaker_state.with_label_values(&["a.one", "own"]).get(), 0, "it works again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exhausted_chain_says_when_its_first_target_opens_again() {
+    let bench = with_first_open().await;
+    for _ in 0..3 {
+        bench.fails("b.two", CallFailure::Unavailable);
+        bench.ask().await.error();
+    }
+    bench.fails("b.two", CallFailure::Unavailable);
+    let went = bench.ask().await;
+    assert_eq!(went.trail(), [("a.one", "breaker_open"), ("b.two", "unavailable")]);
+    let wait = went.error().retry_after.unwrap();
+    assert!(wait <= POLICY.breaker.open && wait > Duration::ZERO, "{wait:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_gone_or_denied_is_out_for_minutes_and_a_metric_says_so() {
+    for failure in [CallFailure::ModelGone, CallFailure::AccessDenied, CallFailure::DailyQuotaUsedUp] {
+        let bench = Bench::of("a.one, b.two");
+        bench.fails("a.one", failure);
+        bench.answers("b.two", SECOND);
+        bench.ask().await;
+        let labels = ["a.one", "own", failure.as_str()];
+        assert_eq!(bench.metrics.targets_taken_out.with_label_values(&labels).get(), 1);
+        advance(POLICY.breaker.out - 5 * SECOND).await;
+        bench.answers("b.two", SECOND);
+        assert_eq!(bench.ask().await.trail(), [("a.one", "breaker_open"), ("b.two", "ok")]);
+        advance(5 * SECOND).await;
+        bench.answers("a.one", SECOND);
+        assert_eq!(bench.ask().await.model(), "a.one");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_text_causes_closes_no_target_to_others() {
+    let bench = Bench::of("a.one");
+    for failure in [
+        CallFailure::Filtered,
+        CallFailure::InputTooLong,
+        CallFailure::RequestRejected,
+        CallFailure::EmptyAnswer,
+        CallFailure::ModelRefused,
+    ] {
+        for _ in 0..5 {
+            bench.fails("a.one", failure);
+            bench.ask().await.error();
+        }
+    }
+    assert_eq!(bench.metrics.breaker_state.with_label_values(&["a.one", "own"]).get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_in_a_hurry_closes_no_target_to_others() {
+    let bench = Bench::of("a.one, b.two");
+    for _ in 0..10 {
+        bench.answers("a.one", 10 * SECOND);
+        bench.answers("b.two", 10 * SECOND);
+        let went = bench.ask_within(SECOND).await;
+        assert_eq!(went.error().failure, CallFailure::Deadline);
+        assert_eq!(went.trail()[0], ("a.one", "answer_timeout"));
+    }
+    for model in ["a.one", "b.two"] {
+        assert_eq!(bench.metrics.breaker_state.with_label_values(&[model, "own"]).get(), 0, "{model}");
+    }
+    // A silence of the clock's whole length is another matter.
+    for _ in 0..3 {
+        bench.backend.then("a.one", Turn::Silence);
+        bench.answers("b.two", SECOND);
+        assert_eq!(bench.ask().await.model(), "b.two");
+    }
+    assert_eq!(bench.metrics.breaker_state.with_label_values(&["a.one", "own"]).get(), 2);
+}

@@ -1,0 +1,124 @@
+//! A simulation: a thousand requests meet a quota of a hundred calls a minute.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all};
+use tokio::time::Instant;
+
+use super::{Bench, POLICY};
+use crate::domain::{CallFailure, TokenUsage};
+use crate::inference::scripted::ScriptedBackend;
+use crate::inference::{BackendError, Completion, ModelBackend, ModelCall, ModelStream, StopReason};
+use crate::routing::{LimitPolicy, RoutingPolicy};
+
+const REQUESTS: u32 = 1000;
+const QUOTA_PER_MINUTE: u32 = 100;
+/// All requests come within this time: five times what the quota allows.
+const ARRIVAL: Duration = Duration::from_secs(120);
+
+/// A model with a bucket that holds a minute's quota and fills evenly.
+struct Metered {
+    bucket: Mutex<Bucket>,
+}
+
+struct Bucket {
+    tokens: f64,
+    filled: Instant,
+    calls: u32,
+}
+
+impl Metered {
+    fn new() -> Self {
+        let bucket = Bucket { tokens: f64::from(QUOTA_PER_MINUTE), filled: Instant::now(), calls: 0 };
+        Self { bucket: Mutex::new(bucket) }
+    }
+
+    fn take(&self) -> bool {
+        let mut bucket = self.bucket.lock().unwrap();
+        bucket.calls += 1;
+        let now = Instant::now();
+        let since = now.duration_since(bucket.filled).as_secs_f64();
+        let full = f64::from(QUOTA_PER_MINUTE);
+        bucket.tokens = (bucket.tokens + since * full / 60.0).min(full);
+        bucket.filled = now;
+        let taken = bucket.tokens >= 1.0;
+        bucket.tokens -= f64::from(u8::from(taken));
+        taken
+    }
+}
+
+impl ModelBackend for Metered {
+    fn complete<'a>(&'a self, _call: &'a ModelCall) -> BoxFuture<'a, Result<Completion, BackendError>> {
+        async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            if !self.take() {
+                return Err(BackendError::new(CallFailure::Throttled, "too many requests"));
+            }
+            tokio::time::sleep(Duration::from_millis(950)).await;
+            let usage = Some(TokenUsage::default());
+            Ok(Completion { text: "An answer.".into(), stop_reason: StopReason::EndTurn, usage })
+        }
+        .boxed()
+    }
+
+    fn stream<'a>(&'a self, _call: &'a ModelCall) -> BoxFuture<'a, Result<ModelStream, BackendError>> {
+        async { Err(BackendError::new(CallFailure::RequestRejected, "not streamed here")) }.boxed()
+    }
+}
+
+#[derive(Debug)]
+struct Outcome {
+    calls: u32,
+    answered: usize,
+    longest: Duration,
+}
+
+async fn run(policy: RoutingPolicy) -> Outcome {
+    let metered = Arc::new(Metered::new());
+    let scripted = Arc::new(ScriptedBackend::default());
+    let mut bench = Bench::over(scripted, Arc::clone(&metered) as Arc<dyn ModelBackend>, "a.one");
+    bench.policy = policy;
+    let begun = Instant::now();
+    let requests = (0..REQUESTS).map(|number| {
+        let bench = &bench;
+        async move {
+            tokio::time::sleep_until(begun + ARRIVAL * number / REQUESTS).await;
+            let came = Instant::now();
+            (bench.ask().await.end.is_ok(), came.elapsed())
+        }
+    });
+    let ends = join_all(requests).await;
+    let calls = metered.bucket.lock().unwrap().calls;
+    let answered = ends.iter().filter(|(answered, _)| *answered).count();
+    Outcome { calls, answered, longest: ends.iter().map(|(_, took)| *took).max().unwrap() }
+}
+
+/// Three retries, with or without a budget for them and a limit that learns.
+fn policy(has_budget: bool, has_limit: bool) -> RoutingPolicy {
+    let unlimited = LimitPolicy { max_in_flight: 2000, min_in_flight: 2000, decrease_percent: 0 };
+    RoutingPolicy {
+        max_retries: 3,
+        retry_budget_percent: if has_budget { 20 } else { 10_000 },
+        limit: if has_limit { POLICY.limit } else { unlimited },
+        ..POLICY
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_model_sees_fewer_calls_and_answers_as_many() {
+    let neither = run(policy(false, false)).await;
+    let budget = run(policy(true, false)).await;
+    let limit = run(policy(false, true)).await;
+    let both = run(policy(true, true)).await;
+    println!("neither {neither:?}\nbudget {budget:?}\nlimit {limit:?}\nboth {both:?}");
+    let quota = (QUOTA_PER_MINUTE + QUOTA_PER_MINUTE * 2) as usize;
+    for outcome in [&neither, &budget, &limit, &both] {
+        assert!(outcome.answered * 10 >= quota * 9, "the quota is used: {outcome:?}");
+        assert!(outcome.longest <= Duration::from_secs(60), "nobody waits past the deadline: {outcome:?}");
+    }
+    let first_calls = f64::from(REQUESTS);
+    assert!(f64::from(budget.calls) <= first_calls * 1.2 + 10.0, "at most a fifth more: {budget:?}");
+    assert!(budget.calls < neither.calls && both.calls < neither.calls / 3, "{both:?} against {neither:?}");
+}
