@@ -50,6 +50,7 @@ impl Pipeline {
     /// Puts the pipeline together.
     pub fn new(router: Router, live: Live, admission: AdmissionPolicy, metrics: Arc<Metrics>) -> Self {
         let admission = Admission::new(admission, Arc::clone(&metrics));
+        router.adopt(&live.catalogue, &live.routing);
         Self { router: Arc::new(router), live: RwLock::new(Arc::new(live)), admission, metrics }
     }
 
@@ -60,7 +61,7 @@ impl Pipeline {
 
     /// Lets requests that begin from now on go by `live`; those that run keep theirs.
     pub fn replace(&self, live: Live) {
-        self.router.keep_targets_of(&live.catalogue);
+        self.router.adopt(&live.catalogue, &live.routing);
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
     }
 

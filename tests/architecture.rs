@@ -35,9 +35,16 @@ struct Source {
 }
 
 impl Source {
+    /// A file of tests: `tests.rs`, or one in a folder `tests`.
+    fn is_test(&self) -> bool {
+        let mut names = self.path.components().map(|name| name.as_os_str());
+        names.any(|name| name == "tests" || name == "tests.rs")
+    }
+
     /// Lines before the inline tests, with their numbers.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let end = self.text.find("#[cfg(test)]\nmod ").unwrap_or(self.text.len());
+        let inline = self.text.find("#[cfg(test)]\nmod ").unwrap_or(self.text.len());
+        let end = if self.is_test() { 0 } else { inline };
         self.text[..end].lines().enumerate().map(|(index, line)| (index + 1, line))
     }
 

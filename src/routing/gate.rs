@@ -187,6 +187,20 @@ impl Gate {
         self.metrics.targets_skipped.with_label_values(&[model, region, reason.as_str()]).inc();
     }
 
+    /// Lets the gauges say what holds before the first call.
+    pub(super) fn show_limit(&self, policy: &RoutingPolicy) {
+        self.show(&self.lock(), policy);
+    }
+
+    /// The configuration names the target no more: its gauges would stand still.
+    pub(super) fn forget(&self) {
+        for gauge in [&self.metrics.breaker_state, &self.metrics.target_in_flight, &self.metrics.target_limit]
+        {
+            // A label set that is gone already is as good as removed.
+            let _removed = gauge.remove_label_values(&self.labels());
+        }
+    }
+
     fn ask(self: &Arc<Self>, entry: Entry, patience: Instant) -> Result<Asked<'_>, CallFailure> {
         self.hand_out();
         let now = Instant::now();

@@ -15,7 +15,7 @@ use super::attempt::AttemptError;
 use super::catalogue::{Catalogue, Target};
 use super::decide::Next;
 use super::gate::{Gate, Owner};
-use super::route::{Route, RouteOptions};
+use super::route::{Route, RouteOptions, RoutingPolicy};
 use crate::domain::{CallFailure, ModelId, Region};
 use crate::inference::{ModelBackend, ModelCall};
 use crate::telemetry::Metrics;
@@ -52,17 +52,25 @@ impl Router {
         Route::new(Arc::clone(self), options)
     }
 
-    /// Forgets the targets that the catalogue does not name any more. Calls that
-    /// run are not touched.
-    pub fn keep_targets_of(&self, catalogue: &Catalogue) {
+    /// Gets ready for the targets of a configuration and forgets those that it does
+    /// not name. What was learnt about the others is kept, and calls that run are
+    /// not touched.
+    pub fn adopt(&self, catalogue: &Catalogue, policy: &RoutingPolicy) {
         let targets: Vec<&Target> = catalogue.chains.values().flat_map(|chain| chain.targets()).collect();
+        let named = |model: &ModelId, region: &Option<Region>| {
+            targets.iter().any(|target| target.model.id == *model && target.region == *region)
+        };
         let mut gates = self.gates.write().unwrap_or_else(PoisonError::into_inner);
         gates.retain(|model, by_region| {
-            by_region.retain(|(region, _)| {
-                targets.iter().any(|target| target.model.id == *model && target.region == *region)
-            });
+            for (_, gate) in by_region.extract_if(.., |(region, _)| !named(model, region)) {
+                gate.forget();
+            }
             !by_region.is_empty()
         });
+        drop(gates);
+        for target in targets {
+            self.gate(target).show_limit(policy);
+        }
     }
 
     /// The gate of a target.

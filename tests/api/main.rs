@@ -9,6 +9,7 @@ mod support;
 mod clocks;
 mod compat;
 mod cors;
+mod failover;
 mod fallback;
 mod lifecycle;
 mod logs;
