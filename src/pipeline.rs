@@ -22,7 +22,7 @@ pub use plan::{ChainChoice, Limits, Plan, PlanError, Preference};
 pub use run::Run;
 
 // Words of routing that are part of this room's own interface.
-pub use crate::routing::{Catalogue, Chain, Deadline, Fallback, FinishReason, Mode, Model};
+pub use crate::routing::{Catalogue, Chain, Deadline, Fallback, FinishReason, Mode, Model, WeightedTarget};
 
 use std::sync::{Arc, PoisonError, RwLock};
 

@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, describe_problem, id_of};
 use super::{Api, openapi};
-use crate::domain::{FailureCode, TaskKind};
-use crate::pipeline::{Chain, Model};
+use crate::domain::{FailureCode, Region, TaskKind};
+use crate::pipeline::{Chain, Model, WeightedTarget};
 
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -45,13 +45,28 @@ pub(super) struct PricesBody {
     pub cache_write: Option<f64>,
 }
 
-/// An ordered list of models.
+/// A model in a region: one thing that can be called.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Target)]
+pub(super) struct TargetBody<'a> {
+    pub model: &'a str,
+    /// The region, where it is another than the service's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub region: Option<&'a str>,
+    /// Its share of the stage's calls, in proportion to the others.
+    pub weight: u32,
+}
+
+/// An ordered list of stages.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Chain)]
 pub(super) struct ChainBody<'a> {
     pub name: &'a str,
-    /// Model ids in the order in which they are asked.
+    /// Model ids in the order in which they are asked, each once.
     pub models: Vec<&'a str>,
+    /// The next stage is asked when the one before fails; calls are balanced over the targets of one.
+    pub stages: Vec<Vec<TargetBody<'a>>>,
     /// Tasks that use this chain when the request names none.
     pub default_for: Vec<&'a str>,
 }
@@ -95,12 +110,33 @@ pub(super) async fn models(State(api): State<Api>) -> Response {
             .values()
             .map(|chain| ChainBody {
                 name: &chain.name,
-                models: chain.targets().map(|target| target.model.id.as_str()).collect(),
+                models: models_of(chain),
+                stages: chain.stages.iter().map(|stage| stage.targets.iter().map(target).collect()).collect(),
                 default_for: default_for(chain),
             })
             .collect(),
     };
     Json(body).into_response()
+}
+
+fn models_of(chain: &Chain) -> Vec<&str> {
+    let mut models = Vec::new();
+    for target in chain.targets() {
+        let id = target.model.id.as_str();
+        if !models.contains(&id) {
+            models.push(id);
+        }
+    }
+    models
+}
+
+fn target(weighted: &WeightedTarget) -> TargetBody<'_> {
+    let WeightedTarget { target, weight } = weighted;
+    TargetBody {
+        model: target.model.id.as_str(),
+        region: target.region.as_ref().map(Region::as_str),
+        weight: *weight,
+    }
 }
 
 /// The options of each task, with the values they take; the default stands first.

@@ -138,3 +138,25 @@ async fn last_of(app: &TestApp) -> String {
     let chain = chains["chains"].as_array().unwrap().iter().find(serves).unwrap().clone();
     chain["models"].as_array().unwrap().last().unwrap().as_str().unwrap().to_owned()
 }
+
+#[tokio::test]
+async fn a_stage_of_several_regions_is_tried_region_by_region() {
+    let models = "tests/fixtures/regions.toml";
+    let app = TestApp::with(&[("MODELS__FILE", models), ("ROUTING__MAX_RETRIES", "0")]).await;
+    let catalogue = app.get("/v1/models").send().await.json();
+    let chain = &catalogue["chains"][0];
+    assert_eq!(chain["models"].as_array().unwrap().len(), 2, "each model once");
+    assert_eq!(chain["stages"][0][1]["region"], "us-west-2");
+    assert_eq!((&chain["stages"][0][0]["weight"], &chain["stages"][0][1]["weight"]), (&json!(1), &json!(2)));
+    app.fail("us.amazon.nova-lite-v1:0", ApiError::ServiceUnavailable);
+    let answer = app.post("/v1/summarize", json!({"text": TEXT})).send().await.json();
+    let trail: Vec<(Option<&str>, &str)> = answer["attempts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|attempt| (attempt["region"].as_str(), attempt["outcome"].as_str().unwrap()))
+        .collect();
+    assert_eq!(trail, [(Some("us-west-2"), "error"), (None, "error"), (Some("us-east-2"), "ok")]);
+    let labels = [("model", "us.amazon.nova-lite-v1:0"), ("region", "us-west-2")];
+    assert_eq!(app.metric("redraft_target_limit", &labels).await, 256.0);
+}

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Components, ComponentsBuilder, Ref, RefOr};
 
-use super::super::meta::{ChainBody, ModelBody, ModelsBody, PricesBody, VersionBody};
+use super::super::meta::{ChainBody, ModelBody, ModelsBody, PricesBody, TargetBody, VersionBody};
 use super::super::wire::{
     AttemptBody, Chunks, CostBody, FieldProblemBody, OpenAiError, Problem, TaskAnswer, TimingBody, UsageBody,
     WarningBody,
@@ -35,6 +35,7 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<ModelBody<'_>>()
         .schema_from::<PricesBody>()
         .schema_from::<ChainBody<'_>>()
+        .schema_from::<TargetBody<'_>>()
         .schema_from::<VersionBody>()
         .schema("ErrorCode", error_code())
         .schema("Sentence", sentence())
@@ -186,6 +187,10 @@ pub(super) fn models_example() -> Value {
         chains: vec![ChainBody {
             name: CHAIN,
             models: vec![MODEL, SECOND_MODEL],
+            stages: vec![
+                vec![TargetBody { model: MODEL, region: None, weight: 1 }],
+                vec![TargetBody { model: SECOND_MODEL, region: None, weight: 1 }],
+            ],
             default_for: TaskKind::ALL.map(TaskKind::as_str).to_vec(),
         }],
     })
