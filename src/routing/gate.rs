@@ -41,6 +41,7 @@ pub(super) struct Gate {
 struct Gauges {
     in_flight: IntGauge,
     limit: IntGauge,
+    ceiling: IntGauge,
     breaker: IntGauge,
 }
 
@@ -97,6 +98,7 @@ impl Gate {
         let gauges = Gauges {
             in_flight: metrics.target_in_flight.with_label_values(&labels),
             limit: metrics.target_limit.with_label_values(&labels),
+            ceiling: metrics.target_limit_ceiling.with_label_values(&labels),
             breaker: metrics.breaker_state.with_label_values(&labels),
         };
         let state = State {
@@ -194,8 +196,9 @@ impl Gate {
 
     /// The configuration names the target no more: its gauges would stand still.
     pub(super) fn forget(&self) {
-        for gauge in [&self.metrics.breaker_state, &self.metrics.target_in_flight, &self.metrics.target_limit]
-        {
+        let Metrics { breaker_state, target_in_flight, target_limit, target_limit_ceiling, .. } =
+            self.metrics.as_ref();
+        for gauge in [breaker_state, target_in_flight, target_limit, target_limit_ceiling] {
             // A label set that is gone already is as good as removed.
             let _removed = gauge.remove_label_values(&self.labels());
         }
@@ -310,6 +313,7 @@ impl Gate {
     fn show(&self, state: &State, policy: &RoutingPolicy) {
         self.gauges.in_flight.set(state.in_flight.into());
         self.gauges.limit.set(state.limit.limit(&policy.limit).into());
+        self.gauges.ceiling.set(policy.limit.max_in_flight.into());
         let breaker = state.breaker.state();
         let value = match breaker {
             BreakerState::Closed => 0,

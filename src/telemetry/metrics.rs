@@ -85,6 +85,7 @@ pub struct Metrics {
     pub targets_skipped: IntCounterVec,
     pub target_in_flight: IntGaugeVec,
     pub target_limit: IntGaugeVec,
+    pub target_limit_ceiling: IntGaugeVec,
     pub streams_active: IntGaugeVec,
     pub stream_terminations: IntCounterVec,
     pub admission_inflight: IntGauge,
@@ -246,6 +247,11 @@ impl Metrics {
             target_limit: declare.gauges(
                 "redraft_target_limit",
                 "Calls of a target that may be under way at once; throttling lowers it.",
+                &TARGET,
+            ),
+            target_limit_ceiling: declare.gauges(
+                "redraft_target_limit_ceiling",
+                "The most that the limit of a target can be, by the settings.",
                 &TARGET,
             ),
             streams_active: declare.gauges("redraft_streams_active", "Streams that are open.", &["stream"]),

@@ -163,6 +163,7 @@ impl Metrics {
         self.breaker_state.with_label_values(&labels);
         self.target_in_flight.with_label_values(&labels);
         self.target_limit.with_label_values(&labels);
+        self.target_limit_ceiling.with_label_values(&labels);
         let [model, region] = labels;
         for to in BreakerState::ALL {
             self.breaker_transitions.with_label_values(&[model, region, to.as_str()]);

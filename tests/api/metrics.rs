@@ -1,7 +1,7 @@
 //! Metrics: everything known exists at zero, everything that happens is counted
 //! once, and no caller can add a series.
 
-use bedrock_sim::{ApiError, Scenario};
+use bedrock_sim::{ApiError, Scenario, StopReason};
 use serde_json::json;
 
 use crate::support::{Request, TestApp};
@@ -103,6 +103,73 @@ async fn fallbacks_are_counted_with_their_reason() {
     app.post("/v1/expand", json!({"text": TEXT})).send().await;
     let labels = [("task", "expand"), ("chain", "default")];
     assert_eq!(app.metric("redraft_fallback_exhausted_total", &labels).await, 1.0);
+}
+
+#[tokio::test]
+async fn a_target_that_keeps_failing_is_shown_as_open_and_then_as_skipped() {
+    let app = TestApp::with(&[("ROUTING__MAX_RETRIES", "0")]).await;
+    let chain = app.default_chain().await;
+    let target = [("model", &*chain.first), ("region", "own")];
+    let shown = async |name: &str, labels: &[(&str, &str)]| app.metric(name, labels).await;
+    app.fail(&chain.first, ApiError::ServiceUnavailable);
+    let mut calls = 0;
+    while shown("redraft_breaker_state", &target).await == 0.0 {
+        assert_eq!(
+            shown("redraft_targets_skipped_total", &[target[0], target[1], ("reason", "breaker_open")]).await,
+            0.0
+        );
+        app.post("/v1/expand", json!({"text": TEXT})).send().await;
+        calls += 1;
+        assert!(calls <= 20, "the breaker never opens");
+    }
+    assert_eq!(shown("redraft_breaker_state", &target).await, 2.0);
+    let opened = [target[0], target[1], ("to", "open")];
+    assert_eq!(shown("redraft_breaker_transitions_total", &opened).await, 1.0);
+    app.post("/v1/expand", json!({"text": TEXT})).send().await;
+    let skipped = [target[0], target[1], ("reason", "breaker_open")];
+    assert_eq!(shown("redraft_targets_skipped_total", &skipped).await, 1.0);
+    let passed_on = [("task", "expand"), ("from", &*chain.first), ("to", &chain.second)];
+    let over = [passed_on[0], passed_on[1], passed_on[2], ("reason", "breaker_open")];
+    assert_eq!(shown("redraft_fallbacks_total", &over).await, 1.0);
+    assert_eq!(shown("redraft_target_in_flight", &target).await, 0.0);
+    let first = app.models_called().into_iter().filter(|model| *model == chain.first).count();
+    assert_eq!(first, calls, "an open target is not called");
+}
+
+#[tokio::test]
+async fn a_target_that_is_denied_is_shown_as_taken_out_and_a_throttled_one_by_its_limit() {
+    let app = TestApp::with(&[("ROUTING__MAX_RETRIES", "0")]).await;
+    let chain = app.default_chain().await;
+    let first = [("model", &*chain.first), ("region", "own")];
+    let second = [("model", &*chain.second), ("region", "own")];
+    let shown = async |name: &str, labels: &[(&str, &str)]| app.metric(name, labels).await;
+    let ceiling = shown("redraft_target_limit_ceiling", &second).await;
+    assert!(ceiling > 4.0);
+    assert_eq!(shown("redraft_target_limit", &second).await, ceiling, "before its first call");
+    app.fail(&chain.first, ApiError::AccessDenied);
+    app.fail(&chain.second, ApiError::Throttling);
+    let answer = app.post("/v1/expand", json!({"text": TEXT})).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let denied = [first[0], first[1], ("reason", "access_denied")];
+    assert_eq!(shown("redraft_targets_taken_out_total", &denied).await, 1.0);
+    assert_eq!(shown("redraft_breaker_state", &first).await, 2.0);
+    assert_eq!(shown("redraft_target_limit", &first).await, ceiling);
+    assert!(shown("redraft_target_limit", &second).await < ceiling / 4.0);
+    assert_eq!(shown("redraft_breaker_state", &second).await, 0.0, "throttling is no illness");
+    let exhausted = [("task", "expand"), ("chain", "default")];
+    assert_eq!(shown("redraft_fallback_exhausted_total", &exhausted).await, 0.0);
+}
+
+#[tokio::test]
+async fn a_chain_that_ends_on_purpose_is_not_exhausted() {
+    let app = TestApp::start().await;
+    app.sim.set_scenario("*", Scenario::StopReason { reason: StopReason::GuardrailIntervened });
+    app.post("/v1/expand", json!({"text": TEXT})).send().await;
+    app.fail("*", ApiError::ExpiredToken);
+    app.post("/v1/expand", json!({"text": TEXT})).send().await;
+    assert_eq!(app.sim.calls().len(), 2, "no other model is asked");
+    let exhausted = [("task", "expand"), ("chain", "default")];
+    assert_eq!(app.metric("redraft_fallback_exhausted_total", &exhausted).await, 0.0);
 }
 
 #[tokio::test]
