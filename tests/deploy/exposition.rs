@@ -1,9 +1,11 @@
 //! What the service exposes before its first request: every metric, its labels,
-//! and every value of the labels whose values are known from the start.
+//! and every value of the labels whose values are known from the start. Which
+//! failures are counted where is asked of `routing`, as the service does it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use redraft::domain::{CallFailure, ModelId};
+use redraft::routing::{is_passed_on, is_retried, takes_out};
 use redraft::telemetry::{ChainScope, MetricScope, Metrics, TargetScope};
 
 use crate::queries::selectors;
@@ -21,16 +23,16 @@ pub fn families() -> Families {
     let target = |id: &str| TargetScope { model: ModelId::parse(id).unwrap(), region: None };
     let chains =
         vec![ChainScope { name: "default".to_owned(), targets: vec![target("a.one"), target("b.two")] }];
-    let text = String::from_utf8(
-        Metrics::new(&MetricScope {
-            chains,
-            retried: vec![CallFailure::Throttled],
-            passed_on: vec![CallFailure::Throttled],
-            taking_out: vec![CallFailure::ModelGone],
-        })
-        .encode(),
-    )
-    .unwrap();
+    let those = |wanted: fn(CallFailure) -> bool| {
+        CallFailure::ALL.into_iter().filter(|failure| wanted(*failure)).collect()
+    };
+    let scope = MetricScope {
+        chains,
+        retried: those(is_retried),
+        passed_on: those(is_passed_on),
+        taking_out: those(takes_out),
+    };
+    let text = String::from_utf8(Metrics::new(&scope).encode()).unwrap();
     let mut families = Families::new();
     for line in text.lines() {
         if let Some(declared) = line.strip_prefix("# TYPE ") {
@@ -45,6 +47,10 @@ pub fn families() -> Families {
             }
         }
     }
+    // These series come with the first such failure: a call that fails is rare enough.
+    let failures = CallFailure::ALL.into_iter().map(|failure| failure.as_str().to_owned());
+    let calls = families.get_mut("gen_ai_client_operation_duration_seconds").unwrap();
+    calls.labels.get_mut("error_type").unwrap().extend(failures);
     assert!(families.len() > 25, "the metrics were not found");
     families
 }

@@ -18,6 +18,11 @@ const CLOSED: &[&str] = &[
     "stage",
     "gen_ai_token_type",
 ];
+/// Such labels of one family only: elsewhere the same label is open.
+const CLOSED_IN: &[(&str, &str)] = &[
+    ("redraft_breaker_transitions_total", "to"),
+    ("gen_ai_client_operation_duration_seconds", "error_type"),
+];
 /// Labels and metrics that Prometheus itself adds.
 const OF_PROMETHEUS: &[&str] = &["le", "job", "instance", "up", "scrape_samples_scraped"];
 const PREFIXES: &[&str] = &["redraft_", "gen_ai_", "http_", "process_", "tokio_"];
@@ -83,6 +88,10 @@ fn grouping_labels(query: &str) -> Vec<String> {
     found
 }
 
+fn is_closed(family: &str, label: &str) -> bool {
+    CLOSED.contains(&label) || CLOSED_IN.contains(&(family, label))
+}
+
 /// What is wrong with a query, against what the service exposes.
 pub fn problems(query: &str, families: &Families, recorded: &BTreeSet<String>) -> Vec<String> {
     let labels: BTreeSet<&str> =
@@ -92,7 +101,8 @@ pub fn problems(query: &str, families: &Families, recorded: &BTreeSet<String>) -
         if labels.contains(name.as_str()) || recorded.contains(&name) {
             continue;
         }
-        let Some(family) = families.get(family_name(&name, families)) else {
+        let of = family_name(&name, families);
+        let Some(family) = families.get(of) else {
             if !OF_PROMETHEUS.contains(&name.as_str()) {
                 broken.push(format!("{name} is no metric, in {query}"));
             }
@@ -105,7 +115,7 @@ pub fn problems(query: &str, families: &Families, recorded: &BTreeSet<String>) -
             match family.labels.get(&label) {
                 None if OF_PROMETHEUS.contains(&label.as_str()) => {}
                 None => broken.push(format!("{name} has no label {label}, in {query}")),
-                Some(known) if CLOSED.contains(&label.as_str()) && !value.contains('$') => {
+                Some(known) if is_closed(of, &label) && !value.contains('$') => {
                     let alternatives =
                         if operator.ends_with('~') { value.split('|').collect() } else { vec![&*value] };
                     let unknown =
@@ -171,13 +181,17 @@ mod tests {
             ("redraft_overhead_seconds", "is a histogram"),
             (r#"redraft_requests_total{model="a"}"#, "has no label model"),
             (r#"redraft_requests_total{outcome=~"ok|upstream_failure"}"#, "is never upstream_failure"),
+            (r#"redraft_breaker_transitions_total{to="opened"}"#, "is never opened"),
+            (r#"gen_ai_client_operation_duration_seconds_count{error_type="denied"}"#, "is never denied"),
+            (r#"redraft_fallbacks_total{reason="credentials_rejected"}"#, "is never credentials_rejected"),
             ("sum by (kind) (redraft_ready)", "no metric has a label kind"),
             ("label_values(redraft_ready, task)", "has no label task"),
         ] {
             let found = problems(query, &families, &none);
             assert!(found.len() == 1 && found[0].contains(finding), "{query}: {found:?}");
         }
-        let good = r#"redraft_requests_total{outcome!="ok", task=~"$task"}"#;
+        let good =
+            r#"redraft_requests_total{outcome!="ok", task=~"$task"} + redraft_fallbacks_total{to="c.three"}"#;
         assert_eq!(problems(good, &families, &none), Vec::<String>::new());
     }
 }
