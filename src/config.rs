@@ -144,6 +144,7 @@ mod tests {
     use super::{CalendarDate, Environment, Loaded, Origin, Problems, RunMode, Sources, load, load_on};
     use crate::domain::Region;
     use crate::inference::bedrock::CredentialsSource;
+    use crate::routing::{BreakerPolicy, LimitPolicy};
     use crate::telemetry::LogFormat;
     use std::collections::BTreeSet;
     use std::path::PathBuf;
@@ -219,7 +220,7 @@ mod tests {
     }
 
     /// A value for every setting, different from all others and from the default.
-    const EVERY_SETTING: [(&str, &str, &str); 31] = [
+    const EVERY_SETTING: [(&str, &str, &str); 44] = [
         ("http.listen", "0.0.0.0:1001", "\"0.0.0.0:1001\""),
         ("http.heartbeat_ms", "1002", "1002"),
         ("http.max_body_bytes", "1003", "1003"),
@@ -244,6 +245,19 @@ mod tests {
         ("routing.max_retries", "5", "5"),
         ("routing.backoff_base_ms", "1016", "1016"),
         ("routing.backoff_cap_ms", "1017", "1017"),
+        ("routing.retry_budget_percent", "32", "32"),
+        ("routing.place_wait_ms", "1033", "1033"),
+        ("breaker.consecutive_failures", "34", "34"),
+        ("breaker.failure_percent", "35", "35"),
+        ("breaker.window_ms", "1036", "1036"),
+        ("breaker.min_calls", "37", "37"),
+        ("breaker.open_ms", "1038", "1038"),
+        ("breaker.open_cap_ms", "1039", "1039"),
+        ("breaker.probe_ms", "1040", "1040"),
+        ("breaker.out_ms", "1041", "1041"),
+        ("adaptive.max_in_flight", "43", "43"),
+        ("adaptive.min_in_flight", "42", "42"),
+        ("adaptive.decrease_percent", "44", "44"),
         ("admission.max_running", "1018", "1018"),
         ("admission.max_waiting", "0", "0"),
         ("fanout.max_parallel", "64", "64"),
@@ -289,6 +303,21 @@ mod tests {
         assert_eq!(config.routing.max_retries, 5);
         assert_eq!(config.routing.backoff.base, millis(1016));
         assert_eq!(config.routing.backoff.cap, millis(1017));
+        assert_eq!(config.routing.retry_budget_percent, 32);
+        assert_eq!(config.routing.place_wait, millis(1033));
+        let breaker = BreakerPolicy {
+            consecutive_failures: 34,
+            failure_percent: 35,
+            window: millis(1036),
+            min_calls: 37,
+            open: millis(1038),
+            open_cap: millis(1039),
+            probe: millis(1040),
+            out: millis(1041),
+        };
+        assert_eq!(config.routing.breaker, breaker);
+        let limit = LimitPolicy { max_in_flight: 43, min_in_flight: 42, decrease_percent: 44 };
+        assert_eq!(config.routing.limit, limit);
         assert_eq!((config.admission.max_running, config.admission.max_waiting), (1018, 0));
         assert_eq!(config.fanout_max_parallel, 64);
         assert_eq!(config.max_input_tokens, 1019);
@@ -356,6 +385,39 @@ mod tests {
                 "0",
                 "expected a whole number of milliseconds from 1 to 60000, found 0",
             ),
+            (
+                "routing.retry_budget_percent",
+                "101",
+                "expected a whole number of percent from 0 to 100, found 101",
+            ),
+            (
+                "routing.place_wait_ms",
+                "-1",
+                "expected a whole number of milliseconds from 0 to 600000, found -1",
+            ),
+            ("breaker.consecutive_failures", "0", "expected a whole number of calls from 1 to 1000, found 0"),
+            ("breaker.failure_percent", "0", "expected a whole number of percent from 1 to 100, found 0"),
+            (
+                "breaker.window_ms",
+                "999",
+                "expected a whole number of milliseconds from 1000 to 3600000, found 999",
+            ),
+            ("breaker.min_calls", "0", "expected a whole number of calls from 1 to 100000, found 0"),
+            ("breaker.open_ms", "0", "expected a whole number of milliseconds from 1 to 3600000, found 0"),
+            (
+                "breaker.open_cap_ms",
+                "0",
+                "expected a whole number of milliseconds from 1 to 3600000, found 0",
+            ),
+            ("breaker.probe_ms", "0", "expected a whole number of milliseconds from 1 to 3600000, found 0"),
+            ("breaker.out_ms", "0", "expected a whole number of milliseconds from 1 to 86400000, found 0"),
+            ("adaptive.max_in_flight", "0", "expected a whole number of calls from 1 to 100000, found 0"),
+            ("adaptive.min_in_flight", "0", "expected a whole number of calls from 1 to 100000, found 0"),
+            (
+                "adaptive.decrease_percent",
+                "101",
+                "expected a whole number of percent from 1 to 100, found 101",
+            ),
             ("admission.max_running", "0", "expected a whole number of requests from 1 to 1000000, found 0"),
             (
                 "admission.max_waiting",
@@ -416,7 +478,7 @@ mod tests {
             ("REDRAFT__FANOUT__ZZZ", "known are fanout.max_parallel"),
             (
                 "REDRAFT__ZZZ",
-                "known sections are admission, bedrock, clocks, fanout, http, limits, log, models, ops, routing, shutdown",
+                "known sections are adaptive, admission, bedrock, breaker, clocks, fanout, http, limits, log, models, ops, routing, shutdown",
             ),
         ] {
             let lines = lines(&[(name, "1")]);
@@ -530,6 +592,14 @@ mod tests {
                 "routing.backoff_cap_ms (environment REDRAFT__ROUTING__BACKOFF_CAP_MS): expected at least routing.backoff_base_ms, which is 200, found 100",
             ),
             (
+                [("REDRAFT__BREAKER__OPEN_MS", "200"), ("REDRAFT__BREAKER__OPEN_CAP_MS", "100")],
+                "breaker.open_cap_ms (environment REDRAFT__BREAKER__OPEN_CAP_MS): expected at least breaker.open_ms, which is 200, found 100",
+            ),
+            (
+                [("REDRAFT__ADAPTIVE__MIN_IN_FLIGHT", "9"), ("REDRAFT__ADAPTIVE__MAX_IN_FLIGHT", "8")],
+                "adaptive.max_in_flight (environment REDRAFT__ADAPTIVE__MAX_IN_FLIGHT): expected at least adaptive.min_in_flight, which is 9, found 8",
+            ),
+            (
                 [("REDRAFT__CLOCKS__REQUEST_MS", "600001"), ("REDRAFT__CLOCKS__STREAM_MS", "1")],
                 "clocks.max_request_ms (default): expected at least clocks.request_ms, which is 600001, found 600000",
             ),
@@ -558,6 +628,16 @@ mod tests {
                 "REDRAFT__ROUTING__BACKOFF_BASE_MS",
                 "5000",
                 "routing.backoff_base_ms is 5000, but routing.backoff_cap_ms is 2000 and holds first",
+            ),
+            (
+                "REDRAFT__BREAKER__OPEN_CAP_MS",
+                "1000",
+                "breaker.open_ms is 5000, but breaker.open_cap_ms is 1000 and holds first",
+            ),
+            (
+                "REDRAFT__ADAPTIVE__MIN_IN_FLIGHT",
+                "257",
+                "adaptive.min_in_flight is 257, but adaptive.max_in_flight is 256 and holds first",
             ),
         ] {
             assert_eq!(loaded(&sources(&[(name, value)])).warnings, [warning]);

@@ -4,6 +4,7 @@
 //! Nothing here returns early: each section reads all it has before it gives up.
 //! Settings that contradict each other are judged only when each is sound alone.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,8 +31,7 @@ pub(super) struct Values {
     http: Http,
     ops_listen: SocketAddr,
     clocks: AllClocks,
-    max_retries: u32,
-    backoff: Backoff,
+    routing: RoutingPolicy,
     admission: AdmissionPolicy,
     fanout_max_parallel: usize,
     max_input_tokens: u32,
@@ -53,6 +53,7 @@ struct Http {
     allowed_origins: Vec<String>,
 }
 
+#[derive(Clone, Copy)]
 struct AllClocks {
     connect: Duration,
     per_call: Clocks,
@@ -71,8 +72,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Values> {
         reader.refuse("ops.listen", format_args!("expected another address or port than http.listen"));
     }
     let clocks = clocks(reader);
-    let max_retries = reader.whole("routing.max_retries", 0..=5, "retries");
-    let backoff = backoff(reader);
+    let routing = routing(reader, clocks.map(|clocks| clocks.per_call));
     let max_running = reader.whole("admission.max_running", 1..=1_000_000, "requests");
     let max_waiting = reader.whole("admission.max_waiting", 0..=1_000_000, "requests");
     let fanout_max_parallel = reader.whole("fanout.max_parallel", 1..=64, "model calls");
@@ -91,8 +91,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Values> {
         http: http?,
         ops_listen: ops_listen?,
         clocks: clocks?,
-        max_retries: max_retries?,
-        backoff: backoff?,
+        routing: routing?,
         admission: AdmissionPolicy { max_running: max_running?, max_waiting: max_waiting? },
         fanout_max_parallel: fanout_max_parallel?,
         max_input_tokens: max_input_tokens?,
@@ -138,24 +137,7 @@ impl Values {
                 drain: self.drain,
             },
             ops_listen: self.ops_listen,
-            routing: RoutingPolicy {
-                clocks: clocks.per_call,
-                backoff: self.backoff,
-                max_retries: self.max_retries,
-                retry_budget_percent: 20,
-                place_wait: Duration::from_secs(5),
-                breaker: BreakerPolicy {
-                    consecutive_failures: 5,
-                    failure_percent: 50,
-                    window: Duration::from_secs(30),
-                    min_calls: 20,
-                    open: Duration::from_secs(5),
-                    open_cap: Duration::from_secs(120),
-                    probe: Duration::from_secs(60),
-                    out: Duration::from_secs(300),
-                },
-                limit: LimitPolicy { max_in_flight: 256, min_in_flight: 1, decrease_percent: 50 },
-            },
+            routing: self.routing,
             admission: self.admission,
             fanout_max_parallel: self.fanout_max_parallel,
             max_input_tokens: self.max_input_tokens,
@@ -204,7 +186,7 @@ fn clocks(reader: &mut Reader<'_, '_>) -> Option<AllClocks> {
     let stream = reader.millis("clocks.stream_ms", 1..=HOUR);
     let max_request = reader.millis("clocks.max_request_ms", 1..=HOUR);
     if let (Some(first_event), Some(attempt)) = (first_event, attempt) {
-        bound(reader, ("clocks.first_event_ms", first_event), ("clocks.attempt_ms", attempt));
+        bound_time(reader, ("clocks.first_event_ms", first_event), ("clocks.attempt_ms", attempt));
     }
     for (key, bounded) in [("clocks.request_ms", request), ("clocks.stream_ms", stream)] {
         if let (Some(bounded), Some(bound)) = (bounded, max_request)
@@ -223,26 +205,84 @@ fn clocks(reader: &mut Reader<'_, '_>) -> Option<AllClocks> {
     })
 }
 
+/// The policy of every route; `None` as well when a clock of a call is unsound.
+fn routing(reader: &mut Reader<'_, '_>, clocks: Option<Clocks>) -> Option<RoutingPolicy> {
+    let max_retries = reader.whole("routing.max_retries", 0..=5, "retries");
+    let backoff = backoff(reader);
+    let retry_budget_percent = reader.whole("routing.retry_budget_percent", 0..=100, "percent");
+    let place_wait = reader.millis("routing.place_wait_ms", 0..=10 * MINUTE);
+    let breaker = breaker(reader);
+    let limit = adaptive_limit(reader);
+    Some(RoutingPolicy {
+        clocks: clocks?,
+        backoff: backoff?,
+        max_retries: max_retries?,
+        retry_budget_percent: retry_budget_percent?,
+        place_wait: place_wait?,
+        breaker: breaker?,
+        limit: limit?,
+    })
+}
+
 fn backoff(reader: &mut Reader<'_, '_>) -> Option<Backoff> {
     let base = reader.millis("routing.backoff_base_ms", 1..=MINUTE);
     let cap = reader.millis("routing.backoff_cap_ms", 1..=MINUTE);
     let (base, cap) = (base?, cap?);
-    bound(reader, ("routing.backoff_base_ms", base), ("routing.backoff_cap_ms", cap));
+    bound_time(reader, ("routing.backoff_base_ms", base), ("routing.backoff_cap_ms", cap));
     Some(Backoff { base, cap })
 }
 
-/// Judges a time that another one bounds. Two values that somebody chose
-/// contradict each other. One against a default is plain enough: the shorter
+fn breaker(reader: &mut Reader<'_, '_>) -> Option<BreakerPolicy> {
+    let consecutive_failures = reader.whole("breaker.consecutive_failures", 1..=1000, "calls");
+    let failure_percent = reader.whole("breaker.failure_percent", 1..=100, "percent");
+    let window = reader.millis("breaker.window_ms", SECOND..=HOUR);
+    let min_calls = reader.whole("breaker.min_calls", 1..=100_000, "calls");
+    let open = reader.millis("breaker.open_ms", 1..=HOUR);
+    let open_cap = reader.millis("breaker.open_cap_ms", 1..=HOUR);
+    let probe = reader.millis("breaker.probe_ms", 1..=HOUR);
+    let out = reader.millis("breaker.out_ms", 1..=24 * HOUR);
+    let (open, open_cap) = (open?, open_cap?);
+    bound_time(reader, ("breaker.open_ms", open), ("breaker.open_cap_ms", open_cap));
+    Some(BreakerPolicy {
+        consecutive_failures: consecutive_failures?,
+        failure_percent: failure_percent?,
+        window: window?,
+        min_calls: min_calls?,
+        open,
+        open_cap,
+        probe: probe?,
+        out: out?,
+    })
+}
+
+fn adaptive_limit(reader: &mut Reader<'_, '_>) -> Option<LimitPolicy> {
+    let max_in_flight = reader.whole::<u32>("adaptive.max_in_flight", 1..=100_000, "calls");
+    let min_in_flight = reader.whole::<u32>("adaptive.min_in_flight", 1..=100_000, "calls");
+    let decrease_percent = reader.whole("adaptive.decrease_percent", 1..=100, "percent");
+    let (max_in_flight, min_in_flight) = (max_in_flight?, min_in_flight?);
+    bound(reader, ("adaptive.min_in_flight", min_in_flight), ("adaptive.max_in_flight", max_in_flight));
+    Some(LimitPolicy { max_in_flight, min_in_flight, decrease_percent: decrease_percent? })
+}
+
+fn bound_time(reader: &mut Reader<'_, '_>, (key, time): (&str, Duration), bounded_by: (&str, Duration)) {
+    bound(reader, (key, time.as_millis()), (bounded_by.0, bounded_by.1.as_millis()));
+}
+
+/// Judges a value that another one bounds. Two values that somebody chose
+/// contradict each other. One against a default is plain enough: the smaller
 /// one holds, and a warning says so.
-fn bound(reader: &mut Reader<'_, '_>, (key, time): (&str, Duration), (bound_key, bound): (&str, Duration)) {
-    if time <= bound {
+fn bound<T: PartialOrd + Display>(
+    reader: &mut Reader<'_, '_>,
+    (key, value): (&str, T),
+    (bound_key, bound): (&str, T),
+) {
+    if value <= bound {
         return;
     }
-    let (time, bound) = (time.as_millis(), bound.as_millis());
     if reader.is_set(key) && reader.is_set(bound_key) {
-        reader.refuse(bound_key, format_args!("expected at least {key}, which is {time}"));
+        reader.refuse(bound_key, format_args!("expected at least {key}, which is {value}"));
     } else {
-        reader.warn(format!("{key} is {time}, but {bound_key} is {bound} and holds first"));
+        reader.warn(format!("{key} is {value}, but {bound_key} is {bound} and holds first"));
     }
 }
 
