@@ -278,6 +278,51 @@ mod tests {
                 "chains.main.stages[0].wait: unknown key, known are model, region, weight",
             ),
             (
+                "[\"a.one\"]",
+                "[[\"a.one\"], []]",
+                "chains.main.stages[1]: expected at least one model, found []",
+            ),
+            (
+                "[\"a.one\"]",
+                "[[\"a.one\", \"a.noe\"]]",
+                "chains.main.stages[0][1]: no [[model]] has the id a.noe, did you mean a.one?",
+            ),
+            (
+                "[\"a.one\"]",
+                "[[[\"a.one\"]]]",
+                "chains.main.stages[0][0]: expected a model id or a table with one, found [\"a.one\"]",
+            ),
+            (
+                "[\"a.one\"]",
+                "[[\"a.one\", { model = \"a.one\", region = \"eu-west-1\", weight = 0 }]]",
+                "chains.main.stages[0][1].weight: expected a whole number from 1 to 1000, found 0",
+            ),
+            (
+                "[\"a.one\"]",
+                "[{ model = \"a.one\", weight = 1001 }]",
+                "chains.main.stages[0].weight: expected a whole number from 1 to 1000, found 1001",
+            ),
+            (
+                "[\"a.one\"]",
+                "[{ model = \"a.one\", weight = 0.5 }]",
+                "chains.main.stages[0].weight: expected a whole number from 1 to 1000, found 0.5",
+            ),
+            (
+                "[\"a.one\"]",
+                "[[\"a.one\", { model = \"a.one\", wieght = 2, region = \"eu-west-1\" }]]",
+                "chains.main.stages[0][1].wieght: unknown key, did you mean weight?",
+            ),
+            (
+                "[\"a.one\"]",
+                "[[\"a.one\", { model = \"a.one\", weight = 2 }]]",
+                "chains.main.stages[0][1]: repeats chains.main.stages[0][0]: a weight gives a model more of the calls",
+            ),
+            (
+                "[\"a.one\"]",
+                "[[{ model = \"a.one\", region = \"eu-west-1\" }, \"a.one\"], { model = \"a.one\", region = \"eu-west-1\" }]",
+                "chains.main.stages[1]: repeats chains.main.stages[0][0]: a model that failed is not asked again",
+            ),
+            (
                 "[chains.main]",
                 "[chains.\"Main Chain\"]\nstages = [\"a.one\"]\n[chains.main]",
                 "chains.Main Chain: expected a name of 1 to 64 characters of a-z 0-9 _ -",
@@ -308,6 +353,42 @@ mod tests {
         ] {
             assert_eq!(problems_with(from, to), [line]);
         }
+    }
+
+    #[test]
+    fn a_stage_is_one_target_or_several_with_weights() {
+        let stages = "[[\"a.one\", { model = \"a.one\", region = \"eu-west-1\", weight = 1000 }], { model = \"a.one\", region = \"eu-west-2\" }]";
+        let (models, problems) = try_read(&format!("{MODEL}{REST}").replace("[\"a.one\"]", stages));
+        assert_eq!(problems, [""; 0]);
+        let catalogue = models.unwrap().catalogue;
+        let stages = &catalogue.chain("main").unwrap().stages;
+        let read: Vec<Vec<(Option<&str>, u32)>> = stages
+            .iter()
+            .map(|stage| {
+                let targets = stage.targets.iter();
+                targets.map(|one| (one.target.region.as_ref().map(Region::as_str), one.weight)).collect()
+            })
+            .collect();
+        assert_eq!(read, [vec![(None, 1), (Some("eu-west-1"), 1000)], vec![(Some("eu-west-2"), 1)]]);
+        assert_eq!(catalogue.regions(), [Region::new("eu-west-1"), Region::new("eu-west-2")]);
+    }
+
+    #[test]
+    fn every_slip_of_a_stage_is_told_and_a_sound_neighbour_is_left_alone() {
+        let stages = "[[5, { model = \"a.one\", region = \"X\", weight = 0 }], \"a.one\", [\"a.two\"]]";
+        let keys: Vec<String> = problems_with("[\"a.one\"]", stages)
+            .iter()
+            .map(|line| line.split(": ").next().unwrap().to_owned())
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                "chains.main.stages[0][0]",
+                "chains.main.stages[0][1].region",
+                "chains.main.stages[0][1].weight",
+                "chains.main.stages[2][0]"
+            ]
+        );
     }
 
     #[test]
@@ -417,5 +498,20 @@ mod tests {
         assert!(!warned("x.y", plain, "eu-central-1"));
         assert!(!warned("us.x.y", "[{ model = \"a.one\", region = \"us-east-1\" }]", "eu-central-1"));
         assert!(warned("us.x.y", "[{ model = \"a.one\", region = \"eu-west-1\" }]", "us-east-1"));
+    }
+
+    #[test]
+    fn a_target_that_is_another_one_under_its_full_name_is_warned_about() {
+        let stages = "[\"a.one\", { model = \"a.one\", region = \"eu-west-1\" }]";
+        let models = try_read(&format!("{MODEL}{REST}").replace("[\"a.one\"]", stages)).0.unwrap();
+        let today = CalendarDate::new(2026, 11, 20);
+        let warnings = |region: &str| warnings::of_models(&models, Some(&Region::new(region)), today);
+        assert_eq!(
+            warnings("eu-west-1"),
+            [
+                "a.one stands in chain main with region eu-west-1 and without a region, which is the same region"
+            ]
+        );
+        assert_eq!(warnings("us-east-1"), [""; 0]);
     }
 }

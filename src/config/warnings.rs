@@ -1,5 +1,6 @@
 //! What works but deserves a look: models near their end, profiles of another
-//! part of the world, an endpoint that is not used as written.
+//! part of the world, a target that stands twice in a chain under two names, an
+//! endpoint that is not used as written.
 //!
 //! A warning never stops the service. Only models that some chain names are
 //! looked at.
@@ -11,6 +12,7 @@ use super::calendar::CalendarDate;
 use super::layers::Layers;
 use super::models::Models;
 use crate::domain::{ModelId, Region};
+use crate::routing::{Chain, Target};
 
 /// A model this near to its end is worth a word.
 const NOTICE_DAYS: i64 = 60;
@@ -28,6 +30,7 @@ const FOREIGN_REGIONS: [(&str, &[&str]); 5] = [
 pub(super) fn of_models(models: &Models, region: Option<&Region>, today: CalendarDate) -> Vec<String> {
     let mut warnings = BTreeSet::new();
     for chain in models.catalogue.chains.values() {
+        warnings.extend(region.into_iter().flat_map(|region| of_repetition(chain, region)));
         for target in chain.targets() {
             let id = &target.model.id;
             if let Some(end) = models.end_of_life.get(id) {
@@ -66,6 +69,19 @@ fn of_end(id: &ModelId, chain: &str, end: CalendarDate, today: CalendarDate) -> 
         }
         _ => Some(format!("{id} in chain {chain} reached its end of life on {end}: calls of it fail")),
     }
+}
+
+/// A target without a region is in the service's own: the same target under another name.
+fn of_repetition(chain: &Chain, region: &Region) -> impl Iterator<Item = String> {
+    let unnamed = chain.targets().filter(|target| target.region.is_none());
+    unnamed.filter_map(move |target| {
+        let is_same =
+            |other: &Target| other.region.as_ref() == Some(region) && other.model.id == target.model.id;
+        let (id, name) = (&target.model.id, &chain.name);
+        chain.targets().any(is_same).then(|| {
+            format!("{id} stands in chain {name} with region {region} and without a region, which is the same region")
+        })
+    })
 }
 
 fn of_profile(id: &ModelId, chain: &str, region: &Region) -> Option<String> {

@@ -14,7 +14,7 @@ use crate::config::address;
 use crate::config::layers::Origin;
 use crate::config::problems::{Problems, advice, nearest};
 use crate::domain::{Region, TaskKind};
-use crate::routing::{Chain, Stage, Target, WeightedTarget};
+use crate::routing::{Chain, Model, Stage, Target, WeightedTarget};
 
 /// Chains by name; `None` for one with problems.
 pub(super) struct KnownChains<'a> {
@@ -104,74 +104,107 @@ fn read_chain(
     let stages = section
         .required("stages", expected, problems, |value| value.as_array().filter(|stages| !stages.is_empty()));
     section.finish(problems);
-    let mut known: Vec<(String, Target)> = Vec::new();
-    let mut read: Vec<Option<Stage>> = Vec::new();
-    for (index, stage) in stages?.iter().enumerate() {
-        let path = format!("{path}.stages[{index}]");
-        let alone = std::slice::from_ref(stage);
-        let several = stage.as_array();
-        if several.is_some_and(Vec::is_empty) {
-            problems.add(path.as_str(), origin, "expected at least one target");
-        }
-        let mut targets = Vec::new();
-        for (place, target) in several.map_or(alone, Vec::as_slice).iter().enumerate() {
-            let path = if several.is_some() { format!("{path}[{place}]") } else { path.clone() };
-            let target = read_target(&path, target, models, origin, problems);
-            if let Some(WeightedTarget { target, .. }) = &target {
-                match known.iter().find(|(_, earlier)| earlier == target) {
-                    Some((earlier, _)) => problems.add(
-                        path,
-                        origin,
-                        format!("repeats {earlier}: a model that failed is not asked again"),
-                    ),
-                    None => known.push((path, target.clone())),
-                }
-            }
-            targets.push(target);
-        }
-        read.push(targets.into_iter().collect::<Option<Vec<_>>>().map(|targets| Stage { targets }));
-    }
-    let stages = read.into_iter().collect::<Option<Vec<_>>>()?;
+    let mut reader = StageReader { models, origin, problems, known: Vec::new() };
+    let stages = stages?.iter().enumerate();
+    let stages: Vec<Option<Stage>> =
+        stages.map(|(index, stage)| reader.stage(&format!("{path}.stages[{index}]"), stage)).collect();
+    let stages = stages.into_iter().collect::<Option<Vec<_>>>()?;
     name_is_sound.then(|| Chain { name: name.into(), stages })
 }
 
-fn read_target(
-    path: &str,
-    target: &Value,
-    models: &ModelsById<'_>,
-    origin: &Origin,
-    problems: &mut Problems,
-) -> Option<WeightedTarget> {
-    const HEAVIEST: i64 = 1000;
-    let (id, region, weight) = match target {
-        Value::String(id) => (Some(id.as_str()), Some(None), Some(1)),
-        Value::Table(table) => {
-            let mut section = Section::new(path, table, origin);
-            let id = section.required("model", "a model id", problems, Value::as_str);
-            let region = section.optional("region", "a region such as eu-west-1", problems, |value| {
-                value.as_str().filter(|name| address::is_region(name)).map(Region::new)
-            });
-            let weight = section.optional("weight", "a whole number from 1 to 1000", problems, |value| {
-                let weight = value.as_integer().filter(|weight| (1..=HEAVIEST).contains(weight))?;
-                u32::try_from(weight).ok()
-            });
-            section.finish(problems);
-            (id, region, weight.map(|weight| weight.unwrap_or(1)))
+/// Reads the stages of one chain, in order.
+struct StageReader<'r> {
+    models: &'r ModelsById<'r>,
+    origin: &'r Origin,
+    problems: &'r mut Problems,
+    /// The targets so far, and where each stands.
+    known: Vec<(Place, Target)>,
+}
+
+/// Where a target stands.
+struct Place {
+    stage: String,
+    path: String,
+}
+
+impl StageReader<'_> {
+    /// One target, or several of equal rank.
+    fn stage(&mut self, path: &str, stage: &Value) -> Option<Stage> {
+        let Some(several) = stage.as_array() else {
+            let target = self.target(path, path, stage)?;
+            return Some(Stage { targets: vec![target] });
+        };
+        if several.is_empty() {
+            self.problems.add(path, self.origin, "expected at least one model, found []");
         }
-        _ => {
-            problems.add(path, origin, format!("expected a model id or a table with one, found {target}"));
-            (None, None, None)
+        let several = several.iter().enumerate();
+        let targets: Vec<Option<WeightedTarget>> =
+            several.map(|(index, target)| self.target(path, &format!("{path}[{index}]"), target)).collect();
+        targets.into_iter().collect::<Option<Vec<_>>>().map(|targets| Stage { targets })
+    }
+
+    fn target(&mut self, stage: &str, path: &str, value: &Value) -> Option<WeightedTarget> {
+        let (id, region, weight) = match value {
+            Value::String(id) => (Some(id.as_str()), Some(None), Some(1)),
+            Value::Table(table) => fields(path, table, self.origin, self.problems),
+            _ => {
+                let message = format!("expected a model id or a table with one, found {value}");
+                self.problems.add(path, self.origin, message);
+                (None, None, None)
+            }
+        };
+        let model = self.model(path, id?)?;
+        let target = Target { model, region: region? };
+        self.refuse_repetition(stage, path, &target);
+        Some(WeightedTarget { target, weight: weight? })
+    }
+
+    fn model(&mut self, path: &str, id: &str) -> Option<Arc<Model>> {
+        if let Some(model) = self.models.get(id) {
+            return model.clone();
         }
-    };
-    let id = id?;
-    let Some(model) = models.get(id) else {
-        let advice = match nearest(id, models.keys().copied()) {
+        let advice = match nearest(id, self.models.keys().copied()) {
             Some(known) => format!("did you mean {known}?"),
             None => "add a [[model]] entry for it".to_owned(),
         };
-        problems.add(path, origin, format!("no [[model]] has the id {id}, {advice}"));
-        return None;
-    };
-    let target = Target { model: Arc::clone(model.as_ref()?), region: region? };
-    Some(WeightedTarget { target, weight: weight? })
+        self.problems.add(path, self.origin, format!("no [[model]] has the id {id}, {advice}"));
+        None
+    }
+
+    fn refuse_repetition(&mut self, stage: &str, path: &str, target: &Target) {
+        let place = Place { stage: stage.to_owned(), path: path.to_owned() };
+        let Some((earlier, _)) = self.known.iter().find(|(_, known)| known == target) else {
+            self.known.push((place, target.clone()));
+            return;
+        };
+        let why = if earlier.stage == stage {
+            "a weight gives a model more of the calls"
+        } else {
+            "a model that failed is not asked again"
+        };
+        self.problems.add(path, self.origin, format!("repeats {}: {why}", earlier.path));
+    }
+}
+
+/// The model, the region and the weight of a target; `None` for one with a problem.
+fn fields<'t>(
+    path: &'t str,
+    table: &'t Table,
+    origin: &'t Origin,
+    problems: &mut Problems,
+) -> (Option<&'t str>, Option<Option<Region>>, Option<u32>) {
+    let mut section = Section::new(path, table, origin);
+    let id = section.required("model", "a model id", problems, Value::as_str);
+    let region = section.optional("region", "a region such as eu-west-1", problems, |value| {
+        value.as_str().filter(|name| address::is_region(name)).map(Region::new)
+    });
+    let weight = section.optional("weight", "a whole number from 1 to 1000", problems, as_weight);
+    section.finish(problems);
+    (id, region, weight.map(|weight| weight.unwrap_or(1)))
+}
+
+fn as_weight(value: &Value) -> Option<u32> {
+    const HEAVIEST: i64 = 1000;
+    let weight = value.as_integer().filter(|weight| (1..=HEAVIEST).contains(weight))?;
+    u32::try_from(weight).ok()
 }
