@@ -8,7 +8,9 @@
 mod address;
 mod calendar;
 mod describe;
+mod difference;
 mod environment;
+mod files;
 mod layers;
 mod models;
 mod problems;
@@ -18,7 +20,9 @@ mod warnings;
 
 pub use calendar::CalendarDate;
 pub use describe::describe;
+pub use difference::{Difference, difference};
 pub use environment::Environment;
+pub use files::SourceFile;
 pub use layers::Origin;
 pub use problems::{Problem, Problems};
 pub use reader::EffectiveSetting;
@@ -28,6 +32,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use files::{Files, Occasion};
 use layers::Layers;
 use reader::Reader;
 
@@ -35,7 +40,7 @@ use crate::domain::ModelId;
 use crate::http::{HttpSettings, ServerSettings};
 use crate::inference::bedrock::BedrockSettings;
 use crate::pipeline::admission::AdmissionPolicy;
-use crate::pipeline::{Limits, Live};
+use crate::pipeline::{Deadlines, Limits, Live};
 use crate::routing::{Catalogue, RoutingPolicy};
 use crate::telemetry::LogSettings;
 
@@ -48,6 +53,8 @@ pub struct Config {
     pub server: ServerSettings,
     /// Where metrics and probes are served to operators.
     pub ops_listen: SocketAddr,
+    /// The time of whole requests.
+    pub deadlines: Deadlines,
     pub routing: RoutingPolicy,
     pub catalogue: Arc<Catalogue>,
     pub admission: AdmissionPolicy,
@@ -65,6 +72,7 @@ impl Config {
         Live {
             catalogue: Arc::clone(&self.catalogue),
             limits: Limits { max_input_tokens: self.max_input_tokens },
+            deadlines: self.deadlines,
             routing: Arc::new(self.routing),
         }
     }
@@ -103,12 +111,31 @@ pub struct Loaded {
     pub profile: Option<String>,
 }
 
+/// What came of reading all sources.
+pub struct Reading {
+    /// Every problem of every layer when there are any, never just the first.
+    pub outcome: Result<Loaded, Problems>,
+    /// The files that were read, as they were just before.
+    pub files: Vec<SourceFile>,
+}
+
+/// Reads all layers and checks them, at the start.
+pub fn read(sources: &Sources) -> Reading {
+    read_on(sources, Occasion::Start, CalendarDate::today())
+}
+
+/// Reads all layers once more and checks them as at the start. What can be read
+/// only once, such as a pipe, is a problem then.
+pub fn read_again(sources: &Sources) -> Reading {
+    read_on(sources, Occasion::Again, CalendarDate::today())
+}
+
 /// Reads all layers and checks them.
 ///
 /// # Errors
 /// Every problem of every layer, never just the first.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
-    load_on(sources, CalendarDate::today())
+    read(sources).outcome
 }
 
 /// Like [`load`], as if it were `today`.
@@ -116,13 +143,24 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
 /// # Errors
 /// Every problem of every layer, never just the first.
 pub fn load_on(sources: &Sources, today: CalendarDate) -> Result<Loaded, Problems> {
+    read_on(sources, Occasion::Start, today).outcome
+}
+
+fn read_on(sources: &Sources, occasion: Occasion, today: CalendarDate) -> Reading {
+    let mut files = Files::new(occasion);
+    let outcome = read_layers(sources, &mut files, today);
+    Reading { outcome, files: files.finish() }
+}
+
+fn read_layers(sources: &Sources, files: &mut Files, today: CalendarDate) -> Result<Loaded, Problems> {
     let mut problems = Problems::default();
-    let layers = Layers::of(sources, &mut problems);
+    let layers = Layers::of(sources, files, &mut problems);
     let mut reader = Reader::new(&layers, &mut problems);
     let values = settings::read(&mut reader);
     let models_file = reader.text("models.file");
     let (settings, mut warnings) = reader.finish();
-    let models = models_file.and_then(|file| models::load(file, layers.origin("models.file"), &mut problems));
+    let models =
+        models_file.and_then(|file| models::load(file, layers.origin("models.file"), files, &mut problems));
     match (values, models) {
         (Some(values), Some(models)) if problems.is_empty() => {
             warnings.extend(warnings::of_endpoint(&layers, sources.mode));
@@ -134,6 +172,19 @@ pub fn load_on(sources: &Sources, today: CalendarDate) -> Result<Loaded, Problem
             Ok(Loaded { config, settings, warnings, end_of_life: models.end_of_life, profile })
         }
         _ => Err(problems),
+    }
+}
+
+impl Loaded {
+    /// This configuration as it is in effect once it took the place of `running`:
+    /// settings that need a restart stay what they were.
+    pub fn in_place_of(mut self, running: &Self) -> Self {
+        for setting in self.settings.iter_mut().filter(|setting| difference::needs_restart(&setting.key)) {
+            if let Some(kept) = running.settings.iter().find(|kept| kept.key == setting.key) {
+                setting.clone_from(kept);
+            }
+        }
+        self
     }
 }
 
@@ -297,9 +348,9 @@ mod tests {
         assert_eq!(config.routing.clocks.first_event, millis(1010));
         assert_eq!(config.routing.clocks.idle, millis(1011));
         assert_eq!(config.routing.clocks.attempt, millis(1012));
-        assert_eq!(config.http.json_deadline, millis(1013));
-        assert_eq!(config.http.stream_deadline, millis(1014));
-        assert_eq!(config.http.longest_deadline, millis(1015));
+        assert_eq!(config.deadlines.json, millis(1013));
+        assert_eq!(config.deadlines.stream, millis(1014));
+        assert_eq!(config.deadlines.longest, millis(1015));
         assert_eq!(config.routing.max_retries, 5);
         assert_eq!(config.routing.backoff.base, millis(1016));
         assert_eq!(config.routing.backoff.cap, millis(1017));

@@ -35,7 +35,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::domain::TaskKind;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Live, Pipeline};
 use crate::telemetry::Metrics;
 
 /// What the edge needs to know.
@@ -48,12 +48,6 @@ pub struct HttpSettings {
     pub body_read_timeout: Duration,
     /// Origins of pages that may call from a browser; empty means none but our own.
     pub allowed_origins: Vec<String>,
-    /// Time for a whole answer, unless the request says otherwise.
-    pub json_deadline: Duration,
-    /// Time for a stream, unless the request says otherwise.
-    pub stream_deadline: Duration,
-    /// The longest time a request may ask for.
-    pub longest_deadline: Duration,
 }
 
 /// What every handler shares. Cheap to clone.
@@ -83,6 +77,11 @@ impl Api {
 }
 
 impl Api {
+    /// Lets requests that begin from now on go by another configuration.
+    pub fn replace(&self, live: Live) {
+        self.0.pipeline.replace(live);
+    }
+
     /// The service is about to stop: probes say so, and no new work is taken.
     pub fn close(&self) {
         self.0.readiness.set(health::RUNNING, Some("the service is about to stop".to_owned()));

@@ -17,7 +17,7 @@ pub use event::{
     WarningCode,
 };
 pub use ledger::ModelUsage;
-pub use live::Live;
+pub use live::{Deadlines, Live};
 pub use plan::{ChainChoice, Limits, Plan, PlanError, Preference};
 pub use run::Run;
 

@@ -7,11 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use toml::{Table, Value};
 
 use super::environment::{Environment, PREFIX, STANDARD_VARIABLES, variable_of};
+use super::files::Files;
 use super::problems::{Problems, nearest};
 use super::{RunMode, Sources};
 
@@ -61,13 +62,13 @@ pub(super) struct Layers {
 
 impl Layers {
     /// All layers of these sources.
-    pub(super) fn of(sources: &Sources, problems: &mut Problems) -> Self {
+    pub(super) fn of(sources: &Sources, files: &mut Files, problems: &mut Problems) -> Self {
         let mut layers = Self::compiled_in();
         if sources.mode == RunMode::Demo {
             let table = DEMO_TOML.parse().expect("the demo's layer is TOML, which a test proves");
             layers.overlay_table(&table, &Origin::Demo, problems);
         }
-        if let Some(table) = sources.file.as_deref().and_then(|path| read_file(path, problems)) {
+        if let Some(table) = sources.file.as_deref().and_then(|path| files.toml(path, problems)) {
             let path = sources.file.clone().unwrap_or_default();
             layers.overlay_table(&table, &Origin::File(path), problems);
         }
@@ -204,18 +205,6 @@ pub(super) fn parse_toml(text: &str, origin: &Origin, problems: &mut Problems) -
     let message = error.message().replace('\n', ", ");
     problems.add("", origin, format!("line {line}, column {column}: {message}"));
     None
-}
-
-/// Reads a file as TOML, or tells why it cannot be read.
-pub(super) fn read_file(path: &Path, problems: &mut Problems) -> Option<Table> {
-    let origin = Origin::File(path.to_owned());
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse_toml(&text, &origin, problems),
-        Err(error) => {
-            problems.add("", &origin, format!("cannot be read: {error}"));
-            None
-        }
-    }
 }
 
 /// Key paths of all values that are not tables.

@@ -17,7 +17,8 @@ use toml::{Table, Value};
 use self::chains::KnownChains;
 use self::section::Section;
 use super::calendar::CalendarDate;
-use super::layers::{Origin, parse_toml, read_file};
+use super::files::Files;
+use super::layers::{Origin, parse_toml};
 use super::problems::Problems;
 use crate::domain::ModelId;
 use crate::routing::{Catalogue, Model};
@@ -32,7 +33,12 @@ pub(super) struct Models {
 
 /// Loads the named file, or the built-in one when there is no name. A path that
 /// a file names is relative to that file.
-pub(super) fn load(file: &str, set_by: &Origin, problems: &mut Problems) -> Option<Models> {
+pub(super) fn load(
+    file: &str,
+    set_by: &Origin,
+    files: &mut Files,
+    problems: &mut Problems,
+) -> Option<Models> {
     if file.is_empty() {
         let table = parse_toml(BUILT_IN, &Origin::Default, problems)?;
         return read(&table, &Origin::Default, problems);
@@ -41,7 +47,7 @@ pub(super) fn load(file: &str, set_by: &Origin, problems: &mut Problems) -> Opti
         Origin::File(settings) => settings.parent().unwrap_or(Path::new("")).join(file),
         _ => Path::new(file).to_owned(),
     };
-    let table = read_file(&path, problems)?;
+    let table = files.toml(&path, problems)?;
     read(&table, &Origin::File(path), problems)
 }
 
@@ -105,8 +111,9 @@ fn as_tables(value: &Value) -> Option<Vec<&Table>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BUILT_IN, Models, Origin, Problems, load, read};
+    use super::{BUILT_IN, Files, Models, Origin, Problems, load, read};
     use crate::config::calendar::CalendarDate;
+    use crate::config::files::Occasion;
     use crate::config::layers::parse_toml;
     use crate::config::warnings;
     use crate::domain::{Region, TaskKind};
@@ -124,7 +131,7 @@ mod tests {
 
     fn built_in() -> Models {
         let mut problems = Problems::default();
-        let models = load("", &Origin::Default, &mut problems);
+        let models = load("", &Origin::Default, &mut Files::new(Occasion::Start), &mut problems);
         assert!(problems.is_empty(), "{problems}");
         models.unwrap()
     }

@@ -17,6 +17,7 @@ use super::{Config, RunMode, Sources, address};
 use crate::domain::Region;
 use crate::http::{HttpSettings, ServerSettings};
 use crate::inference::bedrock::{BedrockSettings, CredentialsSource};
+use crate::pipeline::Deadlines;
 use crate::pipeline::admission::AdmissionPolicy;
 use crate::routing::{Backoff, BreakerPolicy, Catalogue, Clocks, LimitPolicy, RoutingPolicy};
 use crate::telemetry::{LogFormat, LogSettings};
@@ -126,9 +127,6 @@ impl Values {
                 max_body_bytes: http.max_body_bytes,
                 body_read_timeout: http.body_read_timeout,
                 allowed_origins: http.allowed_origins,
-                json_deadline: clocks.request,
-                stream_deadline: clocks.stream,
-                longest_deadline: clocks.max_request,
             },
             server: ServerSettings {
                 header_read_timeout: http.header_read_timeout,
@@ -137,6 +135,7 @@ impl Values {
                 drain: self.drain,
             },
             ops_listen: self.ops_listen,
+            deadlines: Deadlines { json: clocks.request, stream: clocks.stream, longest: clocks.max_request },
             routing: self.routing,
             admission: self.admission,
             fanout_max_parallel: self.fanout_max_parallel,

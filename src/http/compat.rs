@@ -52,7 +52,8 @@ async fn read(
         fields.rename("max_length", "paragraphs");
         fields.set_default("paragraphs", USUAL_PARAGRAPHS);
     }
-    let deadline = submission::deadline(&parts.headers, api, Dialect::Json, record)?;
+    let deadlines = api.0.pipeline.live().deadlines;
+    let deadline = submission::deadline(&parts.headers, deadlines, Dialect::Json, record)?;
     let task = Task::read(kind, &mut fields);
     let task = submission::finish(fields, task, record)?;
     let chain = ChainChoice::Preferred(Preference::Auto);

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Version};
 use super::error::{ApiError, unknown_chain};
 use super::{Api, body, query, representation};
 use crate::domain::{FailureCode, TaskKind};
-use crate::pipeline::{Catalogue, ChainChoice, Deadline, OnFailover, Preference};
+use crate::pipeline::{Catalogue, ChainChoice, Deadline, Deadlines, OnFailover, Preference};
 use crate::tasks::{Fields, Task, Vocabulary};
 use crate::telemetry::{Dialect, RequestRecord};
 
@@ -46,8 +46,9 @@ pub(super) async fn read(
     record.body_arrived();
     let dialect = representation::choose(stream.as_deref(), &mut fields, &parts.headers)?;
     record.set_dialect(dialect);
-    let deadline = deadline(&parts.headers, api, dialect, record)?;
-    let chain = chain_choice(&mut fields, &api.0.pipeline.live().catalogue);
+    let live = api.0.pipeline.live();
+    let deadline = deadline(&parts.headers, live.deadlines, dialect, record)?;
+    let chain = chain_choice(&mut fields, &live.catalogue);
     let include_text = include(&mut fields);
     let on_failover = on_failover(&mut fields, dialect, can_be_cut);
     let task = Task::read(kind, &mut fields);
@@ -71,12 +72,11 @@ pub(super) fn finish(
 /// The time this request has, from its header or from the settings.
 pub(super) fn deadline(
     headers: &HeaderMap,
-    api: &Api,
+    deadlines: Deadlines,
     dialect: Dialect,
     record: &RequestRecord,
 ) -> Result<Deadline, ApiError> {
-    let usual =
-        if dialect == Dialect::Json { api.0.settings.json_deadline } else { api.0.settings.stream_deadline };
+    let usual = if dialect == Dialect::Json { deadlines.json } else { deadlines.stream };
     let Some(value) = headers.get(TIMEOUT_HEADER) else {
         return Ok(from_the_start(usual, record));
     };
@@ -88,7 +88,7 @@ pub(super) fn deadline(
         let detail = "The header X-Request-Timeout-Ms must be a whole number of milliseconds, at least 1.";
         ApiError::detailed(FailureCode::MalformedBody, detail)
     })?;
-    let time = Duration::from_millis(wished).clamp(SHORTEST_DEADLINE, api.0.settings.longest_deadline);
+    let time = Duration::from_millis(wished).clamp(SHORTEST_DEADLINE, deadlines.longest);
     Ok(from_the_start(time, record))
 }
 

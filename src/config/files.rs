@@ -1,0 +1,199 @@
+//! Files that a configuration is read from, and whether they are still the same.
+//!
+//! A file is told from its later self by what the file system knows about it:
+//! device, inode, size and times, through symbolic links, so that a replaced
+//! file and a link that points elsewhere are seen. The one rule: a file is looked
+//! at before it is read, so that no change is missed.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use toml::Table;
+
+use super::layers::{Origin, parse_toml};
+use super::problems::Problems;
+
+/// A file and what it was like when it was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    path: PathBuf,
+    state: State,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// Not there, or out of reach.
+    Absent,
+    Regular(Stamp),
+    /// A pipe, a socket, a device: what was read from it is gone.
+    Special,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size_bytes: u64,
+    /// Seconds and nanoseconds.
+    contents_changed: (i64, i64),
+    /// The same, of the contents, the name, the owner or the rights.
+    anything_changed: (i64, i64),
+}
+
+impl SourceFile {
+    /// Looks at the file that `path` leads to now.
+    pub fn look_at(path: &Path) -> Self {
+        let state = match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => State::Regular(Stamp::of(&metadata)),
+            Ok(metadata) if metadata.is_dir() => State::Absent,
+            Ok(_) => State::Special,
+            Err(_) => State::Absent,
+        };
+        Self { path: path.to_owned(), state }
+    }
+
+    /// Looks at it once more.
+    pub fn look_again(&self) -> Self {
+        Self::look_at(&self.path)
+    }
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size_bytes: metadata.size(),
+            contents_changed: (metadata.mtime(), metadata.mtime_nsec()),
+            anything_changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// Reads the files of one reading and remembers them.
+pub(super) struct Files {
+    occasion: Occasion,
+    read: Vec<SourceFile>,
+}
+
+/// Whether the sources have been read before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    Start,
+    Again,
+}
+
+impl Files {
+    pub(super) fn new(occasion: Occasion) -> Self {
+        Self { occasion, read: Vec::new() }
+    }
+
+    /// Reads a file as TOML, or tells why it cannot be read.
+    pub(super) fn toml(&mut self, path: &Path, problems: &mut Problems) -> Option<Table> {
+        let origin = Origin::File(path.to_owned());
+        let file = SourceFile::look_at(path);
+        // A pipe would be empty now, which reads as no settings at all, or never end.
+        let gone = file.state == State::Special && self.occasion == Occasion::Again;
+        self.read.push(file);
+        if gone {
+            problems.add("", &origin, "is no regular file, so it can be read only once, at the start");
+            return None;
+        }
+        match std::fs::read_to_string(path) {
+            Ok(text) => parse_toml(&text, &origin, problems),
+            Err(error) => {
+                problems.add("", &origin, format!("cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Every file that was asked for, also those that could not be read.
+    pub(super) fn finish(self) -> Vec<SourceFile> {
+        self.read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Files, Occasion, SourceFile};
+    use crate::config::problems::Problems;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::{Path, PathBuf};
+
+    /// A folder of one test alone, removed at its end.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("redraft-files-{}-{name}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    #[test]
+    fn every_way_to_change_a_file_is_seen() {
+        let folder = Folder::new("changes");
+        let path = folder.0.join("settings.toml");
+        let absent = SourceFile::look_at(&path);
+        assert_eq!(absent, absent.look_again());
+        fs::write(&path, "a = 1").unwrap();
+        let written = absent.look_again();
+        assert_ne!(written, absent);
+        assert_eq!(written, written.look_again(), "a look changes nothing");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a = 1");
+        assert_eq!(written, written.look_again(), "nor does reading");
+        fs::write(&path, "a = 12").unwrap();
+        let longer = written.look_again();
+        assert_ne!(longer, written);
+        let other = folder.0.join("other.toml");
+        fs::write(&other, "a = 34").unwrap();
+        fs::rename(&other, &path).unwrap();
+        let replaced = longer.look_again();
+        assert_ne!(replaced, longer, "another file of the same size");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_ne!(replaced.look_again(), replaced, "what could not be read can be read now");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(replaced.look_again(), absent);
+    }
+
+    #[test]
+    fn a_link_that_leads_elsewhere_is_another_file() {
+        // As Kubernetes swaps a ConfigMap: the name stays, a folder behind it changes.
+        let folder = Folder::new("links");
+        for version in ["v1", "v2"] {
+            fs::create_dir(folder.0.join(version)).unwrap();
+            fs::write(folder.0.join(version).join("settings.toml"), "a = 1").unwrap();
+        }
+        symlink("v1", folder.0.join("data")).unwrap();
+        symlink("data/settings.toml", folder.0.join("settings.toml")).unwrap();
+        let first = SourceFile::look_at(&folder.0.join("settings.toml"));
+        symlink("v2", folder.0.join("new")).unwrap();
+        fs::rename(folder.0.join("new"), folder.0.join("data")).unwrap();
+        assert_ne!(first.look_again(), first);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_read_once() {
+        let device = Path::new("/dev/null");
+        let mut problems = Problems::default();
+        assert!(Files::new(Occasion::Start).toml(device, &mut problems).is_some());
+        assert!(problems.is_empty());
+        let mut again = Files::new(Occasion::Again);
+        assert!(again.toml(device, &mut problems).is_none());
+        assert_eq!(
+            problems.to_string(),
+            "file /dev/null: is no regular file, so it can be read only once, at the start"
+        );
+        assert_eq!(again.finish(), [SourceFile::look_at(device)]);
+    }
+}
