@@ -6,7 +6,10 @@
 pub mod cli;
 mod demo;
 mod healthcheck;
+mod reload;
 mod signals;
+
+pub use reload::Reload;
 
 use std::io;
 use std::net::SocketAddr;
@@ -36,7 +39,9 @@ pub struct App {
     ops: Server,
     api: Api,
     readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
     bedrock: Option<Arc<BedrockBackend>>,
+    reload: Option<Reload>,
 }
 
 /// The service could not start.
@@ -78,10 +83,16 @@ impl App {
         let router = Router::new(backend, Arc::clone(&metrics));
         let pipeline = Pipeline::new(router, config.live(), config.admission, Arc::clone(&metrics));
         let readiness = Arc::new(Readiness::default());
-        let api = Api::new(pipeline, config.http.clone(), metrics, Arc::clone(&readiness));
+        let api = Api::new(pipeline, config.http.clone(), Arc::clone(&metrics), Arc::clone(&readiness));
         let public = Server::bind(config.listen, http::routes(api.clone()), config.server).await?;
         let ops = Server::bind(config.ops_listen, http::ops_routes(api.clone()), config.server).await?;
-        Ok(Self { public, ops, api, readiness, bedrock: None })
+        Ok(Self { public, ops, api, readiness, metrics, bedrock: None, reload: None })
+    }
+
+    /// Lets the configuration change while the service runs.
+    pub fn reloading(mut self, reload: Reload) -> Self {
+        self.reload = Some(reload);
+        self
     }
 
     /// The bound addresses.
@@ -100,7 +111,7 @@ impl App {
     /// Serves until `shutdown` is cancelled and open requests have ended, or the
     /// drain time is over. Returns whether all of them ended by themselves.
     pub async fn run(self, shutdown: CancellationToken) -> bool {
-        let Self { public, ops, api, readiness, bedrock } = self;
+        let Self { public, ops, api, readiness, metrics, bedrock, reload } = self;
         // The operator's port lives as long as there is something to see.
         let ops_end = CancellationToken::new();
         let ops = ops.run(ops_end.clone());
@@ -116,8 +127,15 @@ impl App {
             std::future::pending::<()>().await;
         };
         let watching = async {
-            if let Some(bedrock) = bedrock {
-                watch_sign_in(&bedrock, &readiness).await;
+            if let Some(bedrock) = &bedrock {
+                watch_sign_in(bedrock, &readiness).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let reloading = async {
+            if let Some(reload) = reload {
+                let service = reload::Service { api: &api, metrics: &metrics };
+                reload.run(service).await;
             }
             std::future::pending::<()>().await;
         };
@@ -125,6 +143,7 @@ impl App {
             (drained, _) = async { tokio::join!(serving, ops) } => drained,
             () = closing => false,
             () = watching => false,
+            () = reloading => false,
         }
     }
 }

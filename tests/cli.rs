@@ -1,8 +1,8 @@
 //! The binary as a newcomer meets it: subcommands, what they print, exit codes.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 
 /// A command without the settings of whoever runs the tests.
@@ -140,8 +140,7 @@ fn the_demo_says_what_it_is_and_its_examples_work_when_pasted() {
 #[test]
 fn the_demo_ends_with_zero_when_it_is_asked_to() {
     let mut demo = demo();
-    let asked = Command::new("kill").args(["-TERM", &demo.child.id().to_string()]).status().unwrap();
-    assert!(asked.success());
+    send("-TERM", &demo.child);
     assert_eq!(demo.child.wait().unwrap().code(), Some(0));
     let unhealthy = run(&["healthcheck", "--address", &demo.api.to_string()], &[]);
     assert_eq!(unhealthy.status.code(), Some(1));
@@ -172,7 +171,12 @@ impl Drop for Service {
 }
 
 fn serve(variables: &[(&str, &str)]) -> Service {
-    let mut command = redraft(&["serve", "--listen", "127.0.0.1:0"]);
+    serve_with(&[], variables).0
+}
+
+/// A service with more arguments, and its log from where it is up.
+fn serve_with(more: &[&str], variables: &[(&str, &str)]) -> (Service, BufReader<ChildStderr>) {
+    let mut command = redraft(&[&["serve", "--listen", "127.0.0.1:0"], more].concat());
     command
         .env("REDRAFT__OPS__LISTEN", "127.0.0.1:0")
         .env("HOME", "/nonexistent")
@@ -185,7 +189,66 @@ fn serve(variables: &[(&str, &str)]) -> Service {
     }
     let listening = log.lines().find(|line| line.contains("redraft is listening")).unwrap();
     let api = listening.split("\"api\":\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap();
-    Service { child, api, log }
+    (Service { child, api, log }, lines)
+}
+
+fn send(signal: &str, child: &Child) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// The next line of a log that has the word.
+fn next_line(log: &mut impl BufRead, word: &str) -> String {
+    loop {
+        let mut line = String::new();
+        assert!(log.read_line(&mut line).unwrap() > 0, "the log goes on to {word}");
+        if line.contains(word) {
+            return line;
+        }
+    }
+}
+
+#[test]
+fn a_hang_up_has_the_configuration_read_again_and_never_ends_the_process() {
+    let folder = std::env::temp_dir().join(format!("redraft-cli-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (file, models) = (folder.join("redraft.toml"), folder.join("models.toml"));
+    let built_in = include_str!("../config/models.toml");
+    std::fs::write(&file, "[models]\nfile = \"models.toml\"\n").unwrap();
+    std::fs::write(&models, built_in).unwrap();
+    let (mut service, mut log) = serve_with(&["--config", file.to_str().unwrap()], &[]);
+    let chains =
+        || exchange(service.api, "GET /v1/capabilities HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    assert!(chains().contains("[\"capability\",\"default\",\"speed\"]"));
+
+    let more = "\n[chains.more]\nstages = [[\"us.amazon.nova-lite-v1:0\", \"qwen.qwen3-32b-v1:0\"]]\n";
+    std::fs::write(&models, format!("{built_in}{more}")).unwrap();
+    send("-HUP", &service.child);
+    let told = next_line(&mut log, "the configuration has changed");
+    assert!(told.contains("\"changed\":\"chains.more\""), "{told}");
+    assert!(chains().contains("\"more\""));
+
+    std::fs::write(&file, "[models]\nfile = \"models.toml\"\nfil = 1\n").unwrap();
+    send("-HUP", &service.child);
+    let told = next_line(&mut log, "has problems");
+    assert!(told.contains("did you mean models.file?"), "{told}");
+    (0..50).for_each(|_| send("-HUP", &service.child));
+    assert!(chains().contains("\"more\""), "the one before stays");
+    std::fs::remove_dir_all(&folder).unwrap();
+    // Nobody reads the log from here on; that must not hold the service up either.
+    drop(log);
+    send("-TERM", &service.child);
+    assert_eq!(service.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_demo_obeys_a_hang_up_too() {
+    let mut demo = demo();
+    (0..20).for_each(|_| send("-HUP", &demo.child));
+    let answer = exchange(demo.api, "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    send("-TERM", &demo.child);
+    assert_eq!(demo.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::signals::Signals;
-use super::{App, demo, healthcheck};
-use crate::config::{self, Environment, Loaded, RunMode, Sources};
+use super::{App, Reload, demo, healthcheck};
+use crate::config::{self, Environment, Loaded, Problems, Reading, RunMode, Sources};
 use crate::{http, telemetry};
 
 /// Turns text into better text on AWS Bedrock: summarize, rephrase, expand.
@@ -100,7 +101,11 @@ fn sources(mode: RunMode, file: Option<PathBuf>, listen: Option<String>) -> Sour
 }
 
 fn load(sources: &Sources) -> Result<Loaded, u8> {
-    config::load(sources).map_err(|problems| {
+    judged(config::load(sources))
+}
+
+fn judged(outcome: Result<Loaded, Problems>) -> Result<Loaded, u8> {
+    outcome.map_err(|problems| {
         complain(&format!("the configuration has problems:\n{problems}"));
         MISUSED
     })
@@ -143,7 +148,16 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 async fn serve(sources: Sources) -> u8 {
-    let mut loaded = match load(&sources) {
+    // Before anything else, so that no signal meets its default action, which ends the process.
+    let signals = match Signals::catch() {
+        Ok(signals) => signals,
+        Err(error) => {
+            complain(&format!("cannot watch for signals: {error}"));
+            return FAILED;
+        }
+    };
+    let Reading { outcome, files } = config::read(&sources);
+    let mut loaded = match judged(outcome) {
         Ok(loaded) => loaded,
         Err(code) => return code,
     };
@@ -161,13 +175,6 @@ async fn serve(sources: Sources) -> u8 {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let signals = match Signals::catch() {
-        Ok(signals) => signals,
-        Err(error) => {
-            complain(&format!("cannot watch for signals: {error}"));
-            return FAILED;
-        }
-    };
     let simulator = match sources.mode {
         RunMode::Serve => None,
         RunMode::Demo => match demo::start_simulator(&mut loaded.config).await {
@@ -205,10 +212,12 @@ async fn serve(sources: Sources) -> u8 {
             }
         }
     }
-    run_until_told(app, signals).await
+    let reload = Reload::new(sources, loaded, files);
+    let reload_request = reload.request();
+    run_until_told(app.reloading(reload), signals, &reload_request).await
 }
 
-async fn run_until_told(app: App, signals: Signals) -> u8 {
+async fn run_until_told(app: App, signals: Signals, reload_request: &Notify) -> u8 {
     let shutdown = CancellationToken::new();
     tokio::select! {
         drained = app.run(shutdown.clone()) => {
@@ -219,7 +228,7 @@ async fn run_until_told(app: App, signals: Signals) -> u8 {
             }
             DONE
         }
-        () = signals.watch(shutdown) => {
+        () = signals.watch(shutdown, reload_request) => {
             tracing::warn!("a second signal ended the service at once");
             FAILED
         }

@@ -1,14 +1,17 @@
-//! Signals that end the process: the first asks, the second insists.
+//! Signals: those that end the process (the first asks, the second insists), and
+//! the one that has the configuration read again.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// SIGTERM and SIGINT, caught from the moment this exists.
+/// SIGTERM, SIGINT and SIGHUP, caught from the moment this exists.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -18,17 +21,29 @@ impl Signals {
     /// # Errors
     /// When the operating system refuses the handlers.
     pub(super) fn catch() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
     }
 
-    /// Cancels `shutdown` at the first signal and returns at the second.
-    pub(super) async fn watch(mut self, shutdown: CancellationToken) {
+    /// Cancels `shutdown` at the first signal that ends the process and returns at
+    /// the second. Passes each SIGHUP on to `reload`.
+    pub(super) async fn watch(mut self, shutdown: CancellationToken, reload: &Notify) {
         for _ in 0..2 {
-            tokio::select! {
-                _ = self.terminate.recv() => {}
-                _ = self.interrupt.recv() => {}
-            }
+            self.end(reload).await;
             shutdown.cancel();
+        }
+    }
+
+    async fn end(&mut self, reload: &Notify) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => reload.notify_one(),
+            }
         }
     }
 }

@@ -79,6 +79,11 @@ label! {
 }
 
 label! {
+    /// What came of reading the configuration again.
+    ReloadResult { Applied => "applied", Unchanged => "unchanged", Rejected => "rejected" }
+}
+
+label! {
     /// The four classes of billed tokens.
     TokenDirection { Input => "input", Output => "output", CacheRead => "cache_read", CacheWrite => "cache_write" }
 }

@@ -92,6 +92,8 @@ pub struct Metrics {
     pub admission_queued: IntGauge,
     pub admission_rejected: IntCounterVec,
     pub queue_wait: HistogramVec,
+    pub config_reloads: IntCounterVec,
+    pub config_rejected: IntGauge,
     pub ready: IntGauge,
     pub panics: IntCounter,
 }
@@ -272,6 +274,15 @@ impl Metrics {
                 "Time an admitted request waited to run.",
                 &["task"],
                 QUEUE_SECONDS,
+            ),
+            config_reloads: declare.counters(
+                "redraft_config_reloads_total",
+                "Times the configuration was read again, by what came of it.",
+                &["result"],
+            ),
+            config_rejected: declare.gauge(
+                "redraft_config_rejected",
+                "1 while the configuration that was read last does not hold, so that an older one is in effect.",
             ),
             ready: declare.gauge("redraft_ready", "1 while /readyz says ready."),
             panics: declare.counter("redraft_panics_total", "Panics caught while a request was handled."),

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::labels::{
-    Api, BreakerState, CallOutcome, CallStage, Dialect, Outcome, RejectReason, StreamEnd, TokenDirection,
+    Api, BreakerState, CallOutcome, CallStage, Dialect, Outcome, RejectReason, ReloadResult, StreamEnd,
+    TokenDirection,
 };
 use super::metrics::{Metrics, OPERATION, PROVIDER};
 use crate::domain::{CallFailure, FailureCode, ModelId, Region, TaskKind};
@@ -85,6 +86,9 @@ impl Metrics {
         }
         for reason in RejectReason::ALL {
             self.admission_rejected.with_label_values(&[reason.as_str()]);
+        }
+        for result in ReloadResult::ALL {
+            self.config_reloads.with_label_values(&[result.as_str()]);
         }
         for dialect in Dialect::ALL.iter().filter(|dialect| **dialect != Dialect::Json) {
             self.streams_active.with_label_values(&[dialect.as_str()]);

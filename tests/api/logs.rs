@@ -13,14 +13,14 @@ use crate::support::{Request, TestApp};
 
 /// Everything that was logged.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    fn lines(&self) -> Vec<Value> {
+    pub fn lines(&self) -> Vec<Value> {
         self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
@@ -45,7 +45,7 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 /// Runs `work` on this thread with everything it logs caught.
-fn logged(filter: &str, work: impl Future<Output = ()>) -> Log {
+pub fn logged(filter: &str, work: impl Future<Output = ()>) -> Log {
     let log = Log::default();
     let settings = LogSettings { format: LogFormat::Json, filter: filter.to_owned() };
     let subscriber = subscriber(&settings, log.clone(), false).unwrap();

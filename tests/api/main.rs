@@ -16,6 +16,7 @@ mod logs;
 mod meta;
 mod metrics;
 mod openapi;
+mod reload;
 mod streams;
 mod tasks;
 mod validation;

@@ -53,7 +53,11 @@ impl TestApp {
     pub async fn over(sim: Sim, settings: &[(&str, &str)]) -> Self {
         let mut config = load(settings);
         config.bedrock.endpoint_url = Some(sim.endpoint_url());
-        let app = App::build(&config).await.unwrap();
+        Self::run(sim, App::build(&config).await.unwrap())
+    }
+
+    /// Runs an app that was built over this simulator.
+    pub fn run(sim: Sim, app: App) -> Self {
         let addresses = app.addresses().unwrap();
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(app.run(shutdown.clone()));
@@ -149,11 +153,15 @@ impl ScriptedApp {
 
 /// The shipped configuration with free ports and these settings.
 pub fn load(settings: &[(&str, &str)]) -> config::Config {
+    let mut config = config::load(&sources(settings)).unwrap_or_else(|problems| panic!("{problems}")).config;
+    config.bedrock.credentials = CredentialsSource::Simulator;
+    config
+}
+
+/// The sources of that configuration.
+pub fn sources(settings: &[(&str, &str)]) -> Sources {
     let free_ports = [("HTTP__LISTEN", "127.0.0.1:0"), ("OPS__LISTEN", "127.0.0.1:0")];
     let ours = free_ports.iter().chain(settings).map(|(key, value)| (format!("REDRAFT__{key}"), *value));
     let environment: Environment = ours.chain([("AWS_REGION".to_owned(), "us-east-1")]).collect();
-    let sources = Sources { mode: RunMode::Serve, file: None, listen: None, environment };
-    let mut config = config::load(&sources).unwrap_or_else(|problems| panic!("{problems}")).config;
-    config.bedrock.credentials = CredentialsSource::Simulator;
-    config
+    Sources { mode: RunMode::Serve, file: None, listen: None, environment }
 }
