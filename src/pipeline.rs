@@ -30,7 +30,6 @@ use admission::{Admission, AdmissionPolicy, Permit, Refusal};
 
 use crate::domain::TaskKind;
 use crate::routing::{RouteOptions, Router};
-use crate::tasks::Task;
 use crate::telemetry::{Metrics, RequestRecord};
 
 /// What a model of ordinary speed (60 tokens a second) writes well within the
@@ -70,14 +69,6 @@ impl Pipeline {
     pub fn input_quota(&self, kind: TaskKind) -> u32 {
         let live = self.live();
         plan::quota(kind, live.catalogue.task_chain(kind), live.limits)
-    }
-
-    /// Finds the chain and checks that the text fits it. Calls no model.
-    ///
-    /// # Errors
-    /// When the chain does not exist or no model of it can hold the text.
-    pub fn plan(&self, task: &Task, choice: &ChainChoice) -> Result<Plan, PlanError> {
-        plan::plan(task, choice, &self.live())
     }
 
     /// Waits for the right to run.

@@ -52,8 +52,8 @@ async fn read(
         fields.rename("max_length", "paragraphs");
         fields.set_default("paragraphs", USUAL_PARAGRAPHS);
     }
-    let deadlines = api.0.pipeline.live().deadlines;
-    let deadline = submission::deadline(&parts.headers, deadlines, Dialect::Json, record)?;
+    let live = api.0.pipeline.live();
+    let deadline = submission::deadline(&parts.headers, live.deadlines, Dialect::Json, record)?;
     let task = Task::read(kind, &mut fields);
     let task = submission::finish(fields, task, record)?;
     let chain = ChainChoice::Preferred(Preference::Auto);
@@ -62,6 +62,7 @@ async fn read(
         chain,
         dialect: Dialect::Json,
         deadline,
+        live,
         on_failover: OnFailover::Restart,
         can_be_cut: true,
         include_text: false,

@@ -1,6 +1,7 @@
 //! A request for a task, fully understood: what to do, how to answer, how long it
 //! may take. All problems of the body are reported at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
@@ -9,7 +10,7 @@ use axum::http::{HeaderMap, Version};
 use super::error::{ApiError, unknown_chain};
 use super::{Api, body, query, representation};
 use crate::domain::{FailureCode, TaskKind};
-use crate::pipeline::{Catalogue, ChainChoice, Deadline, Deadlines, OnFailover, Preference};
+use crate::pipeline::{Catalogue, ChainChoice, Deadline, Deadlines, Live, OnFailover, Preference};
 use crate::tasks::{Fields, Task, Vocabulary};
 use crate::telemetry::{Dialect, RequestRecord};
 
@@ -19,6 +20,8 @@ pub(super) struct Submission {
     pub chain: ChainChoice,
     pub dialect: Dialect,
     pub deadline: Deadline,
+    /// What it goes by to its end, whatever changes in the meantime.
+    pub live: Arc<Live>,
     pub on_failover: OnFailover,
     /// HTTP/1.0 has no way to tell a cut body from a whole one.
     pub can_be_cut: bool,
@@ -53,7 +56,7 @@ pub(super) async fn read(
     let on_failover = on_failover(&mut fields, dialect, can_be_cut);
     let task = Task::read(kind, &mut fields);
     let task = finish(fields, task, record)?;
-    Ok(Submission { task, chain, dialect, deadline, on_failover, can_be_cut, include_text })
+    Ok(Submission { task, chain, dialect, deadline, live, on_failover, can_be_cut, include_text })
 }
 
 /// The task, if nothing was wrong anywhere.

@@ -55,8 +55,9 @@ pub(super) async fn start(
     mut record: RequestRecord,
     request_id: RequestId,
 ) -> Result<(Run, AnswerContext), (RequestRecord, ApiError)> {
-    let Submission { task, chain, dialect, deadline, on_failover, can_be_cut: _, include_text } = submission;
-    let plan = match api.0.pipeline.plan(&task, &chain) {
+    let Submission { task, chain, dialect, deadline, live, on_failover, can_be_cut: _, include_text } =
+        submission;
+    let plan = match live.plan(&task, &chain) {
         Ok(plan) => plan,
         Err(error) => return Err((record, error.into())),
     };
