@@ -27,6 +27,7 @@ pub use crate::routing::{Catalogue, Chain, Deadline, Fallback, FinishReason, Mod
 use std::sync::{Arc, PoisonError, RwLock};
 
 use admission::{Admission, AdmissionPolicy, Permit, Refusal};
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::TaskKind;
 use crate::routing::{RouteOptions, Router};
@@ -43,6 +44,7 @@ pub struct Pipeline {
     live: RwLock<Arc<Live>>,
     admission: Admission,
     metrics: Arc<Metrics>,
+    cut: CancellationToken,
 }
 
 impl Pipeline {
@@ -50,7 +52,8 @@ impl Pipeline {
     pub fn new(router: Router, live: Live, admission: AdmissionPolicy, metrics: Arc<Metrics>) -> Self {
         let admission = Admission::new(admission, Arc::clone(&metrics));
         router.adopt(&live.catalogue, &live.routing);
-        Self { router: Arc::new(router), live: RwLock::new(Arc::new(live)), admission, metrics }
+        let live = RwLock::new(Arc::new(live));
+        Self { router: Arc::new(router), live, admission, metrics, cut: CancellationToken::new() }
     }
 
     /// What requests that begin now go by.
@@ -79,9 +82,24 @@ impl Pipeline {
         self.admission.admit(task, deadline).await
     }
 
+    /// Changes how many requests run and wait; nobody who does is sent away.
+    pub fn set_admission(&self, policy: AdmissionPolicy) {
+        self.admission.set_policy(policy);
+    }
+
     /// Takes no more requests; those that run go on.
     pub fn close(&self) {
         self.admission.close();
+    }
+
+    /// Ends every run: each tells that the service stops, and its call ends.
+    pub fn cut(&self) {
+        self.cut.cancel();
+    }
+
+    /// Comes back once [`Pipeline::cut`] was called.
+    pub async fn until_cut(&self) {
+        self.cut.cancelled().await;
     }
 
     /// Starts the work; the first event is there at once, before any model is called.
@@ -108,6 +126,6 @@ impl Pipeline {
             deadline,
             owner: self.router.owner(),
         });
-        Run::new(plan, route, permit, on_failover, Arc::clone(&self.metrics), record)
+        Run::new(plan, route, permit, on_failover, Arc::clone(&self.metrics), record, self.cut.clone())
     }
 }

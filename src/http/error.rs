@@ -23,6 +23,9 @@ const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// What to wait before trying again when nobody knows better.
 const USUAL_WAIT: Duration = Duration::from_secs(2);
+/// An expected wait is a guess: it is told within these bounds.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// One row of the table.
 pub(super) struct Row {
@@ -167,6 +170,8 @@ pub(super) struct ApiError {
     pub retry_after: Option<Duration>,
     pub figures: Figures,
     pub attempts: Vec<AttemptReport>,
+    /// Part of the body was not read, so the connection cannot be used again.
+    pub body_unread: bool,
 }
 
 /// Numbers that belong to an error.
@@ -188,6 +193,7 @@ impl ApiError {
             retry_after: None,
             figures: Figures::default(),
             attempts: Vec::new(),
+            body_unread: matches!(code, FailureCode::PayloadTooLarge | FailureCode::RequestTimeout),
         }
     }
 
@@ -265,16 +271,11 @@ impl ApiError {
             headers.insert(RETRY_AFTER, HeaderValue::from(milliseconds(wait).div_ceil(1000).max(1)));
             headers.insert(RETRY_AFTER_MS, HeaderValue::from(milliseconds(wait)));
         }
-        match self.code {
-            FailureCode::UnsupportedMediaType => {
-                headers.insert(ACCEPT_POST, HeaderValue::from_static("application/json"));
-            }
-            // The rest of the body was not read, or this instance is about to stop: the
-            // connection cannot be used again.
-            FailureCode::PayloadTooLarge | FailureCode::RequestTimeout | FailureCode::ShuttingDown => {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            _ => {}
+        if self.code == FailureCode::UnsupportedMediaType {
+            headers.insert(ACCEPT_POST, HeaderValue::from_static("application/json"));
+        }
+        if self.body_unread || self.code == FailureCode::ShuttingDown {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response.extensions_mut().insert(ProblemCode(self.code));
         response
@@ -306,10 +307,13 @@ impl From<PlanError> for ApiError {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
-        Self::new(match refusal {
-            Refusal::Overloaded => FailureCode::Overloaded,
-            Refusal::ShuttingDown => FailureCode::ShuttingDown,
-        })
+        match refusal {
+            Refusal::Overloaded { expected_wait } => Self {
+                retry_after: expected_wait.map(|wait| wait.clamp(SHORTEST_WAIT, LONGEST_WAIT)),
+                ..Self::new(FailureCode::Overloaded)
+            },
+            Refusal::ShuttingDown => Self::new(FailureCode::ShuttingDown),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::admission::Permit;
 use super::event::{
@@ -19,7 +20,7 @@ use super::event::{
 use super::ledger::Ledger;
 use super::plan::Plan;
 use crate::chunk::estimate_tokens;
-use crate::domain::{ModelId, TokenUsage};
+use crate::domain::{FailureCode, ModelId, TokenUsage};
 use crate::routing::{Answer, FinishReason, Model, OpenAnswer, Piece, Progress, Route, RouteError, Spent};
 use crate::telemetry::{Metrics, RequestRecord};
 
@@ -39,6 +40,8 @@ pub struct Run {
     output: Output,
     fell_back: bool,
     on_failover: OnFailover,
+    /// Cancelled when the service ends what still runs.
+    cut: CancellationToken,
     _permit: Permit,
 }
 
@@ -64,6 +67,7 @@ impl Run {
         on_failover: OnFailover,
         metrics: Arc<Metrics>,
         mut record: RequestRecord,
+        cut: CancellationToken,
     ) -> Self {
         let started = Started {
             chain: Arc::clone(&plan.chain.name),
@@ -85,6 +89,7 @@ impl Run {
             output: Output::default(),
             fell_back: false,
             on_failover,
+            cut,
             _permit: permit,
         }
     }
@@ -111,21 +116,23 @@ impl Run {
                 Phase::Over => return None,
                 Phase::Routing => {
                     let started = Instant::now();
-                    let progress = self.route.advance().await;
+                    let progress = unless(&self.cut, self.route.advance()).await;
                     self.upstream += started.elapsed();
                     self.book_attempts();
                     match progress {
-                        Ok(progress) => self.progressed(progress),
-                        Err(error) => self.fail(error),
+                        Some(Ok(progress)) => self.progressed(progress),
+                        Some(Err(error)) => self.fail(error),
+                        None => self.cut_short(),
                     }
                 }
-                Phase::Writing { answer, .. } => match answer.next().await {
-                    Ok(Piece::Text(text)) => {
+                Phase::Writing { answer, .. } => match unless(&self.cut, answer.next()).await {
+                    Some(Ok(Piece::Text(text))) => {
                         self.wrote(&text);
                         return Some(Event::Delta(text));
                     }
-                    Ok(Piece::End { finish, usage }) => self.written(finish, usage),
-                    Err(error) => self.broke_off(error),
+                    Some(Ok(Piece::End { finish, usage })) => self.written(finish, usage),
+                    Some(Err(error)) => self.broke_off(error),
+                    None => self.cut_short(),
                 },
             }
         }
@@ -221,21 +228,28 @@ impl Run {
     }
 
     fn fail(&mut self, error: RouteError) {
+        self.end_in_failure(error.failure.code(), error.retry_after, Some(&error.to_string()));
+    }
+
+    /// The service ends what still runs; the call that is under way ends with it.
+    fn cut_short(&mut self) {
+        if matches!(self.phase, Phase::Writing { .. }) {
+            self.count_writing_time();
+        }
+        self.book_unfinished();
+        self.end_in_failure(FailureCode::ShuttingDown, None, None);
+    }
+
+    fn end_in_failure(&mut self, code: FailureCode, retry_after: Option<Duration>, cause: Option<&str>) {
         self.phase = Phase::Over;
-        let code = error.failure.code();
         let partial = self.output.chars > 0;
         if partial || !self.ledger.is_empty() {
             self.told.push_back(Event::Usage(self.usage_report()));
         }
         let attempts = self.attempts();
-        self.told.push_back(Event::Failed(Failure {
-            code,
-            retry_after: error.retry_after,
-            partial,
-            attempts,
-        }));
+        self.told.push_back(Event::Failed(Failure { code, retry_after, partial, attempts }));
         if let Some(record) = self.settle() {
-            record.failed(code, Some(&error.to_string()));
+            record.failed(code, cause);
         }
     }
 
@@ -271,6 +285,18 @@ impl Run {
             }
         }
         self.attempts_booked = self.route.attempts().len();
+    }
+
+    /// What the model has written of an answer that nobody waits for has its price all
+    /// the same.
+    fn book_unfinished(&mut self) {
+        self.book_attempts();
+        if let Phase::Writing { model, .. } = &self.phase {
+            let model = Arc::clone(model);
+            self.book_open_answer(&model, None);
+        } else if let Some(model) = self.route.in_flight().and_then(|id| self.plan.model(id)) {
+            self.ledger.add(model, self.plan.estimated_usage(0), true);
+        }
     }
 
     fn book_open_answer(&mut self, model: &Arc<Model>, usage: Option<TokenUsage>) {
@@ -329,20 +355,24 @@ impl Run {
 }
 
 impl Drop for Run {
-    /// The client went away: what the model wrote so far has its price all the same.
+    /// The client went away.
     fn drop(&mut self) {
         if self.record.is_some() {
-            self.book_attempts();
-            if let Phase::Writing { model, .. } = &self.phase {
-                let model = Arc::clone(model);
-                self.book_open_answer(&model, None);
-            } else if let Some(model) = self.route.in_flight().and_then(|id| self.plan.model(id)) {
-                self.ledger.add(model, self.plan.estimated_usage(0), true);
-            }
+            self.book_unfinished();
             if let Some(record) = self.settle() {
                 record.abandoned();
             }
         }
+    }
+}
+
+/// What comes of the work; `None` when the service is cut before it is done. The work
+/// is asked first, so a delta that is ready costs nothing more.
+async fn unless<T>(cut: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = cut.cancelled() => None,
     }
 }
 

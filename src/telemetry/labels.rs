@@ -70,12 +70,22 @@ label! {
 
 label! {
     /// How a stream ended.
-    StreamEnd { Done => "done", Error => "error", ClientDisconnect => "client_disconnect" }
+    StreamEnd {
+        Done => "done",
+        Error => "error",
+        ClientDisconnect => "client_disconnect",
+        Shutdown => "shutdown",
+    }
 }
 
 label! {
     /// Why a request was not admitted.
-    RejectReason { QueueFull => "queue_full", QueueTimeout => "queue_timeout", Draining => "draining" }
+    RejectReason {
+        QueueFull => "queue_full",
+        QueueTimeout => "queue_timeout",
+        BuffersFull => "buffers_full",
+        Draining => "draining",
+    }
 }
 
 label! {

@@ -149,10 +149,11 @@ impl RequestRecord {
             metrics.overhead.with_label_values(&[task]).observe(ours.as_secs_f64());
         }
         if self.streaming {
-            let end = match outcome {
-                Outcome::Ok => StreamEnd::Done,
-                Outcome::Cancelled => StreamEnd::ClientDisconnect,
-                _ => StreamEnd::Error,
+            let end = match code {
+                None => StreamEnd::Done,
+                Some(FailureCode::Cancelled) => StreamEnd::ClientDisconnect,
+                Some(FailureCode::ShuttingDown) => StreamEnd::Shutdown,
+                Some(_) => StreamEnd::Error,
             };
             metrics.streams_active.with_label_values(&[dialect]).dec();
             metrics.stream_terminations.with_label_values(&[dialect, end.as_str()]).inc();
