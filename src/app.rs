@@ -13,14 +13,16 @@ pub use reload::Reload;
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::domain::CallFailure;
-use crate::http::{self, Api, Readiness, ServeError, Server};
+use crate::http::{self, Api, Ending, Readiness, ServeError, Server, ShutdownPolicy};
 use crate::inference::ModelBackend;
 use crate::inference::bedrock::BedrockBackend;
 use crate::pipeline::Pipeline;
@@ -29,6 +31,8 @@ use crate::telemetry::{ChainScope, MetricScope, Metrics, TargetScope};
 
 /// How often readiness follows what calls have found out about the credentials.
 const SIGN_IN_PACE: Duration = Duration::from_secs(1);
+/// What is left for last words to reach their readers once open requests were ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A missing sign-in is looked for again at every so many paces.
 const SEARCH_EVERY_PACES: u32 = 15;
 const SIGN_IN: &str = "sign_in";
@@ -38,6 +42,7 @@ pub struct App {
     public: Server,
     ops: Server,
     api: Api,
+    shutdown: ShutdownPolicy,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
     bedrock: Option<Arc<BedrockBackend>>,
@@ -86,7 +91,8 @@ impl App {
         let api = Api::new(pipeline, config.http.clone(), Arc::clone(&metrics), Arc::clone(&readiness));
         let public = Server::bind(config.listen, http::routes(api.clone()), config.server).await?;
         let ops = Server::bind(config.ops_listen, http::ops_routes(api.clone()), config.server).await?;
-        Ok(Self { public, ops, api, readiness, metrics, bedrock: None, reload: None })
+        let shutdown = config.shutdown;
+        Ok(Self { public, ops, api, shutdown, readiness, metrics, bedrock: None, reload: None })
     }
 
     /// Lets the configuration change while the service runs.
@@ -108,23 +114,23 @@ impl App {
         self.bedrock.as_ref().and_then(|bedrock| bedrock.sign_in_problem())
     }
 
-    /// Serves until `shutdown` is cancelled and open requests have ended, or the
-    /// drain time is over. Returns whether all of them ended by themselves.
-    pub async fn run(self, shutdown: CancellationToken) -> bool {
-        let Self { public, ops, api, readiness, metrics, bedrock, reload } = self;
-        // The operator's port lives as long as there is something to see.
-        let ops_end = CancellationToken::new();
-        let ops = ops.run(ops_end.clone());
+    /// Serves until `stop` is cancelled and open requests have ended, or the drain
+    /// time is over. Returns whether all of them ended by themselves.
+    pub async fn run(self, stop: CancellationToken) -> bool {
+        let Self { public, ops, api, shutdown, readiness, metrics, bedrock, reload } = self;
+        let ops_ending = Ending::default();
         let serving = async {
-            let drained = public.run(shutdown.clone()).await;
-            ops_end.cancel();
+            let drained = serve_public(public, &api, shutdown, &stop).await;
+            // The operator's port lives as long as there is something to see.
+            ops_ending.drain.cancel();
             drained
         };
-        let closing = async {
-            shutdown.cancelled().await;
-            tracing::info!("asked to stop: no new work is taken, open requests may end");
-            api.close();
-            std::future::pending::<()>().await;
+        let ops = async {
+            let mut serving = pin!(ops.run(ops_ending.clone()));
+            tokio::select! {
+                () = &mut serving => {}
+                () = ops_ending.drain.cancelled() => end(serving, &ops_ending).await,
+            }
         };
         let watching = async {
             if let Some(bedrock) = &bedrock {
@@ -140,11 +146,40 @@ impl App {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            (drained, _) = async { tokio::join!(serving, ops) } => drained,
-            () = closing => false,
+            (drained, ()) = async { tokio::join!(serving, ops) } => drained,
             () = watching => false,
             () = reloading => false,
         }
+    }
+}
+
+/// Serves the API to the end of its drain. Returns whether nothing had to be cut.
+async fn serve_public(public: Server, api: &Api, shutdown: ShutdownPolicy, stop: &CancellationToken) -> bool {
+    let ending = Ending::default();
+    let mut serving = pin!(public.run(ending.clone()));
+    let draining = async {
+        stop.cancelled().await;
+        let asked = Instant::now();
+        tracing::info!("asked to stop: no new work is taken, open requests may end");
+        api.close();
+        sleep(shutdown.delay.min(shutdown.drain)).await;
+        ending.drain.cancel();
+        sleep_until(asked + shutdown.drain).await;
+    };
+    tokio::select! {
+        () = &mut serving => return true,
+        () = draining => {}
+    }
+    api.cut();
+    end(serving, &ending).await;
+    false
+}
+
+/// Gives a server that has been asked to drain a last moment, and then none.
+async fn end(mut serving: Pin<&mut impl Future<Output = ()>>, ending: &Ending) {
+    if timeout(LAST_WORDS, &mut serving).await.is_err() {
+        ending.now.cancel();
+        serving.await;
     }
 }
 
@@ -153,7 +188,7 @@ impl App {
 async fn watch_sign_in(bedrock: &BedrockBackend, readiness: &Readiness) {
     let mut known = bedrock.sign_in_problem();
     for pace in 1_u32.. {
-        tokio::time::sleep(SIGN_IN_PACE).await;
+        sleep(SIGN_IN_PACE).await;
         if known.is_some() && pace.is_multiple_of(SEARCH_EVERY_PACES) {
             bedrock.check_sign_in().await;
         }

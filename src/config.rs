@@ -37,7 +37,7 @@ use layers::Layers;
 use reader::Reader;
 
 use crate::domain::ModelId;
-use crate::http::{HttpSettings, ServerSettings};
+use crate::http::{HttpSettings, ServerSettings, ShutdownPolicy};
 use crate::inference::bedrock::BedrockSettings;
 use crate::pipeline::admission::AdmissionPolicy;
 use crate::pipeline::{Deadlines, Limits, Live};
@@ -51,6 +51,7 @@ pub struct Config {
     pub listen: SocketAddr,
     pub http: HttpSettings,
     pub server: ServerSettings,
+    pub shutdown: ShutdownPolicy,
     /// Where metrics and probes are served to operators.
     pub ops_listen: SocketAddr,
     /// The time of whole requests.
@@ -271,10 +272,11 @@ mod tests {
     }
 
     /// A value for every setting, different from all others and from the default.
-    const EVERY_SETTING: [(&str, &str, &str); 44] = [
+    const EVERY_SETTING: [(&str, &str, &str); 46] = [
         ("http.listen", "0.0.0.0:1001", "\"0.0.0.0:1001\""),
         ("http.heartbeat_ms", "1002", "1002"),
         ("http.max_body_bytes", "1003", "1003"),
+        ("http.max_buffered_bytes", "1032", "1032"),
         ("http.body_read_ms", "1004", "1004"),
         ("http.header_read_ms", "1005", "1005"),
         ("http.write_ms", "1031", "1031"),
@@ -313,6 +315,7 @@ mod tests {
         ("admission.max_waiting", "0", "0"),
         ("fanout.max_parallel", "64", "64"),
         ("limits.max_input_tokens", "1019", "1019"),
+        ("shutdown.delay_ms", "33", "33"),
         ("shutdown.drain_ms", "1020", "1020"),
         ("log.format", "pretty", "\"pretty\""),
         ("log.level", "warn,redraft=debug", "\"warn,redraft=debug\""),
@@ -336,7 +339,7 @@ mod tests {
         let config = loaded.config;
         assert_eq!(config.listen.to_string(), "0.0.0.0:1001");
         assert_eq!(config.http.heartbeat, millis(1002));
-        assert_eq!(config.http.max_body_bytes, 1003);
+        assert_eq!((config.http.max_body_bytes, config.http.max_buffered_bytes), (1003, 1032));
         assert_eq!(config.http.body_read_timeout, millis(1004));
         assert_eq!(config.server.header_read_timeout, millis(1005));
         assert_eq!(config.server.write_timeout, millis(1031));
@@ -372,7 +375,7 @@ mod tests {
         assert_eq!((config.admission.max_running, config.admission.max_waiting), (1018, 0));
         assert_eq!(config.fanout_max_parallel, 64);
         assert_eq!(config.max_input_tokens, 1019);
-        assert_eq!(config.server.drain, millis(1020));
+        assert_eq!((config.shutdown.delay, config.shutdown.drain), (millis(33), millis(1020)));
         assert_eq!(
             (config.log.format, config.log.filter.as_str()),
             (LogFormat::Pretty, "warn,redraft=debug")
@@ -392,6 +395,11 @@ mod tests {
             ),
             ("http.heartbeat_ms", "9", "expected a whole number of milliseconds from 10 to 60000, found 9"),
             ("http.max_body_bytes", "0", "expected a whole number of bytes from 1 to 1073741824, found 0"),
+            (
+                "http.max_buffered_bytes",
+                "0",
+                "expected a whole number of bytes from 1 to 1099511627776, found 0",
+            ),
             ("http.body_read_ms", "-1", "expected a whole number of milliseconds from 1 to 600000, found -1"),
             (
                 "http.header_read_ms",
@@ -477,6 +485,7 @@ mod tests {
             ),
             ("fanout.max_parallel", "65", "expected a whole number of model calls from 1 to 64, found 65"),
             ("limits.max_input_tokens", "0", "expected a whole number of tokens from 1 to 10000000, found 0"),
+            ("shutdown.delay_ms", "-1", "expected a whole number of milliseconds from 0 to 600000, found -1"),
             ("shutdown.drain_ms", "0", "expected a whole number of milliseconds from 1 to 3600000, found 0"),
             ("log.format", "JSON", "expected json or pretty, found \"JSON\""),
             (

@@ -6,7 +6,9 @@
 //! about models.
 
 mod body;
+mod body_buffers;
 mod compat;
+mod connection;
 mod cors;
 mod dialect;
 mod edge;
@@ -18,6 +20,7 @@ pub mod openapi;
 mod query;
 mod representation;
 mod server;
+mod stream_clock;
 mod submission;
 mod task_routes;
 mod whole;
@@ -26,13 +29,14 @@ mod write_clock;
 
 pub use error::describe_problem;
 pub use health::Readiness;
-pub use server::{ServeError, Server, ServerSettings};
+pub use server::{Ending, ServeError, Server, ServerSettings, ShutdownPolicy};
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
+use body_buffers::BodyBuffers;
 
 use crate::domain::TaskKind;
 use crate::pipeline::{Live, Pipeline};
@@ -44,6 +48,8 @@ pub struct HttpSettings {
     /// Silence on a stream before a heartbeat is sent.
     pub heartbeat: Duration,
     pub max_body_bytes: usize,
+    /// Bytes of all bodies whose requests do not run yet.
+    pub max_buffered_bytes: usize,
     /// How long a client may take to send a body.
     pub body_read_timeout: Duration,
     /// Origins of pages that may call from a browser; empty means none but our own.
@@ -60,6 +66,7 @@ struct Shared {
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
     openapi_json: String,
+    body_buffers: Arc<BodyBuffers>,
 }
 
 impl Api {
@@ -72,7 +79,8 @@ impl Api {
     ) -> Self {
         let openapi_json = openapi::json();
         readiness.set(health::RUNNING, None);
-        Self(Arc::new(Shared { pipeline, settings, metrics, readiness, openapi_json }))
+        let body_buffers = BodyBuffers::new(settings.max_buffered_bytes);
+        Self(Arc::new(Shared { pipeline, settings, metrics, readiness, openapi_json, body_buffers }))
     }
 }
 
@@ -86,6 +94,11 @@ impl Api {
     pub fn close(&self) {
         self.0.readiness.set(health::RUNNING, Some("the service is about to stop".to_owned()));
         self.0.pipeline.close();
+    }
+
+    /// Ends whatever is still worked on, with the news that the service stops.
+    pub fn cut(&self) {
+        self.0.pipeline.cut();
     }
 }
 

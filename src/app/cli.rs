@@ -1,7 +1,8 @@
 //! The command line: subcommands, what they print, and exit codes.
 //!
-//! Exit codes: 0 all went well; 1 the command could not do its work; 2 the
-//! command line or the configuration is wrong.
+//! Exit codes: 0 all went well, a drain included; 1 the command could not do its
+//! work; 2 the command line or the configuration is wrong; 130 and 143 a second
+//! signal (SIGINT, SIGTERM) ended the service at once, as shells count signals.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
@@ -26,8 +27,11 @@ use crate::{http, telemetry};
         Settings come from the built-in defaults, then --config FILE, then environment\n\
         variables (REDRAFT__SECTION__KEY), then flags. `redraft check-config` shows them\n\
         all and where each came from.\n\n\
+        SIGTERM or SIGINT asks a running service to stop: open requests may end first.\n\
+        A second signal ends it at once.\n\n\
         Exit codes: 0 all went well; 1 the command could not do its work; 2 the command\n\
-        line or the configuration is wrong."
+        line or the configuration is wrong; 130 or 143 a second SIGINT or SIGTERM ended\n\
+        the service at once."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -84,6 +88,8 @@ struct HealthcheckArgs {
 const DONE: u8 = 0;
 const FAILED: u8 = 1;
 const MISUSED: u8 = 2;
+/// What shells add to the number of the signal that ended a process.
+const SIGNALLED: u8 = 128;
 
 /// Runs the command to its end.
 pub async fn run(cli: Cli) -> ExitCode {
@@ -218,19 +224,19 @@ async fn serve(sources: Sources) -> u8 {
 }
 
 async fn run_until_told(app: App, signals: Signals, reload_request: &Notify) -> u8 {
-    let shutdown = CancellationToken::new();
+    let stop = CancellationToken::new();
     tokio::select! {
-        drained = app.run(shutdown.clone()) => {
+        drained = app.run(stop.clone()) => {
             if drained {
                 tracing::info!("stopped: every open request had ended");
             } else {
-                tracing::warn!("the drain time is over, open requests were cut");
+                tracing::warn!("stopped: the drain time was over and open requests were cut");
             }
             DONE
         }
-        () = signals.watch(shutdown, reload_request) => {
+        signal = signals.watch(stop, reload_request) => {
             tracing::warn!("a second signal ended the service at once");
-            FAILED
+            SIGNALLED + signal
         }
     }
 }

@@ -28,20 +28,21 @@ impl Signals {
         })
     }
 
-    /// Cancels `shutdown` at the first signal that ends the process and returns at
-    /// the second. Passes each SIGHUP on to `reload`.
-    pub(super) async fn watch(mut self, shutdown: CancellationToken, reload: &Notify) {
-        for _ in 0..2 {
-            self.end(reload).await;
-            shutdown.cancel();
-        }
+    /// Cancels `stop` at the first signal that ends the process and returns at the
+    /// second, with its number. Passes each SIGHUP on to `reload`.
+    pub(super) async fn watch(mut self, stop: CancellationToken, reload: &Notify) -> u8 {
+        self.end(reload).await;
+        stop.cancel();
+        self.end(reload).await
     }
 
-    async fn end(&mut self, reload: &Notify) {
+    async fn end(&mut self, reload: &Notify) -> u8 {
+        const INTERRUPT: u8 = 2;
+        const TERMINATE: u8 = 15;
         loop {
             tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return TERMINATE,
+                _ = self.interrupt.recv() => return INTERRUPT,
                 _ = self.hang_up.recv() => reload.notify_one(),
             }
         }

@@ -15,7 +15,7 @@ use super::problems::nearest;
 use super::reader::Reader;
 use super::{Config, RunMode, Sources, address};
 use crate::domain::Region;
-use crate::http::{HttpSettings, ServerSettings};
+use crate::http::{HttpSettings, ServerSettings, ShutdownPolicy};
 use crate::inference::bedrock::{BedrockSettings, CredentialsSource};
 use crate::pipeline::Deadlines;
 use crate::pipeline::admission::AdmissionPolicy;
@@ -36,7 +36,7 @@ pub(super) struct Values {
     admission: AdmissionPolicy,
     fanout_max_parallel: usize,
     max_input_tokens: u32,
-    drain: Duration,
+    shutdown: ShutdownPolicy,
     log: LogSettings,
     region: Option<Region>,
     endpoint_url: Option<String>,
@@ -47,6 +47,7 @@ struct Http {
     listen: SocketAddr,
     heartbeat: Duration,
     max_body_bytes: usize,
+    max_buffered_bytes: usize,
     body_read_timeout: Duration,
     header_read_timeout: Duration,
     write_timeout: Duration,
@@ -78,7 +79,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Values> {
     let max_waiting = reader.whole("admission.max_waiting", 0..=1_000_000, "requests");
     let fanout_max_parallel = reader.whole("fanout.max_parallel", 1..=64, "model calls");
     let max_input_tokens = reader.whole("limits.max_input_tokens", 1..=10_000_000, "tokens");
-    let drain = reader.millis("shutdown.drain_ms", 1..=HOUR);
+    let shutdown = shutdown(reader);
     let format = reader.parsed("log.format", "json or pretty", log_format);
     let filter = log_filter(reader);
     let region = reader.parsed("bedrock.region", "a region such as eu-central-1, or nothing", |text| {
@@ -96,7 +97,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Values> {
         admission: AdmissionPolicy { max_running: max_running?, max_waiting: max_waiting? },
         fanout_max_parallel: fanout_max_parallel?,
         max_input_tokens: max_input_tokens?,
-        drain: drain?,
+        shutdown: shutdown?,
         log: LogSettings { format: format?, filter: filter? },
         region: region?,
         endpoint_url: endpoint_url?,
@@ -125,6 +126,7 @@ impl Values {
             http: HttpSettings {
                 heartbeat: http.heartbeat,
                 max_body_bytes: http.max_body_bytes,
+                max_buffered_bytes: http.max_buffered_bytes,
                 body_read_timeout: http.body_read_timeout,
                 allowed_origins: http.allowed_origins,
             },
@@ -132,8 +134,8 @@ impl Values {
                 header_read_timeout: http.header_read_timeout,
                 write_timeout: http.write_timeout,
                 max_connections: http.max_connections,
-                drain: self.drain,
             },
+            shutdown: self.shutdown,
             ops_listen: self.ops_listen,
             deadlines: Deadlines { json: clocks.request, stream: clocks.stream, longest: clocks.max_request },
             routing: self.routing,
@@ -158,6 +160,10 @@ fn http(reader: &mut Reader<'_, '_>) -> Option<Http> {
     let listen = reader.parsed("http.listen", address::LISTEN, address::listen);
     let heartbeat = reader.millis("http.heartbeat_ms", 10..=MINUTE);
     let max_body_bytes = reader.whole("http.max_body_bytes", 1..=1 << 30, "bytes");
+    let max_buffered_bytes = reader.whole("http.max_buffered_bytes", 1..=1 << 40, "bytes");
+    if let (Some(one), Some(all)) = (max_body_bytes, max_buffered_bytes) {
+        bound(reader, ("http.max_body_bytes", one), ("http.max_buffered_bytes", all));
+    }
     let body_read_timeout = reader.millis("http.body_read_ms", 1..=10 * MINUTE);
     let header_read_timeout = reader.millis("http.header_read_ms", 1..=10 * MINUTE);
     let write_timeout = reader.millis("http.write_ms", 1..=10 * MINUTE);
@@ -167,6 +173,7 @@ fn http(reader: &mut Reader<'_, '_>) -> Option<Http> {
         listen: listen?,
         heartbeat: heartbeat?,
         max_body_bytes: max_body_bytes?,
+        max_buffered_bytes: max_buffered_bytes?,
         body_read_timeout: body_read_timeout?,
         header_read_timeout: header_read_timeout?,
         write_timeout: write_timeout?,
@@ -261,6 +268,14 @@ fn adaptive_limit(reader: &mut Reader<'_, '_>) -> Option<LimitPolicy> {
     let (max_in_flight, min_in_flight) = (max_in_flight?, min_in_flight?);
     bound(reader, ("adaptive.min_in_flight", min_in_flight), ("adaptive.max_in_flight", max_in_flight));
     Some(LimitPolicy { max_in_flight, min_in_flight, decrease_percent: decrease_percent? })
+}
+
+fn shutdown(reader: &mut Reader<'_, '_>) -> Option<ShutdownPolicy> {
+    let delay = reader.millis("shutdown.delay_ms", 0..=10 * MINUTE);
+    let drain = reader.millis("shutdown.drain_ms", 1..=HOUR);
+    let (delay, drain) = (delay?, drain?);
+    bound_time(reader, ("shutdown.delay_ms", delay), ("shutdown.drain_ms", drain));
+    Some(ShutdownPolicy { delay, drain })
 }
 
 fn bound_time(reader: &mut Reader<'_, '_>, (key, time): (&str, Duration), bounded_by: (&str, Duration)) {

@@ -4,7 +4,6 @@
 //! no text of the body is ever repeated in one.
 
 use std::fmt;
-use std::time::Duration;
 
 use axum::body::Body as Incoming;
 use axum::http::HeaderMap;
@@ -16,25 +15,34 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::HttpSettings;
+use super::Api;
+use super::body_buffers::HeldBytes;
 use super::error::{ApiError, Figures};
 use crate::domain::FailureCode;
 use crate::tasks::FieldProblem;
+use crate::telemetry::RejectReason;
 
 /// Names of members are short; a longer one is reported as unknown, not as doubled.
 const LONGEST_POINTER_BYTES: usize = 64;
 const FIRST_RESERVE_BYTES: usize = 64 * 1024;
 
-/// Reads the members of the object that the body holds.
+/// Reads the members of the object that the body holds. The bytes count as held
+/// until what comes with them is dropped.
 pub(super) async fn read_object(
     headers: &HeaderMap,
     body: Incoming,
-    settings: &HttpSettings,
-) -> Result<Map<String, Value>, ApiError> {
+    api: &Api,
+) -> Result<(Map<String, Value>, HeldBytes), ApiError> {
     check_media_type(headers)?;
     check_encoding(headers)?;
-    let bytes = read_bytes(headers, body, settings.max_body_bytes, settings.body_read_timeout).await?;
-    parse(&bytes)
+    let reading = timeout(api.0.settings.body_read_timeout, read_bytes(headers, body, api));
+    let (bytes, held) = tokio::select! {
+        biased;
+        read = reading => read.unwrap_or_else(|_elapsed| Err(ApiError::new(FailureCode::RequestTimeout)))?,
+        // A body that is still coming at the end of a shutdown will not be worked on.
+        () = api.0.pipeline.until_cut() => return Err(ApiError::new(FailureCode::ShuttingDown)),
+    };
+    Ok((parse(&bytes)?, held))
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -66,9 +74,9 @@ fn is_json_suffix(essence: &str) -> bool {
 async fn read_bytes(
     headers: &HeaderMap,
     mut body: Incoming,
-    max_bytes: usize,
-    time: Duration,
-) -> Result<Bytes, ApiError> {
+    api: &Api,
+) -> Result<(Bytes, HeldBytes), ApiError> {
+    let max_bytes = api.0.settings.max_body_bytes;
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
@@ -77,22 +85,29 @@ async fn read_bytes(
     if announced > max_bytes {
         return Err(too_large(max_bytes));
     }
-    let reading = async {
-        // What a client announces is reserved only so far; the rest grows as it comes.
-        let mut bytes = BytesMut::with_capacity(announced.min(FIRST_RESERVE_BYTES));
-        while let Some(frame) = body.frame().await {
-            let broken = "The body ended before it was complete.";
-            let frame = frame.map_err(|_| ApiError::detailed(FailureCode::MalformedBody, broken))?;
-            if let Ok(data) = frame.into_data() {
-                if bytes.len() + data.len() > max_bytes {
-                    return Err(too_large(max_bytes));
-                }
-                bytes.extend_from_slice(&data);
+    let (mut bytes, mut held) = (BytesMut::new(), api.0.body_buffers.body());
+    while let Some(frame) = body.frame().await {
+        let broken = "The body ended before it was complete.";
+        let frame = frame.map_err(|_| ApiError::detailed(FailureCode::MalformedBody, broken))?;
+        if let Ok(data) = frame.into_data() {
+            if bytes.len() + data.len() > max_bytes {
+                return Err(too_large(max_bytes));
             }
+            held.add(data.len()).map_err(|_full| buffers_full(api))?;
+            if bytes.is_empty() {
+                // What a client announces is reserved only so far; the rest grows as it comes.
+                bytes.reserve(announced.min(FIRST_RESERVE_BYTES));
+            }
+            bytes.extend_from_slice(&data);
         }
-        Ok(bytes.freeze())
-    };
-    timeout(time, reading).await.unwrap_or_else(|_elapsed| Err(ApiError::new(FailureCode::RequestTimeout)))
+    }
+    Ok((bytes.freeze(), held))
+}
+
+fn buffers_full(api: &Api) -> ApiError {
+    let reason = RejectReason::BuffersFull.as_str();
+    api.0.metrics.admission_rejected.with_label_values(&[reason]).inc();
+    ApiError { body_unread: true, ..ApiError::new(FailureCode::Overloaded) }
 }
 
 fn too_large(limit_bytes: usize) -> ApiError {

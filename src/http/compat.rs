@@ -46,7 +46,8 @@ async fn read(
     record: &mut RequestRecord,
 ) -> Result<Submission, ApiError> {
     let (parts, body) = request.into_parts();
-    let mut fields = Fields::new(body::read_object(&parts.headers, body, &api.0.settings).await?);
+    let (members, held) = body::read_object(&parts.headers, body, api).await?;
+    let mut fields = Fields::new(members);
     record.body_arrived();
     if kind == TaskKind::Summarize {
         fields.rename("max_length", "paragraphs");
@@ -66,6 +67,7 @@ async fn read(
         on_failover: OnFailover::Restart,
         can_be_cut: true,
         include_text: false,
+        held,
     })
 }
 

@@ -8,6 +8,7 @@
 mod native;
 mod stream_body;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -22,6 +23,7 @@ use super::error::ApiError;
 use super::task_routes::AnswerContext;
 use super::whole::{SERVER_TIMING, X_GENERATION_ID, ascii};
 use crate::pipeline::{Event, Run};
+use crate::telemetry::Metrics;
 
 /// Marks an answer whose pieces must leave one by one.
 #[derive(Debug, Clone, Copy)]
@@ -34,25 +36,30 @@ const STREAM_CACHE_CONTROL: HeaderValue = HeaderValue::from_static("no-cache, no
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Native events as Server-Sent Events.
-pub(super) fn sse(mut run: Run, context: AnswerContext, heartbeat: Duration) -> Response {
+pub(super) fn sse(
+    mut run: Run,
+    context: AnswerContext,
+    heartbeat: Duration,
+    metrics: &Arc<Metrics>,
+) -> Response {
     run.stream_opened();
     let mut response = head(SSE, &run, &context);
     let encoder = NativeEvents::new(context, Framing::Sse);
-    *response.body_mut() = Body::new(StreamBody::new(run, encoder, Some(heartbeat)));
+    *response.body_mut() = Body::new(StreamBody::new(run, encoder, Some(heartbeat), metrics));
     response
 }
 
 /// Native events as one JSON object per line.
-pub(super) fn ndjson(mut run: Run, context: AnswerContext) -> Response {
+pub(super) fn ndjson(mut run: Run, context: AnswerContext, metrics: &Arc<Metrics>) -> Response {
     run.stream_opened();
     let mut response = head(NDJSON, &run, &context);
     let encoder = NativeEvents::new(context, Framing::Lines);
-    *response.body_mut() = Body::new(StreamBody::new(run, encoder, None));
+    *response.body_mut() = Body::new(StreamBody::new(run, encoder, None, metrics));
     response
 }
 
 /// The text alone.
-pub(super) async fn text(mut run: Run, context: AnswerContext) -> Response {
+pub(super) async fn text(mut run: Run, context: AnswerContext, metrics: &Arc<Metrics>) -> Response {
     let first = loop {
         match run.next().await {
             Some(Event::Delta(text)) => break text,
@@ -72,7 +79,8 @@ pub(super) async fn text(mut run: Run, context: AnswerContext) -> Response {
     };
     run.stream_opened();
     let mut response = head(TEXT, &run, &context);
-    *response.body_mut() = Body::new(StreamBody::new(run, PlainText::starting_with(first), None));
+    let encoder = PlainText::starting_with(first);
+    *response.body_mut() = Body::new(StreamBody::new(run, encoder, None, metrics));
     response
 }
 

@@ -3,29 +3,25 @@
 //! axum's own loop sets no timer: a client that sends its head one byte a minute
 //! would hold a connection for ever. Here every head has a clock, TCP_NODELAY is
 //! set (without it a first token waits 40 ms for the client's ACK), and the
-//! number of connections is bounded.
+//! number of connections is bounded. The one rule: when [`Server::run`] returns,
+//! no task of a connection is left.
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use super::write_clock::WriteClock;
-
-/// How often a silent HTTP/2 client is asked whether it is there, and how long it may take.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// Streams of one HTTP/2 connection: a browser opens a handful.
-const MAX_STREAMS_PER_CONNECTION: u32 = 100;
+use super::connection::Connections;
+use super::stream_clock::StreamTasks;
 
 /// Bounds on connections.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +31,25 @@ pub struct ServerSettings {
     /// How long a client may leave bytes unread before it is given up.
     pub write_timeout: Duration,
     pub max_connections: usize,
-    /// How long open requests may run on once the end was asked for.
+}
+
+/// The times of a shutdown, counted from its begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShutdownPolicy {
+    /// How long idle connections are kept.
+    pub delay: Duration,
+    /// How long open requests may run on.
     pub drain: Duration,
+}
+
+/// The two steps in which a server ends. Whoever stops it decides when.
+#[derive(Debug, Clone, Default)]
+pub struct Ending {
+    /// Connections take no further request. New ones still get an answer each, so
+    /// that probes and latecomers are told and not refused.
+    pub drain: CancellationToken,
+    /// Whatever is open is ended.
+    pub now: CancellationToken,
 }
 
 /// The listener could not be set up.
@@ -76,71 +89,42 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `shutdown` is cancelled, then lets open requests run on for
-    /// at most the drain time. Returns whether all of them ended by themselves.
-    pub async fn run(self, shutdown: CancellationToken) -> bool {
-        let connections = Arc::new(Semaphore::new(self.settings.max_connections));
-        let graceful = GracefulShutdown::new();
-        let mut http = auto::Builder::new(TokioExecutor::new());
-        http.http1().timer(TokioTimer::new()).header_read_timeout(self.settings.header_read_timeout);
-        http.http2()
-            .timer(TokioTimer::new())
-            .keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(KEEP_ALIVE)
-            .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION);
+    /// Serves until it is asked to drain and no connection is in use, or until it is
+    /// ended. Connections that have asked nothing yet hold nothing up.
+    pub async fn run(self, ending: Ending) {
+        let Self { listener, routes, settings } = self;
+        let places = Arc::new(Semaphore::new(settings.max_connections));
+        let (in_use, streams) = (TaskTracker::new(), StreamTasks::new(settings.write_timeout));
+        let connections =
+            Connections::new(routes, settings, streams.clone(), in_use.clone(), ending.drain.clone());
+        let mut open = JoinSet::new();
+        let mut drained = pin!(async {
+            ending.drain.cancelled().await;
+            in_use.close();
+            in_use.wait().await;
+        });
         loop {
-            // The permit is taken first: above the cap, clients wait in the kernel's backlog.
+            // The place is taken first: above the cap, clients wait in the kernel's backlog.
             let accepted = async {
-                let permit = Arc::clone(&connections).acquire_owned().await;
-                (permit, self.listener.accept().await)
+                let place = Arc::clone(&places).acquire_owned().await;
+                (place, listener.accept().await)
             };
-            let (permit, accepted) = tokio::select! {
-                () = shutdown.cancelled() => break,
+            let (place, accepted) = tokio::select! {
+                () = ending.now.cancelled() => break,
+                () = &mut drained => break,
+                Some(_ended) = open.join_next() => continue,
                 accepted = accepted => accepted,
             };
             let Some(stream) = settle(accepted).await else { continue };
-            let (http, watcher) = (http.clone(), graceful.watcher());
-            let service = TowerToHyperService::new(self.routes.clone());
-            let (first_byte, write_timeout) =
-                (self.settings.header_read_timeout, self.settings.write_timeout);
-            let end = shutdown.clone();
-            tokio::spawn(async move {
-                // Until the first bytes tell HTTP/1 from HTTP/2, hyper has no clock running.
-                let began = tokio::select! {
-                    () = end.cancelled() => false,
-                    began = timeout(first_byte, has_begun(&stream)) => matches!(began, Ok(Ok(true))),
-                };
-                if began {
-                    let stream = WriteClock::new(stream, write_timeout);
-                    // Errors of one connection are the client's going away; its requests were recorded.
-                    let _ended = watcher
-                        .watch(http.serve_connection(TokioIo::new(stream), service).into_owned())
-                        .await;
-                }
-                drop(permit);
+            let serving = connections.clone().serve(stream);
+            open.spawn(async move {
+                serving.await;
+                drop(place);
             });
         }
-        drop(self.listener);
-        timeout(self.settings.drain, graceful.shutdown()).await.is_ok()
-    }
-}
-
-/// Waits until the client has sent enough to tell HTTP/1 from HTTP/2; `false` when
-/// it left before. Nothing is taken from the stream.
-async fn has_begun(stream: &TcpStream) -> io::Result<bool> {
-    const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    /// A preface in pieces: what is already there would be told as readable again at once.
-    const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(10);
-    let mut seen = [0; HTTP2_PREFACE.len()];
-    loop {
-        let length = stream.peek(&mut seen).await?;
-        if length == 0 {
-            return Ok(false);
-        }
-        if length == seen.len() || !HTTP2_PREFACE.starts_with(&seen[..length]) {
-            return Ok(true);
-        }
-        sleep(LOOK_AGAIN_AFTER).await;
+        drop(listener);
+        open.shutdown().await;
+        streams.end().await;
     }
 }
 

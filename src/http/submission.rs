@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Version};
 
+use super::body_buffers::HeldBytes;
 use super::error::{ApiError, unknown_chain};
 use super::{Api, body, query, representation};
 use crate::domain::{FailureCode, TaskKind};
@@ -27,6 +28,8 @@ pub(super) struct Submission {
     pub can_be_cut: bool,
     /// Whether `done` repeats the whole text.
     pub include_text: bool,
+    /// The body's share of the memory for requests that do not run yet.
+    pub held: HeldBytes,
 }
 
 /// The longest chain name that is looked up.
@@ -45,7 +48,8 @@ pub(super) async fn read(
     let (parts, body) = request.into_parts();
     let can_be_cut = parts.version != Version::HTTP_10;
     let stream = query::stream_parameter(&parts.uri)?;
-    let mut fields = Fields::new(body::read_object(&parts.headers, body, &api.0.settings).await?);
+    let (members, held) = body::read_object(&parts.headers, body, api).await?;
+    let mut fields = Fields::new(members);
     record.body_arrived();
     let dialect = representation::choose(stream.as_deref(), &mut fields, &parts.headers)?;
     record.set_dialect(dialect);
@@ -56,7 +60,7 @@ pub(super) async fn read(
     let on_failover = on_failover(&mut fields, dialect, can_be_cut);
     let task = Task::read(kind, &mut fields);
     let task = finish(fields, task, record)?;
-    Ok(Submission { task, chain, dialect, deadline, live, on_failover, can_be_cut, include_text })
+    Ok(Submission { task, chain, dialect, deadline, live, on_failover, can_be_cut, include_text, held })
 }
 
 /// The task, if nothing was wrong anywhere.

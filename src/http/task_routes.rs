@@ -41,9 +41,9 @@ pub(super) async fn run(kind: TaskKind, State(api): State<Api>, request: Request
     };
     match dialect {
         Dialect::Json => whole::answer(run, &context).await,
-        Dialect::Sse => dialect::sse(run, context, api.0.settings.heartbeat),
-        Dialect::Ndjson => dialect::ndjson(run, context),
-        Dialect::Text if can_be_cut => dialect::text(run, context).await,
+        Dialect::Sse => dialect::sse(run, context, api.0.settings.heartbeat, &api.0.metrics),
+        Dialect::Ndjson => dialect::ndjson(run, context, &api.0.metrics),
+        Dialect::Text if can_be_cut => dialect::text(run, context, &api.0.metrics).await,
         Dialect::Text => whole::text(run, &context).await,
     }
 }
@@ -55,7 +55,7 @@ pub(super) async fn start(
     mut record: RequestRecord,
     request_id: RequestId,
 ) -> Result<(Run, AnswerContext), (RequestRecord, ApiError)> {
-    let Submission { task, chain, dialect, deadline, live, on_failover, can_be_cut: _, include_text } =
+    let Submission { task, chain, dialect, deadline, live, on_failover, can_be_cut: _, include_text, held } =
         submission;
     let plan = match live.plan(&task, &chain) {
         Ok(plan) => plan,
@@ -65,6 +65,8 @@ pub(super) async fn start(
         Ok(permit) => permit,
         Err(error) => return Err((record, error.into())),
     };
+    // From here on admission bounds the memory of documents.
+    drop(held);
     let context = AnswerContext {
         generation_id: GenerationId::generate(),
         request_id,

@@ -2,9 +2,12 @@
 //!
 //! It asks the run for events when the connection can take them, writes those
 //! that are ready together in one piece, and sends a heartbeat when nothing came
-//! for a while. It holds at most one piece; a slow reader slows the model.
+//! for a while. It holds at most one piece; a slow reader slows the model. A defect
+//! in the work ends this stream in good order and nothing else.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,7 +17,9 @@ use futures_util::stream::{self, BoxStream};
 use http_body::Frame;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::pipeline::{Event, Run};
+use crate::domain::FailureCode;
+use crate::pipeline::{Event, Failure, Run};
+use crate::telemetry::Metrics;
 
 /// One line feed: a blank line would be an empty event to some clients.
 const HEARTBEAT: &[u8] = b": hb\n";
@@ -46,6 +51,9 @@ pub(super) struct StreamBody<E> {
     encoder: E,
     heartbeat: Option<Heartbeat>,
     state: State,
+    /// Whether part of the answer has been told.
+    partial: bool,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,7 +72,7 @@ struct Heartbeat {
 }
 
 impl<E: Encode> StreamBody<E> {
-    pub(super) fn new(run: Run, encoder: E, heartbeat: Option<Duration>) -> Self {
+    pub(super) fn new(run: Run, encoder: E, heartbeat: Option<Duration>, metrics: &Arc<Metrics>) -> Self {
         // Boxed, because the generator hands the run over at every event.
         let events = stream::unfold(Box::new(run), |mut run| async move {
             let event = run.next().await?;
@@ -74,7 +82,39 @@ impl<E: Encode> StreamBody<E> {
             let now = Instant::now();
             Heartbeat { after, last_sent: now, timer: Box::pin(sleep_until(now + after)) }
         });
-        Self { events: events.boxed(), encoder, heartbeat, state: State::Open }
+        let (events, metrics) = (events.boxed(), Arc::clone(metrics));
+        Self { events, encoder, heartbeat, state: State::Open, partial: false, metrics }
+    }
+
+    /// Writes the next event, if it is there.
+    fn write_next(&mut self, cx: &mut Context<'_>, piece: &mut BytesMut) -> Poll<()> {
+        self.events.poll_next_unpin(cx).map(|event| match event {
+            Some(event) => {
+                match &event {
+                    Event::Delta(_) => self.partial = true,
+                    Event::Reset(_) => self.partial = false,
+                    _ => {}
+                }
+                if self.encoder.encode(event, piece).is_err() {
+                    self.state = State::Flushing;
+                }
+            }
+            None => self.state = State::Ended,
+        })
+    }
+
+    /// The work panicked: its run is gone, and has been recorded as it went.
+    fn panicked(&mut self, piece: &mut BytesMut) {
+        self.metrics.panics.inc();
+        self.events = stream::empty().boxed();
+        let failure = Failure {
+            code: FailureCode::Internal,
+            retry_after: None,
+            partial: self.partial,
+            attempts: Vec::new(),
+        };
+        let told = catch_unwind(AssertUnwindSafe(|| self.encoder.encode(Event::Failed(failure), piece)));
+        self.state = if matches!(told, Ok(Ok(()))) { State::Ended } else { State::Flushing };
     }
 }
 
@@ -108,14 +148,14 @@ impl<E: Encode> http_body::Body for StreamBody<E> {
         }
         let mut piece = BytesMut::new();
         while piece.len() < PIECE_BYTES && this.state == State::Open {
-            match this.events.poll_next_unpin(cx) {
-                Poll::Ready(Some(event)) => {
-                    if this.encoder.encode(event, &mut piece).is_err() {
-                        this.state = State::Flushing;
-                    }
+            let whole = piece.len();
+            match catch_unwind(AssertUnwindSafe(|| this.write_next(cx, &mut piece))) {
+                Ok(Poll::Ready(())) => {}
+                Ok(Poll::Pending) => break,
+                Err(_panic) => {
+                    piece.truncate(whole);
+                    this.panicked(&mut piece);
                 }
-                Poll::Ready(None) => this.state = State::Ended,
-                Poll::Pending => break,
             }
         }
         if !piece.is_empty() {
