@@ -85,9 +85,13 @@ impl Drop for Demo {
     }
 }
 
-fn demo() -> Demo {
+fn demo(variables: &[(&str, &str)]) -> Demo {
     let mut command = redraft(&["demo", "--listen", "127.0.0.1:0"]);
-    command.env("REDRAFT__OPS__LISTEN", "127.0.0.1:0").stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .envs(variables.iter().copied())
+        .env("REDRAFT__OPS__LISTEN", "127.0.0.1:0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let mut banner = String::new();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
@@ -110,7 +114,7 @@ fn exchange(address: SocketAddr, request: &str) -> String {
 
 #[test]
 fn the_demo_says_what_it_is_and_its_examples_work_when_pasted() {
-    let demo = demo();
+    let demo = demo(&[]);
     assert!(demo.banner.contains("no language model"), "{}", demo.banner);
     let examples: Vec<String> = demo
         .banner
@@ -139,16 +143,60 @@ fn the_demo_says_what_it_is_and_its_examples_work_when_pasted() {
 
 #[test]
 fn the_demo_ends_with_zero_when_it_is_asked_to() {
-    let mut demo = demo();
+    let mut demo = demo(&[]);
     send("-TERM", &demo.child);
     assert_eq!(demo.child.wait().unwrap().code(), Some(0));
     let unhealthy = run(&["healthcheck", "--address", &demo.api.to_string()], &[]);
     assert_eq!(unhealthy.status.code(), Some(1));
 }
 
+/// A stream that takes longer than the test, of which something has come.
+fn long_stream(demo: &Demo) -> TcpStream {
+    let body = format!("{{\"text\":\"{}\"}}", "A sentence that takes its time. ".repeat(2000));
+    let mut stream = TcpStream::connect(demo.api).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let head = format!(
+        "POST /v1/rephrase?stream=sse HTTP/1.1\r\nhost: demo\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("event: delta") {
+        let mut piece = [0; 1024];
+        let length = stream.read(&mut piece).unwrap();
+        assert!(length > 0, "a stream: {}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&piece[..length]);
+    }
+    stream
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_with_a_code_of_its_own() {
+    for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+        let mut demo = demo(&[]);
+        let _stream = long_stream(&demo);
+        send("-TERM", &demo.child);
+        let ready = "GET /readyz HTTP/1.1\r\nhost: demo\r\nconnection: close\r\n\r\n";
+        while !exchange(demo.api, ready).starts_with("HTTP/1.1 503") {}
+        send(name, &demo.child);
+        assert_eq!(demo.child.wait().unwrap().code(), Some(code), "{name}");
+    }
+}
+
+#[test]
+fn a_drain_that_has_to_cut_ends_with_zero_and_last_words() {
+    let mut demo = demo(&[("REDRAFT__SHUTDOWN__DRAIN_MS", "300")]);
+    let mut stream = long_stream(&demo);
+    send("-INT", &demo.child);
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("event: error") && rest.contains("\"code\":\"shutting_down\""), "{rest}");
+    assert_eq!(demo.child.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn an_address_that_is_taken_is_a_clear_message() {
-    let demo = demo();
+    let demo = demo(&[]);
     let taken = demo.api.to_string();
     let second = run(&["demo", "--listen", &taken], &[("REDRAFT__OPS__LISTEN", "127.0.0.1:0")]);
     assert_eq!(second.status.code(), Some(1));
@@ -243,7 +291,7 @@ fn a_hang_up_has_the_configuration_read_again_and_never_ends_the_process() {
 
 #[test]
 fn the_demo_obeys_a_hang_up_too() {
-    let mut demo = demo();
+    let mut demo = demo(&[]);
     (0..20).for_each(|_| send("-HUP", &demo.child));
     let answer = exchange(demo.api, "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");

@@ -16,8 +16,9 @@ use axum::Router;
 use axum::body::Body;
 use futures_util::future::{MapOk, TryFutureExt as _};
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::Service;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::{TowerToHyperService, TowerToHyperServiceFuture};
@@ -76,6 +77,7 @@ impl Connections {
         let service = Requests {
             routes: TowerToHyperService::new(self.routes),
             in_use: self.in_use,
+            drain: self.drain.clone(),
             use_of_connection: Arc::clone(&use_of_connection),
         };
         let stream = WriteClock::new(stream, self.settings.write_timeout);
@@ -123,6 +125,7 @@ async fn has_begun(stream: &TcpStream) -> io::Result<bool> {
 struct Requests {
     routes: TowerToHyperService<Router>,
     in_use: TaskTracker,
+    drain: CancellationToken,
     use_of_connection: Arc<OnceLock<TaskTrackerToken>>,
 }
 
@@ -135,7 +138,19 @@ impl Service<Request<Incoming>> for Requests {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.use_of_connection.get_or_init(|| self.in_use.token());
-        let watch: Watch = |response| response.map(WatchedBody::new);
+        // HTTP/2 has a frame of its own to say that a connection ends.
+        let last = self.drain.is_cancelled() && request.version() != Version::HTTP_2;
+        let watch: Watch = if last { watch_last } else { watch };
         self.routes.call(request).map_ok(watch)
     }
+}
+
+fn watch(response: Response<Body>) -> Response<WatchedBody> {
+    response.map(WatchedBody::new)
+}
+
+fn watch_last(response: Response<Body>) -> Response<WatchedBody> {
+    let mut response = watch(response);
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }

@@ -6,8 +6,9 @@ use serde_json::json;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, stream};
 use redraft::app::App;
-use redraft::inference::{BackendError, Completion, ModelBackend, ModelCall, ModelStream};
+use redraft::inference::{BackendError, Completion, ModelBackend, ModelCall, ModelEvent, ModelStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{Request, TestApp, load, series};
@@ -111,6 +112,62 @@ async fn a_panic_is_a_500_that_is_counted_and_the_process_lives_on() {
     ];
     assert_eq!(series(&metrics, "redraft_requests_total", &labels), Some(2.0));
     assert_eq!(series(&metrics, "redraft_admission_inflight", &[]), Some(0.0));
+}
+
+/// A defect after the first word.
+struct PanickingStream;
+
+impl ModelBackend for PanickingStream {
+    fn complete<'a>(&'a self, _call: &'a ModelCall) -> BoxFuture<'a, Result<Completion, BackendError>> {
+        Box::pin(async { panic!("a defect") })
+    }
+
+    fn stream<'a>(&'a self, _call: &'a ModelCall) -> BoxFuture<'a, Result<ModelStream, BackendError>> {
+        let events = [ModelEvent::Started, ModelEvent::Text("A word. ".to_owned())].map(Ok);
+        let defect = stream::once(async { panic!("a defect") });
+        Box::pin(async { Ok(stream::iter(events).chain(defect).boxed()) })
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_mid_stream_is_an_error_event_that_is_counted_and_the_process_lives_on() {
+    let app = App::build_over(Arc::new(PanickingStream), &load(&[])).await.unwrap();
+    let addresses = app.addresses().unwrap();
+    let shutdown = CancellationToken::new();
+    let _ends = shutdown.clone().drop_guard();
+    tokio::spawn(app.run(shutdown));
+    let ask = |path: &str| {
+        let request = Request::post(addresses.public, path).header("content-type", "application/json");
+        request.body(json!({"text": BODY}).to_string()).send()
+    };
+    let sse = ask("/v1/summarize?stream=sse").await;
+    let ndjson = ask("/v1/summarize?stream=ndjson").await;
+    assert!(!sse.cut && !ndjson.cut && !sse.text().contains("defect"));
+    for stream in [sse.sse(), ndjson.ndjson()] {
+        stream.assert_grammar();
+        assert_eq!((stream.outline(), stream.text().as_str()), (vec!["start", "delta", "error"], "A word. "));
+        let error = stream.one("error");
+        assert_eq!((&error["code"], &error["partial"]), (&json!("internal"), &json!(true)));
+    }
+    let text = ask("/v1/summarize?stream=text").await;
+    assert!(text.cut && text.text() == "A word. ", "plain text breaks off: {}", text.text());
+    let metrics = Request::get(addresses.ops, "/metrics").send().await.text();
+    assert_eq!(series(&metrics, "redraft_panics_total", &[]), Some(3.0));
+    assert_eq!(series(&metrics, "redraft_admission_inflight", &[]), Some(0.0));
+    for dialect in ["sse", "ndjson", "text"] {
+        let ends = [("stream", dialect), ("reason", "error")];
+        assert_eq!(series(&metrics, "redraft_stream_terminations_total", &ends), Some(1.0), "{dialect}");
+        assert_eq!(series(&metrics, "redraft_streams_active", &[("stream", dialect)]), Some(0.0));
+        let labels = [
+            ("task", "summarize"),
+            ("stream", dialect),
+            ("outcome", "internal_error"),
+            ("error", "internal"),
+            ("api", "v1"),
+        ];
+        assert_eq!(series(&metrics, "redraft_requests_total", &labels), Some(1.0), "{dialect}");
+    }
+    assert_eq!(ask("/v1/summarize").await.status, 500);
 }
 
 #[tokio::test]

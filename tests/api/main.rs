@@ -6,9 +6,12 @@
 
 mod support;
 
+mod admission;
+mod client_gone;
 mod clocks;
 mod compat;
 mod cors;
+mod drain;
 mod failover;
 mod fallback;
 mod lifecycle;
@@ -17,6 +20,7 @@ mod meta;
 mod metrics;
 mod openapi;
 mod reload;
+mod slow_clients;
 mod streams;
 mod tasks;
 mod validation;

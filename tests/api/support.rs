@@ -1,9 +1,10 @@
 //! A running service and a small HTTP client, for tests.
 
 mod client;
+pub mod http2;
 mod sse;
 
-pub use client::{Answer, Request};
+pub use client::{Answer, OpenStream, Request};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -107,6 +108,21 @@ impl TestApp {
     pub async fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let text = self.metrics().await;
         series(&text, name, labels).unwrap_or_else(|| panic!("no series {name} {labels:?}"))
+    }
+
+    /// Waits until a series has a value.
+    pub async fn until_metric(&self, name: &str, labels: &[(&str, &str)], value: f64) {
+        let look = async { while self.metric(name, labels).await != value {} };
+        let seen = tokio::time::timeout(SIM_TIME, look).await;
+        assert!(seen.is_ok(), "{name} {labels:?} never was {value}");
+    }
+
+    /// Asks the service to stop and waits until it says so.
+    pub async fn begin_shutdown(&self) {
+        self.shutdown.cancel();
+        let look =
+            async { while !Request::get(self.ops, "/readyz").send().await.text().contains("not ready") {} };
+        tokio::time::timeout(SIM_TIME, look).await.expect("it says that it stops");
     }
 
     /// Stops the service and says whether all requests ended by themselves.
