@@ -37,6 +37,7 @@ pub struct TestApp {
 }
 
 const SIM_TIME: Duration = Duration::from_secs(10);
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 impl TestApp {
     /// With the shipped settings.
@@ -112,7 +113,13 @@ impl TestApp {
 
     /// Waits until a series has a value.
     pub async fn until_metric(&self, name: &str, labels: &[(&str, &str)], value: f64) {
-        let look = async { while self.metric(name, labels).await != value {} };
+        // A scrape is work for the service, too.
+        let mut pace = tokio::time::interval(LOOK_AGAIN_AFTER);
+        let look = async {
+            while self.metric(name, labels).await != value {
+                pace.tick().await;
+            }
+        };
         let seen = tokio::time::timeout(SIM_TIME, look).await;
         assert!(seen.is_ok(), "{name} {labels:?} never was {value}");
     }
