@@ -47,7 +47,7 @@ pub struct Run {
 
 enum Phase {
     Routing,
-    Writing { model: Arc<Model>, answer: Box<OpenAnswer> },
+    Writing { model: Arc<Model>, answer: Box<OpenAnswer>, since: Instant },
     Over,
 }
 
@@ -159,7 +159,7 @@ impl Run {
             }
             Progress::Answered(model, Answer::Open(answer)) => {
                 let model = self.model(&model);
-                self.phase = Phase::Writing { model, answer };
+                self.phase = Phase::Writing { model, answer, since: Instant::now() };
             }
         }
     }
@@ -176,15 +176,13 @@ impl Run {
     }
 
     fn written(&mut self, finish: FinishReason, usage: Option<TokenUsage>) {
-        let Phase::Writing { model, .. } = std::mem::replace(&mut self.phase, Phase::Over) else { return };
-        self.count_writing_time();
+        let Some(model) = self.stop_writing() else { return };
         self.book_open_answer(&model, usage);
         self.finish(&model.id, finish);
     }
 
     fn broke_off(&mut self, error: RouteError) {
-        let Phase::Writing { model, .. } = std::mem::replace(&mut self.phase, Phase::Over) else { return };
-        self.count_writing_time();
+        let Some(model) = self.stop_writing() else { return };
         self.book_open_answer(&model, None);
         match self.route.broke_off(&error, self.on_failover == OnFailover::Restart) {
             Ok(()) => {
@@ -199,9 +197,14 @@ impl Run {
         }
     }
 
-    fn count_writing_time(&mut self) {
-        if let Some((first, _)) = self.output.first_at {
-            self.upstream += first.elapsed();
+    /// The answer that was being written is over: its time counts as the model's.
+    fn stop_writing(&mut self) -> Option<Arc<Model>> {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Writing { model, since, .. } => {
+                self.upstream += since.elapsed();
+                Some(model)
+            }
+            Phase::Routing | Phase::Over => None,
         }
     }
 
@@ -233,9 +236,6 @@ impl Run {
 
     /// The service ends what still runs; the call that is under way ends with it.
     fn cut_short(&mut self) {
-        if matches!(self.phase, Phase::Writing { .. }) {
-            self.count_writing_time();
-        }
         self.book_unfinished();
         self.end_in_failure(FailureCode::ShuttingDown, None, None);
     }
@@ -291,8 +291,7 @@ impl Run {
     /// the same.
     fn book_unfinished(&mut self) {
         self.book_attempts();
-        if let Phase::Writing { model, .. } = &self.phase {
-            let model = Arc::clone(model);
+        if let Some(model) = self.stop_writing() {
             self.book_open_answer(&model, None);
         } else if let Some(model) = self.route.in_flight().and_then(|id| self.plan.model(id)) {
             self.ledger.add(model, self.plan.estimated_usage(0), true);

@@ -235,7 +235,8 @@ impl Route {
         let gate = Arc::clone(self.path.gate(place));
         let may_repeat = is_retried(failure) && self.retries_made < self.options.policy.max_retries;
         let budget_left = may_repeat && gate.withdraw_retry(&self.options.policy);
-        if may_repeat && !budget_left {
+        // Who wants no repetitions at all has none refused.
+        if may_repeat && !budget_left && self.options.policy.retry_budget_percent > 0 {
             gate.count_refused_retry();
         }
         let next = decide(failure, &self.situation(place, error.spent, error.error.retry_after, budget_left));
