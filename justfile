@@ -44,6 +44,10 @@ deploy:
 conformance:
     bash .ci/run conformance
 
+# Load the service for ten minutes while calls fail, and look for wrong answers and leaks
+soak seconds="600":
+    REDRAFT_SOAK_SECONDS={{seconds}} cargo test --release --test soak -- --nocapture
+
 # Everything that must hold before a change goes in
 ci:
     bash .ci/run

@@ -98,6 +98,15 @@ impl CallLog {
         entries.into_iter().map(CallRecord::new).collect()
     }
 
+    /// The calls that arrived after the one with that number.
+    pub(crate) fn records_after(&self, sequence: u64) -> Vec<CallRecord> {
+        let kept = self.lock();
+        let first = kept.entries.partition_point(|entry| entry.sequence <= sequence);
+        let entries: Vec<Arc<Entry>> = kept.entries.range(first..).cloned().collect();
+        drop(kept);
+        entries.into_iter().map(CallRecord::new).collect()
+    }
+
     pub(crate) fn clear(&self) {
         let mut kept = self.lock();
         kept.entries.clear();
@@ -253,6 +262,8 @@ mod tests {
         let kept: Vec<(u64, String)> =
             log.records().into_iter().map(|call| (call.sequence, call.model_id)).collect();
         assert_eq!(kept, [(2, "b".to_owned()), (3, "c".to_owned())]);
+        let after = |sequence| log.records_after(sequence).len();
+        assert_eq!([after(0), after(1), after(2), after(3), after(9)], [2, 2, 1, 0, 0]);
     }
 
     #[test]

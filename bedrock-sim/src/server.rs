@@ -116,6 +116,12 @@ impl Sim {
         self.backend.log.records()
     }
 
+    /// The calls that arrived after the call of that number, oldest first: for whoever follows a
+    /// log that is too long to be read again and again.
+    pub fn calls_after(&self, sequence: u64) -> Vec<CallRecord> {
+        self.backend.log.records_after(sequence)
+    }
+
     /// Empties the log. Calls that are still open are forgotten too.
     pub fn clear_calls(&self) {
         self.backend.log.clear();
