@@ -48,6 +48,10 @@ conformance:
 soak seconds="600":
     REDRAFT_SOAK_SECONDS={{seconds}} cargo test --release --test soak -- --nocapture
 
+# Look for inputs that break something, so many seconds per target (nightly, cargo-fuzz)
+fuzz seconds="180":
+    FUZZ_SECONDS={{seconds}} bash .ci/run fuzz
+
 # Everything that must hold before a change goes in
 ci:
     bash .ci/run

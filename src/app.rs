@@ -109,6 +109,11 @@ impl App {
         Ok(Addresses { public: self.public.local_addr()?, ops: self.ops.local_addr()? })
     }
 
+    /// What the routes share: for whoever serves [`http::routes`] without a socket of ours.
+    pub fn api(&self) -> Api {
+        self.api.clone()
+    }
+
     /// What keeps the service from being ready, if anything does.
     pub fn problem(&self) -> Option<String> {
         self.bedrock.as_ref().and_then(|bedrock| bedrock.sign_in_problem())

@@ -88,7 +88,7 @@ fn sources() -> Vec<Source> {
 }
 
 fn everything() -> Vec<Source> {
-    ["src", "tests", "benches", "examples", "bedrock-sim"]
+    ["src", "tests", "benches", "examples", "bedrock-sim", "fuzz"]
         .iter()
         .map(|folder| root().join(folder))
         .filter(|folder| folder.exists())

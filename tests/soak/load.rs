@@ -17,8 +17,9 @@ use crate::shape::Shape;
 
 /// Clients of the closed loop: more than the service has cores, fewer than it admits.
 const CLOSED_LOOP_CLIENTS: usize = 16;
-/// Requests that the open loop keeps under way at most; those beyond are not sent and are told.
-const MOST_UNDER_WAY: usize = 2000;
+/// Requests that the open loop keeps under way at most; those beyond are not sent, and counted. Many
+/// times what half of the saturated rate needs, so that a machine with other work does not pile up.
+const MOST_UNDER_WAY: usize = 256;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 const SEND_EVERY: Duration = Duration::from_millis(2);
 /// One call in ten, at random: nine good ones between two faults on average.
