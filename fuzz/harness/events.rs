@@ -1,7 +1,7 @@
 //! Any sequence of model events, through routing, pipeline and every representation.
 //!
 //! Checked: frames parse, each event is one line of JSON, numbers are consecutive, the grammar
-//! holds, the deltas are what the model said, `done` needs a stop, everything ends within the
+//! holds, the deltas after the last `reset` are what the model said, `done` needs a stop, everything ends within the
 //! request's own time, and a client that leaves leaves nothing behind.
 
 use std::collections::VecDeque;
@@ -101,6 +101,9 @@ fn request(dialect: Dialect, flags: u8) -> Request<Full<Bytes>> {
     let mut body = json!({"text": "The ferry leaves at 9:15. Dogs travel free of charge."});
     if includes_text(dialect, flags) {
         body["include"] = json!(["text"]);
+    }
+    if flags & 4 != 0 && matches!(dialect, Dialect::Sse | Dialect::Ndjson) {
+        body["on_failover"] = json!("restart");
     }
     if flags & 2 != 0 {
         // A long answer is asked for in pieces also where it is given as a whole.

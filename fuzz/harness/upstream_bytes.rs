@@ -27,6 +27,7 @@ use super::sse::Transcript;
 
 /// What is sent ends, so nothing has to wait for a clock.
 const PATIENCE: Duration = Duration::from_secs(10);
+const LONG_AFTER: Duration = Duration::from_secs(3600);
 const MOST_SEGMENTS: usize = 64;
 
 const EVENTS: [&str; 8] = [
@@ -87,10 +88,11 @@ pub fn check(data: &[u8]) {
         .header("content-type", "application/json")
         .body(Full::from(json!({"text": "The ferry leaves at 9:15."}).to_string()))
         .expect("a valid request");
-    let answer = bench
-        .runtime
-        .block_on(async { timeout(PATIENCE, bench.service.ask(request, usize::MAX)).await })
-        .expect("an answer that ends is answered in time");
+    let answer = bench.runtime.block_on(async {
+        let_time_pass().await;
+        timeout(PATIENCE, bench.service.ask(request, usize::MAX)).await
+    });
+    let answer = answer.expect("what comes to an end is answered in time");
     assert!(!answer.cut);
     if !streamed {
         if answer.status == StatusCode::OK {
@@ -111,6 +113,13 @@ pub fn check(data: &[u8]) {
         documented_code(last);
         assert_eq!(last["partial"], !heard.is_empty());
     }
+}
+
+/// What targets remember of the last input, such as a pause after throttling, is over then.
+async fn let_time_pass() {
+    tokio::time::pause();
+    tokio::time::advance(LONG_AFTER).await;
+    tokio::time::resume();
 }
 
 /// A whole answer is one JSON text with these words in it.

@@ -102,6 +102,9 @@ impl Shape {
         if dialect == Dialect::Sse && random.random_range(0..4) == 0 {
             body["include"] = json!(["text"]);
         }
+        if matches!(dialect, Dialect::Sse | Dialect::Ndjson) && random.random_range(0..3) == 0 {
+            body["on_failover"] = json!("restart");
+        }
         Self { case, path: format!("/{family}/{task}{query}"), body: body.to_string(), dialect, reader }
     }
 
