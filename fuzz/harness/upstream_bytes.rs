@@ -131,29 +131,27 @@ fn assert_whole(upstream: &Upstream, heard: &str) {
     assert_eq!(heard, said);
 }
 
-/// A streamed answer has a stop, and the words that were sent before the stream's end.
+/// A streamed answer has a stop, and the words that were sent before it. What comes after the
+/// stop is against the contract: it may be told or not, in order.
 fn assert_streamed(upstream: &Upstream, heard: &str) {
     assert!((200..300).contains(&upstream.status), "an answer out of a status {}", upstream.status);
     let mut said = String::new();
-    let mut stopped = false;
+    let mut bytes_before_stop = None;
     for frame in frames::read(&upstream.body) {
         if frame.header(":message-type") != Some("event") {
             break;
         }
         match frame.header(":event-type") {
             Some("contentBlockDelta") => {
-                let Ok(delta) = serde_json::from_slice::<Value>(&frame.payload) else {
-                    break;
-                };
+                let delta = serde_json::from_slice::<Value>(&frame.payload).unwrap_or_default();
                 said.push_str(delta["delta"]["text"].as_str().unwrap_or_default());
             }
-            Some("messageStop") => stopped = true,
-            Some("metadata") if stopped => break,
+            Some("messageStop") if bytes_before_stop.is_none() => bytes_before_stop = Some(said.len()),
             _ => {}
         }
     }
-    assert!(stopped, "a stream without messageStop was called complete");
-    assert_eq!(heard, said);
+    let bytes_before_stop = bytes_before_stop.expect("complete only with messageStop");
+    assert!(heard.len() >= bytes_before_stop && said.starts_with(heard), "heard {heard:?}, said {said:?}");
 }
 
 /// The body as a list of segments: frames that are sound, frames that are not, and other bytes.
