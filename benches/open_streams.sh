@@ -79,7 +79,7 @@ for number in "${numbers[@]}"; do
     held=$(awk '/^held/ {print $2 - $4}' "$work/held")
     awk -v n="$number" -v held="$held" -v b="$before" -v d="$during" -v f="$descriptors" 'BEGIN {
         printf "asked %6d   held %6d   resident %6.1f MB before, %6.1f MB then, %5.1f KB per stream   %d descriptors\n",
-            n, held, b, d, held > 0 ? (d - b) * 1024 / held : 0, f }'
+            n, held, b, d, (held ? (d - b) * 1024 / held : 0), f }'
     sort "$work/errors" | uniq -c | sort -rn | head -3
     kill "$service"
     wait "$service" || true
