@@ -26,4 +26,4 @@ pub use call_log::{CallRecord, Operation, Outcome};
 pub use errors::{ApiError, StreamError};
 pub use pacing::Pacing;
 pub use scenario::{Scenario, StopReason};
-pub use server::{Sim, SimOptions};
+pub use server::{Sim, SimOptions, TlsIdentity};

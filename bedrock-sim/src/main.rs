@@ -4,10 +4,11 @@
 //! The one rule it protects: it ends on SIGTERM and on Ctrl-C, and leaves nothing behind.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bedrock_sim::{Pacing, Sim, SimOptions};
+use bedrock_sim::{Pacing, Sim, SimOptions, TlsIdentity};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -31,6 +32,15 @@ struct Arguments {
     /// How many calls the log keeps.
     #[arg(long, default_value_t = 10_000)]
     log_capacity: usize,
+    /// A PEM file with the certificate chain to speak TLS with; needs --tls-key.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// A PEM file with the certificate's key; needs --tls-certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// Requests at once on one HTTP/2 connection.
+    #[arg(long, default_value_t = 128)]
+    max_concurrent_streams: u32,
 }
 
 #[tokio::main]
@@ -48,6 +58,10 @@ async fn run(arguments: Arguments) -> std::io::Result<()> {
     // Taken first, so that a signal that comes early is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let tls = match (&arguments.tls_certificate, &arguments.tls_key) {
+        (Some(chain), Some(key)) => Some(TlsIdentity::from_pem(read(chain)?, read(key)?)),
+        _ => None,
+    };
     let sim = Sim::start(SimOptions {
         listen: arguments.listen,
         pacing: Pacing {
@@ -56,6 +70,8 @@ async fn run(arguments: Arguments) -> std::io::Result<()> {
         },
         split_frames: !arguments.whole_frames,
         log_capacity: arguments.log_capacity,
+        tls,
+        max_concurrent_streams: arguments.max_concurrent_streams,
     })
     .await?;
     println!("{}", greeting(&sim.endpoint_url()));
@@ -65,6 +81,11 @@ async fn run(arguments: Arguments) -> std::io::Result<()> {
     }
     sim.stop().await;
     Ok(())
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    std::fs::read(path)
+        .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
 fn greeting(endpoint: &str) -> String {

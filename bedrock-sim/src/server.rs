@@ -1,10 +1,13 @@
 //! The server: a socket, its connections, and the handle that owns both.
 //!
 //! Owns start, stop and everything about connections: no delay on small writes, HTTP/1.1 or HTTP/2
-//! without TLS, and the reset of a connection on request. It knows no operation.
+//! with TLS or without, and the reset of a connection on request. It knows no operation.
 //! The one rule it protects: when the handle goes, the socket and every connection go with it.
 
 mod connection;
+mod tls;
+
+pub use tls::TlsIdentity;
 
 pub(crate) use connection::Connection;
 
@@ -12,6 +15,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,8 +23,10 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt;
@@ -47,6 +53,10 @@ pub struct SimOptions {
     pub split_frames: bool,
     /// How many calls the log keeps.
     pub log_capacity: usize,
+    /// What clients that speak TLS are shown. Without it the socket speaks plain HTTP.
+    pub tls: Option<TlsIdentity>,
+    /// Requests at once on one HTTP/2 connection. A client has to wait with those beyond.
+    pub max_concurrent_streams: u32,
 }
 
 impl Default for SimOptions {
@@ -56,6 +66,8 @@ impl Default for SimOptions {
             pacing: Pacing::default(),
             split_frames: true,
             log_capacity: 10_000,
+            tls: None,
+            max_concurrent_streams: 128,
         }
     }
 }
@@ -64,7 +76,9 @@ impl Default for SimOptions {
 #[derive(Debug)]
 pub struct Sim {
     addr: SocketAddr,
+    scheme: &'static str,
     backend: Arc<Backend>,
+    connections: Arc<AtomicUsize>,
     stopping: CancellationToken,
     server: AbortOnDropHandle<()>,
 }
@@ -72,6 +86,7 @@ pub struct Sim {
 impl Sim {
     /// Binds the socket and serves it from a task of its own.
     pub async fn start(options: SimOptions) -> io::Result<Self> {
+        let tls = options.tls.as_ref().map(TlsIdentity::acceptor).transpose()?;
         let listener = TcpListener::bind(options.listen).await?;
         let addr = listener.local_addr()?;
         let backend = Arc::new(Backend {
@@ -81,9 +96,13 @@ impl Sim {
             split_frames: options.split_frames,
         });
         let router = operations::routes().merge(admin::routes()).with_state(Arc::clone(&backend));
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let stopping = CancellationToken::new();
-        let server = tokio::spawn(serve(listener, router, stopping.clone()));
-        Ok(Self { addr, backend, stopping, server: AbortOnDropHandle::new(server) })
+        let connections = Arc::<AtomicUsize>::default();
+        let site = Site { router, tls, max_concurrent_streams: options.max_concurrent_streams };
+        let server = tokio::spawn(serve(listener, site, Arc::clone(&connections), stopping.clone()));
+        let server = AbortOnDropHandle::new(server);
+        Ok(Self { addr, scheme, backend, connections, stopping, server })
     }
 
     /// The address that is listened on.
@@ -93,7 +112,12 @@ impl Sim {
 
     /// What a client takes as its endpoint.
     pub fn endpoint_url(&self) -> String {
-        format!("http://{}", self.addr)
+        format!("{}://{}", self.scheme, self.addr)
+    }
+
+    /// How many connections were accepted so far.
+    pub fn connections_accepted(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// Sets the scenario of every call of `model` from now on; `*` stands for all models.
@@ -144,7 +168,20 @@ impl Sim {
     }
 }
 
-async fn serve(listener: TcpListener, router: Router, stopping: CancellationToken) {
+/// What every connection is served with.
+#[derive(Clone)]
+struct Site {
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    max_concurrent_streams: u32,
+}
+
+async fn serve(
+    listener: TcpListener,
+    site: Site,
+    accepted_so_far: Arc<AtomicUsize>,
+    stopping: CancellationToken,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -152,7 +189,8 @@ async fn serve(listener: TcpListener, router: Router, stopping: CancellationToke
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve_connection(stream, router.clone()));
+                    accepted_so_far.fetch_add(1, Ordering::Relaxed);
+                    connections.spawn(serve_connection(stream, site.clone()));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
@@ -161,19 +199,36 @@ async fn serve(listener: TcpListener, router: Router, stopping: CancellationToke
     connections.shutdown().await;
 }
 
-async fn serve_connection(stream: TcpStream, router: Router) {
+async fn serve_connection(stream: TcpStream, site: Site) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let connection = Connection::default();
     let socket = Socket::new(stream, connection.clone());
+    match site.tls.clone() {
+        None => serve_http(socket, connection, site).await,
+        // A client that speaks no TLS, or does not trust the certificate, is gone already.
+        Some(tls) => {
+            if let Ok(socket) = tls.accept(socket).await {
+                serve_http(socket, connection, site).await;
+            }
+        }
+    }
+}
+
+async fn serve_http<S>(socket: S, connection: Connection, site: Site)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let on_request = connection.clone();
+    let router = site.router;
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(on_request.clone());
         let router = router.clone();
         async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
     });
-    let builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http2().max_concurrent_streams(site.max_concurrent_streams);
     let serving = builder.serve_connection(TokioIo::new(socket), service);
     tokio::select! {
         // How a connection ended is in the log of calls, as far as it matters.
