@@ -33,8 +33,6 @@ use crate::telemetry::{ChainScope, MetricScope, Metrics, TargetScope};
 const SIGN_IN_PACE: Duration = Duration::from_secs(1);
 /// What is left for last words to reach their readers once open requests were ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// A missing sign-in is looked for again at every so many paces.
-const SEARCH_EVERY_PACES: u32 = 15;
 const SIGN_IN: &str = "sign_in";
 
 /// The service, bound to its addresses.
@@ -47,6 +45,7 @@ pub struct App {
     metrics: Arc<Metrics>,
     bedrock: Option<Arc<BedrockBackend>>,
     reload: Option<Reload>,
+    sign_in_retry: Duration,
 }
 
 /// The service could not start.
@@ -92,7 +91,17 @@ impl App {
         let public = Server::bind(config.listen, http::routes(api.clone()), config.server).await?;
         let ops = Server::bind(config.ops_listen, http::ops_routes(api.clone()), config.server).await?;
         let shutdown = config.shutdown;
-        Ok(Self { public, ops, api, shutdown, readiness, metrics, bedrock: None, reload: None })
+        Ok(Self {
+            public,
+            ops,
+            api,
+            shutdown,
+            readiness,
+            metrics,
+            bedrock: None,
+            reload: None,
+            sign_in_retry: config.sign_in_retry,
+        })
     }
 
     /// Lets the configuration change while the service runs.
@@ -122,7 +131,7 @@ impl App {
     /// Serves until `stop` is cancelled and open requests have ended, or the drain
     /// time is over. Returns whether all of them ended by themselves.
     pub async fn run(self, stop: CancellationToken) -> bool {
-        let Self { public, ops, api, shutdown, readiness, metrics, bedrock, reload } = self;
+        let Self { public, ops, api, shutdown, readiness, metrics, bedrock, reload, sign_in_retry } = self;
         let ops_ending = Ending::default();
         let serving = async {
             let drained = serve_public(public, &api, shutdown, &stop).await;
@@ -139,13 +148,13 @@ impl App {
         };
         let watching = async {
             if let Some(bedrock) = &bedrock {
-                watch_sign_in(bedrock, &readiness).await;
+                watch_sign_in(bedrock, &readiness, sign_in_retry).await;
             }
             std::future::pending::<()>().await;
         };
         let reloading = async {
             if let Some(reload) = reload {
-                let service = reload::Service { api: &api, metrics: &metrics };
+                let service = reload::Service { api: &api, metrics: &metrics, bedrock: bedrock.as_deref() };
                 reload.run(service).await;
             }
             std::future::pending::<()>().await;
@@ -190,12 +199,14 @@ async fn end(mut serving: Pin<&mut impl Future<Output = ()>>, ending: &Ending) {
 
 /// Keeps readiness true to the sign-in: credentials can appear after the start,
 /// and they can expire.
-async fn watch_sign_in(bedrock: &BedrockBackend, readiness: &Readiness) {
+async fn watch_sign_in(bedrock: &BedrockBackend, readiness: &Readiness, retry: Duration) {
     let mut known = bedrock.sign_in_problem();
-    for pace in 1_u32.. {
-        sleep(SIGN_IN_PACE).await;
-        if known.is_some() && pace.is_multiple_of(SEARCH_EVERY_PACES) {
+    let mut searched = Instant::now();
+    loop {
+        sleep(SIGN_IN_PACE.min(retry)).await;
+        if known.is_some() && searched.elapsed() >= retry {
             bedrock.check_sign_in().await;
+            searched = Instant::now();
         }
         let now = bedrock.sign_in_problem();
         if now != known {

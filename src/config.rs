@@ -6,6 +6,7 @@
 //! where it was set, and nothing wrong ever reaches another module.
 
 mod address;
+mod authorities;
 mod calendar;
 mod describe;
 mod difference;
@@ -31,6 +32,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use files::{Files, Occasion};
 use layers::Layers;
@@ -65,6 +67,8 @@ pub struct Config {
     pub max_input_tokens: u32,
     pub log: LogSettings,
     pub bedrock: BedrockSettings,
+    /// How soon a sign-in that failed is looked for again.
+    pub sign_in_retry: Duration,
 }
 
 impl Config {
@@ -158,17 +162,25 @@ fn read_layers(sources: &Sources, files: &mut Files, today: CalendarDate) -> Res
     let layers = Layers::of(sources, files, &mut problems);
     let mut reader = Reader::new(&layers, &mut problems);
     let values = settings::read(&mut reader);
+    let ca_file = reader.text("bedrock.ca_file");
     let models_file = reader.text("models.file");
     let (settings, mut warnings) = reader.finish();
     let models =
         models_file.and_then(|file| models::load(file, layers.origin("models.file"), files, &mut problems));
+    let authorities = match sources.mode {
+        RunMode::Serve => {
+            ca_file.and_then(|file| authorities::load(file, layers.origin("bedrock.ca_file"), &mut problems))
+        }
+        // The demo calls nobody over TLS.
+        RunMode::Demo => None,
+    };
     match (values, models) {
         (Some(values), Some(models)) if problems.is_empty() => {
             warnings.extend(warnings::of_endpoint(&layers, sources.mode));
             if sources.mode == RunMode::Serve {
                 warnings.extend(warnings::of_models(&models, values.region(), today));
             }
-            let config = values.into_config(Arc::new(models.catalogue), sources);
+            let config = values.into_config(Arc::new(models.catalogue), authorities, sources);
             let profile = sources.environment.profile().map(str::to_owned);
             Ok(Loaded { config, settings, warnings, end_of_life: models.end_of_life, profile })
         }
@@ -272,7 +284,7 @@ mod tests {
     }
 
     /// A value for every setting, different from all others and from the default.
-    const EVERY_SETTING: [(&str, &str, &str); 46] = [
+    const EVERY_SETTING: [(&str, &str, &str); 49] = [
         ("http.listen", "0.0.0.0:1001", "\"0.0.0.0:1001\""),
         ("http.heartbeat_ms", "1002", "1002"),
         ("http.max_body_bytes", "1003", "1003"),
@@ -322,6 +334,13 @@ mod tests {
         ("bedrock.region", "us-west-2", "\"us-west-2\""),
         ("bedrock.endpoint_url", "http://127.0.0.1:1021", "\"http://127.0.0.1:1021\""),
         ("bedrock.sign_in_ms", "1022", "1022"),
+        ("bedrock.sign_in_retry_ms", "1032", "1032"),
+        ("bedrock.max_connections_per_region", "1023", "1023"),
+        (
+            "bedrock.ca_file",
+            "bedrock-sim/tests/fixtures/tls/authority.pem",
+            "\"bedrock-sim/tests/fixtures/tls/authority.pem\"",
+        ),
         ("models.file", "config/models.toml", "\"config/models.toml\""),
     ];
 
@@ -383,6 +402,9 @@ mod tests {
         assert_eq!(config.bedrock.region, Some(Region::new("us-west-2")));
         assert_eq!(config.bedrock.endpoint_url.as_deref(), Some("http://127.0.0.1:1021"));
         assert_eq!(config.bedrock.sign_in_timeout, millis(1022));
+        assert_eq!(config.sign_in_retry, millis(1032));
+        assert_eq!(config.bedrock.max_connections_per_region.get(), 1023);
+        assert!(config.bedrock.trusted_authorities.is_some());
     }
 
     #[test]
@@ -504,6 +526,16 @@ mod tests {
                 "expected a URL such as https://bedrock-runtime.eu-central-1.amazonaws.com, found \"***@example.com\"",
             ),
             ("bedrock.sign_in_ms", "0", "expected a whole number of milliseconds from 1 to 60000, found 0"),
+            (
+                "bedrock.sign_in_retry_ms",
+                "99",
+                "expected a whole number of milliseconds from 100 to 3600000, found 99",
+            ),
+            (
+                "bedrock.max_connections_per_region",
+                "0",
+                "expected a whole number of connections from 1 to 1024, found 0",
+            ),
         ];
         let names: Vec<String> = expected.iter().map(|(key, ..)| variable_of(key)).collect();
         let pairs: Vec<(&str, &str)> =
@@ -775,6 +807,32 @@ mod tests {
                 "preference (file M): is missing, expected a table [preference]",
             ]
         );
+    }
+
+    #[test]
+    fn a_file_of_authorities_that_cannot_be_used_stops_the_start_and_not_the_demo() {
+        let no_certificate = TestFile::new("authorities.pem", "not a certificate");
+        let file = no_certificate.path();
+        for (path, reason) in [
+            (
+                "/nonexistent/ca.pem",
+                "/nonexistent/ca.pem cannot be read: No such file or directory (os error 2)",
+            ),
+            (file.as_str(), &format!("{file} holds no certificate in PEM")),
+        ] {
+            assert_eq!(
+                lines(&[("AWS_CA_BUNDLE", path)]),
+                [format!(
+                    "bedrock.ca_file (environment AWS_CA_BUNDLE): expected a file of certificates, {reason}"
+                )]
+            );
+            let demo = Sources { mode: RunMode::Demo, ..sources(&[("AWS_CA_BUNDLE", path)]) };
+            assert!(load_on(&demo, today()).is_ok());
+        }
+        let beside = no_certificate.0.file_name().unwrap().to_string_lossy();
+        let settings = TestFile::new("names-ca.toml", &format!("[bedrock]\nca_file = \"{beside}\""));
+        let sources = Sources { file: Some(settings.0.clone()), ..sources(&[]) };
+        assert!(problems(&sources).to_string().contains(&format!("{file} holds no certificate")));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use super::scope;
 use crate::config::{self, Loaded, Problems, Reading, SourceFile, Sources};
 use crate::http::Api;
+use crate::inference::bedrock::BedrockBackend;
 use crate::telemetry::{Metrics, ReloadResult};
 
 /// How often the files are looked at.
@@ -36,6 +37,8 @@ pub struct Reload {
 pub(super) struct Service<'a> {
     pub(super) api: &'a Api,
     pub(super) metrics: &'a Metrics,
+    /// `None` over another backend.
+    pub(super) bedrock: Option<&'a BedrockBackend>,
 }
 
 impl Reload {
@@ -107,6 +110,9 @@ impl Reload {
         } else {
             let catalogue = &read.config.catalogue;
             service.metrics.know(&scope(catalogue));
+            if let Some(bedrock) = service.bedrock {
+                bedrock.serve_regions(&catalogue.regions());
+            }
             service.api.replace(read.config.live());
             let changed = difference.live.join(", ");
             tracing::info!(changed, "the configuration has changed and holds for new requests");

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 pub(super) const PREFIX: &str = "REDRAFT__";
 
 /// Setting by setting, the AWS and Rust variables that stand for it, strongest first.
-pub(super) const STANDARD_VARIABLES: [(&str, &[&str]); 3] = [
+pub(super) const STANDARD_VARIABLES: [(&str, &[&str]); 4] = [
     ("bedrock.region", &["AWS_REGION", "AWS_DEFAULT_REGION"]),
     ("bedrock.endpoint_url", &["AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"]),
+    ("bedrock.ca_file", &["AWS_CA_BUNDLE"]),
     ("log.level", &["RUST_LOG"]),
 ];
 

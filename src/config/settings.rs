@@ -6,6 +6,7 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::reader::Reader;
 use super::{Config, RunMode, Sources, address};
 use crate::domain::Region;
 use crate::http::{HttpSettings, ServerSettings, ShutdownPolicy};
-use crate::inference::bedrock::{BedrockSettings, CredentialsSource};
+use crate::inference::bedrock::{BedrockSettings, CredentialsSource, TrustedAuthorities};
 use crate::pipeline::Deadlines;
 use crate::pipeline::admission::AdmissionPolicy;
 use crate::routing::{Backoff, BreakerPolicy, Catalogue, Clocks, LimitPolicy, RoutingPolicy};
@@ -41,6 +42,8 @@ pub(super) struct Values {
     region: Option<Region>,
     endpoint_url: Option<String>,
     sign_in_timeout: Duration,
+    sign_in_retry: Duration,
+    max_connections_per_region: NonZeroUsize,
 }
 
 struct Http {
@@ -89,6 +92,9 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Values> {
         (text.is_empty() || address::is_endpoint(text)).then(|| some_text(text).map(str::to_owned))
     });
     let sign_in_timeout = reader.millis("bedrock.sign_in_ms", 1..=MINUTE);
+    let sign_in_retry = reader.millis("bedrock.sign_in_retry_ms", 100..=HOUR);
+    let max_connections_per_region =
+        reader.whole("bedrock.max_connections_per_region", 1..=1024, "connections");
     Some(Values {
         http: http?,
         ops_listen: ops_listen?,
@@ -102,6 +108,8 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Values> {
         region: region?,
         endpoint_url: endpoint_url?,
         sign_in_timeout: sign_in_timeout?,
+        sign_in_retry: sign_in_retry?,
+        max_connections_per_region: max_connections_per_region.and_then(NonZeroUsize::new)?,
     })
 }
 
@@ -111,7 +119,12 @@ impl Values {
     }
 
     /// Hands each module its policy.
-    pub(super) fn into_config(self, catalogue: Arc<Catalogue>, sources: &Sources) -> Config {
+    pub(super) fn into_config(
+        self,
+        catalogue: Arc<Catalogue>,
+        trusted_authorities: Option<TrustedAuthorities>,
+        sources: &Sources,
+    ) -> Config {
         let (http, clocks) = (self.http, self.clocks);
         // The demo's simulator has its own address, which is known once it listens.
         let (endpoint_url, credentials) = match sources.mode {
@@ -143,10 +156,13 @@ impl Values {
             fanout_max_parallel: self.fanout_max_parallel,
             max_input_tokens: self.max_input_tokens,
             log: self.log,
+            sign_in_retry: self.sign_in_retry,
             bedrock: BedrockSettings {
                 region: self.region,
                 other_regions: catalogue.regions(),
                 endpoint_url,
+                max_connections_per_region: self.max_connections_per_region,
+                trusted_authorities,
                 connect_timeout: clocks.connect,
                 sign_in_timeout: self.sign_in_timeout,
                 credentials,

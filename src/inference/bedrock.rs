@@ -1,16 +1,25 @@
 //! The adapter to the AWS Bedrock Runtime, through its Rust SDK.
 //!
-//! The only place that knows AWS crates. Clients are built once, one per region.
-//! The SDK neither retries nor watches the clock here: `routing` owns both, and
-//! an SDK retry would multiply a bill behind its back. The connect time-out is
-//! the exception, since only the connector can enforce it.
+//! The only place that knows AWS crates. Clients are built once, one per region,
+//! over one set of connections. The SDK neither retries nor watches the clock
+//! here: `routing` owns both, and an SDK retry would multiply a bill behind its
+//! back. The connect time-out is the exception, since only the connector can
+//! enforce it.
 
+mod authorities;
 mod classify;
+mod connections;
 mod convert;
+mod door;
 mod events;
+mod lanes;
 mod sign_in;
+mod transport;
 
-use std::collections::HashMap;
+pub use authorities::{InvalidAuthorities, TrustedAuthorities};
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -21,8 +30,6 @@ use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::SharedHttpClient;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::{Builder as HttpClientBuilder, Connector};
 use futures_util::future::BoxFuture;
 use sign_in::SignIn;
 use tokio::time::timeout;
@@ -35,10 +42,14 @@ use crate::domain::{CallFailure, Region};
 pub struct BedrockSettings {
     /// The region to call; `None` asks the AWS default chain (environment, profile, instance).
     pub region: Option<Region>,
-    /// Regions that single targets name besides it.
+    /// Regions that single targets name besides it; [`BedrockBackend::serve_regions`] adds more.
     pub other_regions: Vec<Region>,
     /// Another address than AWS's own: a private endpoint, or a simulator.
     pub endpoint_url: Option<String>,
+    /// HTTP/2 connections to one region; each carries about a hundred calls.
+    pub max_connections_per_region: NonZeroUsize,
+    /// Who vouches for servers; `None` is the system's list.
+    pub trusted_authorities: Option<TrustedAuthorities>,
     /// How long opening a connection may take.
     pub connect_timeout: Duration,
     /// How long looking for a region and credentials may take at start.
@@ -60,26 +71,34 @@ pub enum CredentialsSource {
 /// Runs models on Bedrock.
 pub struct BedrockBackend {
     settings: BedrockSettings,
-    /// Replaced as a whole when a region is found later than at start.
+    connections: SharedHttpClient,
+    /// Replaced as a whole; calls that run keep the one they began with.
     clients: RwLock<Arc<Clients>>,
     sign_in: SignIn,
 }
 
 /// One client per region; none while no region is known.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Clients {
     config: Option<SdkConfig>,
-    by_region: HashMap<Option<Region>, Client>,
+    /// Regions that targets name.
+    named: HashSet<Region>,
+    by_region: HashMap<Region, Client>,
 }
 
 impl BedrockBackend {
-    /// Builds the clients and looks for credentials once.
+    /// Builds the clients and looks for credentials once. Its connections live
+    /// on the runtime that this is called on.
     ///
     /// Never fails: without a region or credentials the backend exists, answers
     /// every call with [`CallFailure::CredentialsRejected`] at once, and
     /// [`Self::sign_in_problem`] says what to set.
     pub async fn connect(settings: BedrockSettings) -> Self {
-        let backend = Self { settings, clients: RwLock::default(), sign_in: SignIn::default() };
+        let connections = connections::for_calls(&settings);
+        let clients =
+            Clients { named: settings.other_regions.iter().cloned().collect(), ..Clients::default() };
+        let clients = RwLock::new(Arc::new(clients));
+        let backend = Self { settings, connections, clients, sign_in: SignIn::default() };
         backend.check_sign_in().await;
         backend
     }
@@ -90,30 +109,52 @@ impl BedrockBackend {
         self.sign_in.problem()
     }
 
-    /// Looks for a region, if there is none yet, and for credentials.
+    /// Looks for a region and for credentials.
+    ///
+    /// It begins from nothing each time: the SDK remembers files that it has
+    /// read, also those that were not there, and credentials that have expired.
     pub async fn check_sign_in(&self) {
         let time = self.settings.sign_in_timeout;
-        if self.clients().config.is_none()
-            && let Ok(config) = timeout(time, load(&self.settings)).await
-            && config.region().is_some()
+        let config =
+            timeout(time, load(&self.settings)).await.ok().filter(|config| config.region().is_some());
+        let found = sign_in::search(config.as_ref(), self.settings.credentials, time).await;
+        if let Some(config) = config
+            && (found.is_ok() || self.clients().config.is_none())
         {
-            let clients = Arc::new(Clients::build(config, &self.settings));
-            *self.clients.write().unwrap_or_else(PoisonError::into_inner) = clients;
+            self.replace_clients(|clients| {
+                clients.config = Some(config);
+                clients.by_region.clear();
+            });
         }
-        let clients = self.clients();
-        let found = sign_in::search(clients.config.as_ref(), self.settings.credentials, time).await;
         self.sign_in.searched(found);
+    }
+
+    /// Lets targets name these regions from now on. Regions that were served
+    /// before stay: requests may still run that know them.
+    pub fn serve_regions(&self, regions: &[Region]) {
+        if !regions.iter().all(|region| self.clients().named.contains(region)) {
+            self.replace_clients(|clients| clients.named.extend(regions.iter().cloned()));
+        }
     }
 
     fn clients(&self) -> Arc<Clients> {
         Arc::clone(&self.clients.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Changes what is served, then makes the clients that are missing.
+    fn replace_clients(&self, change: impl FnOnce(&mut Clients)) {
+        let mut current = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Clients::clone(&current);
+        change(&mut next);
+        next.complete(&self.settings, &self.connections);
+        *current = Arc::new(next);
+    }
+
     fn client(&self, call: &ModelCall) -> Result<Client, BackendError> {
         if let Some(problem) = self.sign_in.missing() {
             return Err(BackendError::new(CallFailure::CredentialsRejected, problem));
         }
-        self.clients().by_region.get(&call.region).cloned().ok_or_else(|| {
+        self.clients().serving(call.region.as_ref()).ok_or_else(|| {
             BackendError::new(CallFailure::CredentialsRejected, "no client exists for the target's region")
         })
     }
@@ -130,24 +171,33 @@ impl BedrockBackend {
 }
 
 impl Clients {
-    fn build(config: SdkConfig, settings: &BedrockSettings) -> Self {
-        let regions = settings.other_regions.iter().cloned().map(Some).chain([None]);
-        let client = |region: Option<Region>| {
-            let mut ours = aws_sdk_bedrockruntime::config::Builder::from(&config);
-            if let Some(region) = &region {
-                ours.set_region(Some(aws_config::Region::new(region.as_str().to_owned())));
+    /// The client of a region; `None` is the region that the service runs in.
+    fn serving(&self, region: Option<&Region>) -> Option<Client> {
+        match region {
+            Some(region) => self.by_region.get(region).cloned(),
+            None => self.home().and_then(|home| self.by_region.get(&home).cloned()),
+        }
+    }
+
+    fn home(&self) -> Option<Region> {
+        self.config.as_ref()?.region().map(|region| Region::new(region.as_ref()))
+    }
+
+    fn complete(&mut self, settings: &BedrockSettings, connections: &SharedHttpClient) {
+        let (Some(config), Some(home)) = (&self.config, self.home()) else { return };
+        for region in self.named.iter().chain([&home]) {
+            if self.by_region.contains_key(region) {
+                continue;
             }
+            let mut ours = aws_sdk_bedrockruntime::config::Builder::from(config);
+            ours.set_region(Some(aws_config::Region::new(region.as_str().to_owned())));
+            // On these clients alone: the credentials' own calls go elsewhere.
+            ours.set_http_client(Some(connections.clone()));
             if let Some(url) = &settings.endpoint_url {
                 ours.set_endpoint_url(Some(url.clone()));
-                // On this client alone: the credentials' own calls still need TLS.
-                if url.starts_with("http://") {
-                    ours.set_http_client(Some(plain_http_client(is_loopback(url))));
-                }
             }
-            (region, Client::from_conf(ours.build()))
-        };
-        let by_region = regions.map(client).collect();
-        Self { config: Some(config), by_region }
+            self.by_region.insert(region.clone(), Client::from_conf(ours.build()));
+        }
     }
 }
 
@@ -190,27 +240,11 @@ async fn load(settings: &BedrockSettings) -> SdkConfig {
     if let Some(region) = &settings.region {
         loader = loader.region(aws_config::Region::new(region.as_str().to_owned()));
     }
+    if settings.trusted_authorities.is_some() {
+        loader = loader.http_client(transport::for_credentials(settings));
+    }
     if settings.credentials == CredentialsSource::Simulator {
         loader = loader.credentials_provider(Credentials::from_keys("simulator", "simulator", None));
     }
     loader.load().await
-}
-
-/// A client without TLS: no root certificates to load. A proxy that the
-/// environment names must not stand between the service and its own machine.
-fn plain_http_client(loopback: bool) -> SharedHttpClient {
-    HttpClientBuilder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = Connector::builder().enable_tcp_nodelay(true);
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(|known| known.sleep_impl()));
-        if loopback {
-            connector = connector.proxy_config(ProxyConfig::disabled());
-        }
-        connector.build_http()
-    })
-}
-
-fn is_loopback(url: &str) -> bool {
-    let host = url.trim_start_matches("http://");
-    ["127.", "localhost", "[::1]"].iter().any(|prefix| host.starts_with(prefix))
 }

@@ -152,6 +152,21 @@ async fn new_requests_use_the_new_chain_and_a_running_stream_ends_on_the_old_one
 }
 
 #[tokio::test]
+async fn a_region_that_a_new_chain_names_is_called_without_a_restart() {
+    let folder = Folder::new("region");
+    let service = Changing::start(&folder).await;
+    let elsewhere = format!("{{ model = \"{SECOND}\", region = \"eu-west-3\" }}");
+    folder.write(
+        "models.toml",
+        &models(FIRST, 1).replace(&format!("[\"{FIRST}\"]"), &format!("[{elsewhere}]")),
+    );
+    service.read_again("applied").await;
+    let answer = service.summarize().await;
+    assert_eq!(answer["model"], SECOND, "{answer}");
+    service.end().await;
+}
+
+#[tokio::test]
 async fn a_changed_price_is_the_price_of_the_next_answer() {
     let folder = Folder::new("price");
     let service = Changing::start(&folder).await;

@@ -2,9 +2,11 @@
 
 mod client;
 pub mod http2;
+mod raw;
 mod sse;
 
 pub use client::{Answer, OpenStream, Request};
+pub use raw::{FreezingRelay, RawUpstream, ServiceOver, read_request};
 
 use std::net::SocketAddr;
 use std::sync::Arc;

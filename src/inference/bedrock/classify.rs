@@ -179,6 +179,7 @@ where
         }
         SdkError::ConstructionFailure(_) => Kind::RequestRejected,
         SdkError::DispatchFailure(failure) if failure.is_user() => Kind::RequestRejected,
+        SdkError::DispatchFailure(_) if is_no_http(error) => Kind::BadResponse,
         SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => Kind::Unreachable,
         _ => Kind::BadResponse,
     }
@@ -187,6 +188,11 @@ where
 /// The credentials provider runs inside the call, so its failure looks like a transport fault.
 fn is_credentials_error(error: &(dyn Error + 'static)) -> bool {
     chain(error).any(|inner| inner.is::<CredentialsError>())
+}
+
+/// Whoever listens there speaks something else: another protocol, or TLS.
+fn is_no_http(error: &(dyn Error + 'static)) -> bool {
+    chain(error).any(|inner| inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse))
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -1,0 +1,184 @@
+//! Connections to Bedrock: over TLS and HTTP/2, enough of them, and none that is dead.
+//!
+//! The simulator speaks TLS here and lets 100 calls share a connection, as AWS
+//! does. Its certificate is trusted through the setting that operators use.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bedrock_sim::{Outcome, Scenario, Sim, SimOptions, TlsIdentity};
+use futures_util::StreamExt as _;
+use redraft::domain::{Boundary, CallFailure, FencedDocument, ModelId, Prompt, Region};
+use redraft::inference::bedrock::BedrockBackend;
+use redraft::inference::{ModelBackend as _, ModelCall, ModelEvent, ModelStream};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::support::{FreezingRelay, Request, TestApp, load};
+
+const AUTHORITY: (&str, &str) = ("BEDROCK__CA_FILE", "bedrock-sim/tests/fixtures/tls/authority.pem");
+const CHAIN: &[u8] = include_bytes!("../../bedrock-sim/tests/fixtures/tls/server.pem");
+const KEY: &[u8] = include_bytes!("../../bedrock-sim/tests/fixtures/tls/server.key");
+
+const CALLS_PER_CONNECTION: usize = 100;
+const CALLS: usize = 500;
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What "nothing more comes" is judged by: other calls needed a tenth of it.
+const A_WHILE: Duration = Duration::from_secs(1);
+
+pub async fn tls_sim() -> Sim {
+    let tls = Some(TlsIdentity::from_pem(CHAIN, KEY));
+    let max_concurrent_streams = u32::try_from(CALLS_PER_CONNECTION).unwrap();
+    Sim::start(SimOptions { tls, max_concurrent_streams, ..SimOptions::default() }).await.unwrap()
+}
+
+async fn backend(endpoint: String, settings: &[(&str, &str)]) -> Arc<BedrockBackend> {
+    let mut bedrock = load(settings).bedrock;
+    bedrock.endpoint_url = Some(endpoint);
+    Arc::new(BedrockBackend::connect(bedrock).await)
+}
+
+pub fn call(region: Option<&str>) -> ModelCall {
+    let fence = Boundary::fixed("0000000000000000");
+    ModelCall {
+        model: ModelId::parse("us.amazon.nova-2-lite-v1:0").unwrap(),
+        region: region.map(Region::new),
+        prompt: Arc::new(Prompt {
+            system: "Summarize the text.".to_owned(),
+            user: FencedDocument {
+                opening: format!("<{fence}>\n"),
+                document: "A door. A key. A lock.".into(),
+                closing: format!("\n</{fence}>"),
+            },
+        }),
+        max_tokens: 100,
+        temperature: None,
+        system_turn: true,
+    }
+}
+
+/// Opens that many streams at once and returns each when its first word has come.
+fn open(backend: &Arc<BedrockBackend>, count: usize) -> JoinSet<ModelStream> {
+    let mut opening = JoinSet::new();
+    for _ in 0..count {
+        let backend = Arc::clone(backend);
+        opening.spawn(async move {
+            let mut stream = backend.stream(&call(None)).await.unwrap();
+            while !matches!(stream.next().await.unwrap().unwrap(), ModelEvent::Text(_)) {}
+            stream
+        });
+    }
+    opening
+}
+
+/// A stream that has begun goes on until it is dropped.
+fn never_ends() -> Scenario {
+    Scenario::Stall { after_deltas: 1, for_ms: None }
+}
+
+#[tokio::test]
+async fn five_hundred_streams_to_one_region_run_at_once() {
+    let sim = tls_sim().await;
+    sim.set_scenario("*", never_ends());
+    let backend = backend(sim.endpoint_url(), &[AUTHORITY]).await;
+    let streams = timeout(PATIENCE, open(&backend, CALLS).join_all()).await.expect("none waits for another");
+    assert_eq!(streams.len(), CALLS);
+    let connections = sim.connections_accepted();
+    assert_eq!(connections, CALLS.div_ceil(64), "one handshake each, although all calls came at once");
+
+    // A call gives its place back when its stream is dropped: nothing new is opened.
+    drop(streams);
+    let gone = |sim: &Sim| sim.calls().iter().filter(|call| call.outcome == Outcome::ClientGone).count();
+    while gone(&sim) < CALLS {
+        tokio::task::yield_now().await;
+    }
+    let again = timeout(PATIENCE, open(&backend, CALLS).join_all()).await.expect("there is room again");
+    assert_eq!((again.len(), sim.connections_accepted()), (CALLS, connections));
+}
+
+#[tokio::test]
+async fn over_one_connection_calls_beyond_the_servers_limit_wait_for_others_to_end() {
+    let sim = tls_sim().await;
+    sim.set_scenario("*", never_ends());
+    let one = ("BEDROCK__MAX_CONNECTIONS_PER_REGION", "1");
+    let backend = backend(sim.endpoint_url(), &[AUTHORITY, one]).await;
+    let mut opening = open(&backend, CALLS);
+    let mut streams = Vec::new();
+    for _ in 0..CALLS_PER_CONNECTION {
+        streams.push(timeout(PATIENCE, opening.join_next()).await.unwrap().unwrap().unwrap());
+    }
+    assert!(timeout(A_WHILE, opening.join_next()).await.is_err(), "this is what more connections are for");
+    streams.pop();
+    let next = timeout(PATIENCE, opening.join_next()).await.expect("one ended, so the next begins");
+    assert!(next.unwrap().is_ok());
+    assert_eq!(sim.connections_accepted(), 1);
+}
+
+#[tokio::test]
+async fn the_whole_service_answers_over_tls_and_reuses_its_connection() {
+    let app = TestApp::over(tls_sim().await, &[AUTHORITY]).await;
+    for path in ["/v1/summarize", "/v1/summarize?stream=sse", "/v1/rephrase"] {
+        let answer = app.post(path, json!({"text": "A door. A key. A lock."})).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    assert_eq!(app.sim.connections_accepted(), 1);
+    assert!(Request::get(app.api, "/readyz").send().await.status.is_success());
+}
+
+#[tokio::test]
+async fn a_server_whose_authority_is_not_trusted_is_unreachable() {
+    let sim = tls_sim().await;
+    let backend = backend(sim.endpoint_url(), &[]).await;
+    let error = timeout(PATIENCE, backend.complete(&call(None))).await.unwrap().unwrap_err();
+    assert_eq!(error.kind, CallFailure::Unreachable, "{error}");
+    assert!(error.cause.contains("certificate"), "the log says why: {error}");
+    assert!(sim.calls().is_empty());
+}
+
+/// Waits on paused time, so that only the waits of this process pass.
+async fn give_up_after(backend: &BedrockBackend, time: Duration) {
+    tokio::time::pause();
+    assert!(timeout(time, backend.complete(&call(None))).await.is_err(), "nothing comes back");
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_connection_that_fell_silent_takes_one_call_with_it_and_no_second() {
+    let sim = tls_sim().await;
+    let relay = FreezingRelay::to(sim.addr()).await;
+    let backend = backend(relay.url("https"), &[AUTHORITY]).await;
+    backend.complete(&call(None)).await.unwrap();
+    relay.freeze();
+    give_up_after(&backend, Duration::from_secs(6)).await;
+    assert_eq!(relay.connections_accepted(), 1);
+    timeout(PATIENCE, backend.complete(&call(None))).await.expect("over a new connection").unwrap();
+    assert_eq!(relay.connections_accepted(), 2);
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_early_condemns_no_connection() {
+    let sim = tls_sim().await;
+    let backend = backend(sim.endpoint_url(), &[AUTHORITY]).await;
+    backend.complete(&call(None)).await.unwrap();
+    sim.set_scenario("*", Scenario::SlowHeaders { wait_ms: 600_000 });
+    give_up_after(&backend, Duration::from_secs(4)).await;
+    sim.clear_scenarios();
+    backend.complete(&call(None)).await.unwrap();
+    assert_eq!(sim.connections_accepted(), 1);
+}
+
+#[tokio::test]
+async fn regions_are_served_side_by_side_and_more_can_be_added() {
+    let sim = tls_sim().await;
+    let backend = backend(sim.endpoint_url(), &[AUTHORITY]).await;
+    let (oregon, ireland) = (Region::new("us-west-2"), Region::new("eu-west-1"));
+    let error = backend.complete(&call(Some("us-west-2"))).await.unwrap_err();
+    assert!(error.cause.contains("no client exists"), "{error}");
+    backend.serve_regions(std::slice::from_ref(&oregon));
+    backend.complete(&call(Some("us-west-2"))).await.unwrap();
+    backend.serve_regions(&[ireland]);
+    for region in [None, Some("us-east-1"), Some("us-west-2"), Some("eu-west-1")] {
+        backend.complete(&call(region)).await.unwrap_or_else(|error| panic!("{region:?}: {error}"));
+    }
+}
