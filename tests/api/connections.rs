@@ -6,16 +6,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bedrock_sim::{Outcome, Scenario, Sim, SimOptions, TlsIdentity};
+use bedrock_sim::{Scenario, Sim, SimOptions, TlsIdentity};
 use futures_util::StreamExt as _;
 use redraft::domain::{Boundary, CallFailure, FencedDocument, ModelId, Prompt, Region};
 use redraft::inference::bedrock::BedrockBackend;
 use redraft::inference::{ModelBackend as _, ModelCall, ModelEvent, ModelStream};
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::support::{FreezingRelay, Request, TestApp, load};
+use crate::support::{FreezingRelay, RawUpstream, Request, TestApp, load, read_request};
 
 const AUTHORITY: (&str, &str) = ("BEDROCK__CA_FILE", "bedrock-sim/tests/fixtures/tls/authority.pem");
 const CHAIN: &[u8] = include_bytes!("../../bedrock-sim/tests/fixtures/tls/server.pem");
@@ -89,10 +95,6 @@ async fn five_hundred_streams_to_one_region_run_at_once() {
 
     // A call gives its place back when its stream is dropped: nothing new is opened.
     drop(streams);
-    let gone = |sim: &Sim| sim.calls().iter().filter(|call| call.outcome == Outcome::ClientGone).count();
-    while gone(&sim) < CALLS {
-        tokio::task::yield_now().await;
-    }
     let again = timeout(PATIENCE, open(&backend, CALLS).join_all()).await.expect("there is room again");
     assert_eq!((again.len(), sim.connections_accepted()), (CALLS, connections));
 }
@@ -113,6 +115,65 @@ async fn over_one_connection_calls_beyond_the_servers_limit_wait_for_others_to_e
     let next = timeout(PATIENCE, opening.join_next()).await.expect("one ended, so the next begins");
     assert!(next.unwrap().is_ok());
     assert_eq!(sim.connections_accepted(), 1);
+}
+
+/// A server that knows no HTTP/2, as many TLS proxies do. It answers only when
+/// that many calls have come.
+async fn http_1_only(calls: usize) -> RawUpstream {
+    let chain = CertificateDer::pem_slice_iter(CHAIN).collect::<Result<_, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
+    let tls = TlsAcceptor::from(Arc::new(config));
+    let all_are_here = Arc::new(Barrier::new(calls));
+    RawUpstream::start(move |stream| {
+        let (tls, all_are_here) = (tls.clone(), Arc::clone(&all_are_here));
+        async move {
+            let mut stream = tls.accept(stream).await.unwrap();
+            read_request(&mut stream).await;
+            all_are_here.wait().await;
+            let body = json!({"message": "Model not found."}).to_string();
+            let head = format!(
+                "HTTP/1.1 404 Not Found\r\nx-amzn-errortype: ResourceNotFoundException\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            stream.write_all(&[head, body].concat().into_bytes()).await.unwrap();
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_server_without_http_2_gets_a_connection_for_each_call_whatever_the_bound() {
+    const AT_ONCE: usize = 40;
+    let upstream = http_1_only(AT_ONCE).await;
+    let one = ("BEDROCK__MAX_CONNECTIONS_PER_REGION", "1");
+    let backend = backend(upstream.url("https"), &[AUTHORITY, one]).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..AT_ONCE {
+        let backend = Arc::clone(&backend);
+        calls.spawn(async move { backend.complete(&call(None)).await.unwrap_err().kind });
+    }
+    let answers = timeout(PATIENCE, calls.join_all()).await.expect("none waits for another");
+    assert_eq!(answers, [CallFailure::ModelGone; AT_ONCE]);
+    assert_eq!(upstream.connections_accepted(), AT_ONCE);
+}
+
+#[tokio::test]
+async fn when_a_connection_cannot_be_opened_all_that_wait_for_it_fail_with_it() {
+    // It takes connections, and says nothing that TLS could understand.
+    let upstream = RawUpstream::start(|mut stream| async move {
+        stream.write_all(b"220 mail.example ESMTP\r\n").await.unwrap();
+    })
+    .await;
+    let backend = backend(upstream.url("https"), &[AUTHORITY]).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..40 {
+        let backend = Arc::clone(&backend);
+        calls.spawn(async move { backend.complete(&call(None)).await.unwrap_err().kind });
+    }
+    let answers = timeout(PATIENCE, calls.join_all()).await.expect("they fail together");
+    assert_eq!(answers, [CallFailure::Unreachable; 40]);
+    assert_eq!(upstream.connections_accepted(), 1, "one attempt for all");
 }
 
 #[tokio::test]

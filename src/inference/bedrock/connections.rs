@@ -209,6 +209,8 @@ impl Drop for InFlight {
         if let Some(connection) = self.connection.take().and_then(|capture| capture.get()) {
             tracing::info!("a connection to Bedrock fell silent and is not used for further calls");
             connection.poison();
+            // What is silent from here on is the next connection of this lane.
+            self.lease.heard();
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use redraft::app::App;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -57,7 +57,7 @@ impl RawUpstream {
 }
 
 /// Reads one request, headers and body, and returns its head in lower case.
-pub async fn read_request(stream: &mut TcpStream) -> String {
+pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut seen = Vec::new();
     let mut buffer = [0; 4096];
     loop {
