@@ -211,12 +211,37 @@ def breaks(model, kinds, using=bedrock):
 CUTS = (errors.ResponseStreamingError, errors.HTTPClientError, urllib3.exceptions.ProtocolError)
 check("cut-mid-frame", breaks("sim.cut-mid-frame", CUTS))
 check("reset-before-headers", breaks("sim.reset-before-headers", CUTS))
+for name in ("cut-between-frames", "reset-mid-stream"):
+    check(name, breaks(f"sim.{name}", CUTS))
 check("corrupt-crc", breaks("sim.corrupt-crc", botocore.eventstream.ChecksumMismatch))
 SILENT = (errors.ReadTimeoutError, urllib3.exceptions.ReadTimeoutError)
-for name in ("stall", "stalled-body", "slow-headers", "slow-first-event", "slow-first-delta", "pause"):
+for name in ("stall", "stalled-body", "slow-headers", "slow-first-event", "slow-first-delta", "pause", "byte-trickle"):
     check(f"{name} beyond the patience", breaks(f"sim.{name}", SILENT, using=impatient))
-for name in ("slow-headers", "slow-first-event", "slow-first-delta", "pause", "trickle", "unknown-event"):
+ODD = ("duplicate-stop", "text-after-stop", "usage-negative", "usage-absurd", "usage-uncountable")
+for name in ("slow-headers", "slow-first-event", "slow-first-delta", "pause", "trickle", "unknown-event", *ODD):
     check(f"{name} in the end", lambda: equal(text_of(stream(f"sim.{name}")), TEXT))
+
+
+def a_huge_delta():
+    text = text_of(stream("sim.huge-delta"))
+    assert len(text.encode()) >= 1_000_000 and text.startswith(TEXT)
+
+
+def garbage():
+    # Noise is read as lengths of frames, which are beyond measure or never come.
+    for name, deltas in (("garbage-frames", 3), ("garbage-from-start", 0)):
+        events = []
+        try:
+            events.extend(stream(f"sim.{name}"))
+        except botocore.eventstream.ParserError:
+            pass
+        assert not any("messageStop" in event for event in events)
+    raises((errors.BotoCoreError, UnicodeDecodeError), lambda: converse("sim.garbage-frames"))
+
+
+def flapping():
+    raises(errors.ClientError, lambda: converse("sim.flapping"), code="ServiceUnavailableException", status=503)
+    assert converse("sim.flapping")["stopReason"]
 
 
 def early_ends():
@@ -261,7 +286,7 @@ def a_bucket_runs_dry():
     equal(codes, ["OK", "OK", "ThrottlingException"])
 
 
-for test in [early_ends, stop_reasons, reasoning, a_bucket_runs_dry]:
+for test in [a_huge_delta, garbage, flapping, early_ends, stop_reasons, reasoning, a_bucket_runs_dry]:
     check(test.__name__, test)
 
 # Every JSON member that is sent stands in AWS's own model, with the right type.

@@ -144,15 +144,21 @@ for (const [protocol, client] of Object.entries(clients)) {
       });
     }
   }
-  for (const name of ["stream-unmodelled", "cut-mid-frame", "reset-before-headers", "corrupt-crc", "json-instead-of-stream"]) {
+  for (const name of ["stream-unmodelled", "cut-mid-frame", "cut-between-frames", "reset-before-headers", "corrupt-crc", "garbage-from-start", "json-instead-of-stream"]) {
     await test(name, async () => {
       const error = await failure(stream(client, `sim.${name}`));
       assert.ok(error instanceof Error);
     });
   }
-  for (const name of ["slow-headers", "slow-first-event", "slow-first-delta", "pause", "trickle", "unknown-event"]) {
+  for (const name of ["slow-headers", "slow-first-event", "slow-first-delta", "pause", "trickle", "unknown-event", "duplicate-stop", "text-after-stop", "usage-negative"]) {
     await test(name, async () => assert.equal(textOf(await stream(client, `sim.${name}`)), text));
   }
+  await test("reset-mid-stream", async () => {
+    const events = [];
+    // Over HTTP/1.1 the reset is thrown; over HTTP/2 the stream just ends.
+    await stream(client, "sim.reset-mid-stream", events).catch(() => {});
+    assert.ok(events.length > 0 && events.every((event) => !event.messageStop));
+  });
   await test("a stall that the client ends", async () => {
     const events = [];
     const abort = new AbortController();

@@ -157,6 +157,11 @@ impl CallGuard {
         &self.entry.model_id
     }
 
+    /// The call's number in the log.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.entry.sequence
+    }
+
     pub(crate) fn request_id(&self) -> &str {
         &self.entry.request_id
     }

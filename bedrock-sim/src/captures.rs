@@ -103,7 +103,7 @@ fn recorded_events_are_the_ones_written_here() {
                         output_tokens: number(&payload["usage"]["outputTokens"]),
                     };
                     let latency_ms = number(&payload["metrics"]["latencyMs"]);
-                    Event::Metadata { usage, echo: &echo, latency_ms }
+                    Event::Metadata { usage: usage.into(), echo: &echo, latency_ms }
                 }
                 // An older record, whose usage lacks the member that no model describes.
                 "metadata" => continue,

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use rand::Rng;
 
 use crate::errors::StreamError;
-use crate::operations::Usage;
+use crate::operations::ToldUsage;
 use crate::request::Echo;
 
 const PADDING: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -40,7 +40,7 @@ pub(crate) enum Event<'a> {
         reason: &'a str,
     },
     Metadata {
-        usage: Usage,
+        usage: ToldUsage,
         echo: &'a Echo,
         latency_ms: u64,
     },
@@ -202,6 +202,7 @@ fn push_delta(json: &mut Vec<u8>, block: u32, open: &str, text: &str, close: &st
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operations::Usage;
 
     /// A real messageStart frame of 118 bytes, as AWS sends it without padding.
     const MESSAGE_START: &str = "000000760000005296d5fade0b3a6576656e742d7479706507000c6d657373616765\
@@ -226,7 +227,7 @@ mod tests {
 
     #[test]
     fn payload_keys_are_in_alphabetical_order() {
-        let usage = Usage { input_tokens: 13, output_tokens: 82 };
+        let usage = Usage { input_tokens: 13, output_tokens: 82 }.into();
         let cases = [
             (Event::MessageStart, r#"{"p":"ab","role":"assistant"}"#),
             (

@@ -25,5 +25,5 @@ pub mod tokens;
 pub use call_log::{CallRecord, Operation, Outcome};
 pub use errors::{ApiError, StreamError};
 pub use pacing::Pacing;
-pub use scenario::{Scenario, StopReason};
+pub use scenario::{Ingredient, Scenario, StopReason};
 pub use server::{Sim, SimOptions, TlsIdentity};

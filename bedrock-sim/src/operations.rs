@@ -41,6 +41,9 @@ const MAX_BODY_BYTES: usize = 25_000_000;
 /// Prompts of more bytes than this are answered off the event loop.
 const LARGE_PROMPT_BYTES: usize = 64 * 1024;
 
+/// A frame's payload has at most 16 MiB, and JSON writes some characters as two.
+const MAX_HUGE_DELTA_BYTES: u32 = 8 * 1024 * 1024;
+
 /// What all calls share.
 #[derive(Debug)]
 pub(crate) struct Backend {
@@ -67,15 +70,29 @@ pub(crate) struct Usage {
     pub(crate) output_tokens: u64,
 }
 
-impl Usage {
+/// The usage as an answer tells it: a lie may be negative, or larger than any count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ToldUsage {
+    input_tokens: i64,
+    output_tokens: i64,
+}
+
+impl ToldUsage {
     /// The usage as the wire shows it, with the member `serverToolUsage` that no model describes.
     pub(crate) fn to_value(self) -> Value {
         json!({
             "inputTokens": self.input_tokens,
             "outputTokens": self.output_tokens,
             "serverToolUsage": {},
-            "totalTokens": self.input_tokens + self.output_tokens,
+            "totalTokens": self.input_tokens.saturating_add(self.output_tokens),
         })
+    }
+}
+
+impl From<Usage> for ToldUsage {
+    fn from(usage: Usage) -> Self {
+        let count = |tokens| i64::try_from(tokens).unwrap_or(i64::MAX);
+        Self { input_tokens: count(usage.input_tokens), output_tokens: count(usage.output_tokens) }
     }
 }
 
@@ -135,7 +152,7 @@ impl Call {
     /// Chooses the scenario and plays the part of it that comes before any answer.
     async fn scenario(&self) -> Result<Scenario, Response> {
         let model_id = self.guard.model_id();
-        let scenario = self.backend.book.choose(model_id);
+        let scenario = self.backend.book.choose(model_id, self.guard.sequence());
         self.guard.chose(scenario.clone());
         match &scenario {
             Scenario::Error { error } => Err(self.refuse(&error.refusal(model_id))),
@@ -208,6 +225,8 @@ struct Answer {
     text: Arc<str>,
     stop_reason: StopReason,
     usage: Usage,
+    /// What the answer says of its tokens.
+    told_usage: ToldUsage,
     echo: Echo,
 }
 
@@ -222,7 +241,10 @@ impl Answer {
             Scenario::EmptyContent | Scenario::EmptyText => String::new(),
             _ => text_for(request).await,
         };
-        let (text, stop_reason) = limits.end_of(text);
+        let (mut text, stop_reason) = limits.end_of(text);
+        if let Scenario::HugeDelta { bytes } = scenario {
+            text = grown(&text, (*bytes).min(MAX_HUGE_DELTA_BYTES));
+        }
         let (preamble, stop_reason) = match scenario {
             Scenario::Reasoning => (Preamble::Reasoning, stop_reason),
             Scenario::GptOssOrder => (Preamble::EmptyTextAndReasoning, stop_reason),
@@ -231,13 +253,12 @@ impl Answer {
             _ => (preamble, stop_reason),
         };
         let output_tokens = tokens::count(&text) + reasoning_tokens(preamble);
-        Self {
-            preamble,
-            text: Arc::from(text),
-            stop_reason,
-            usage: Usage { input_tokens, output_tokens },
-            echo,
-        }
+        let usage = Usage { input_tokens, output_tokens };
+        let told_usage = match *scenario {
+            Scenario::WrongUsage { input_tokens, output_tokens } => ToldUsage { input_tokens, output_tokens },
+            _ => usage.into(),
+        };
+        Self { preamble, text: Arc::from(text), stop_reason, usage, told_usage, echo }
     }
 
     fn billed(&self) -> Billed {
@@ -261,6 +282,13 @@ async fn text_for(request: ConverseRequest) -> String {
     } else {
         write()
     }
+}
+
+/// The text again and again, until it has this size.
+fn grown(text: &str, bytes: u32) -> String {
+    let text = if text.is_empty() { "." } else { text };
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    text.repeat(bytes.div_ceil(text.len()))
 }
 
 fn reasoning_tokens(preamble: Preamble) -> u64 {

@@ -3,10 +3,15 @@
 //! Owns the list of faults, their parameters and their names. Which call gets which scenario is the
 //! book's matter ([`book`]); what each does to the bytes is an operation's matter.
 //! The one rule it protects: every wait is data in milliseconds, and every scenario has a name that
-//! works as the model id `sim.<name>`.
+//! works as the model id `sim.<name>`. A mix alone has none: it is made of the others.
 
 pub(crate) mod book;
+mod mix;
 mod names;
+
+pub use mix::Ingredient;
+
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -53,10 +58,16 @@ pub enum Scenario {
     StalledBody,
     /// A fixed gap before every delta.
     Trickle { gap_ms: u64 },
+    /// A fixed gap before every byte of the body.
+    ByteTrickle { gap_ms: u64 },
     /// The connection ends inside a frame.
     CutMidFrame { after_deltas: u32 },
+    /// The connection ends between two frames: every byte that came was sound.
+    CutBetweenFrames { after_deltas: u32 },
     /// The connection is reset before any byte of the answer.
     ResetBeforeHeaders,
+    /// The connection is reset after some deltas.
+    ResetMidStream { after_deltas: u32 },
     /// The stream ends in good order, but without `messageStop`.
     EndWithoutMessageStop { after_deltas: u32 },
     /// The stream ends after `messageStop`: no usage.
@@ -71,12 +82,37 @@ pub enum Scenario {
     Reasoning,
     /// An empty text block, a reasoning block, then the text, as gpt-oss does it.
     GptOssOrder,
+    /// `messageStop` comes twice.
+    DuplicateStop,
+    /// `messageStop` comes after half of the text, and then the other half.
+    TextAfterStop,
+    /// The whole text is one delta of at least this size (at most 8 MiB).
+    HugeDelta { bytes: u32 },
+    /// The usage is told, but it is not true.
+    WrongUsage { input_tokens: i64, output_tokens: i64 },
     /// A frame with a wrong checksum.
     CorruptCrc { after_deltas: u32 },
+    /// Bytes that are no frames: after some deltas, or from the start.
+    GarbageFrames {
+        #[serde(default)]
+        after_deltas: Option<u32>,
+    },
     /// An event of a type that no published model has.
     UnknownEvent { after_deltas: u32 },
     /// Calls beyond the bucket get a ThrottlingException. Each model id has a bucket of its own.
     TokenBucket { capacity: u32, refill_per_second: f64 },
+    /// Of every `of` calls of a model, the first `fail` are refused. Each model id counts for itself.
+    Flapping { fail: u32, of: NonZeroU32, error: ApiError },
+    /// This percentage of calls gets one of these scenarios, the others the author's answer. The
+    /// seed and the call's number in the log decide, so the same calls get the same faults again.
+    Mix {
+        #[serde(deserialize_with = "mix::percent")]
+        percent: u8,
+        #[serde(deserialize_with = "mix::ingredients")]
+        of: Vec<Ingredient>,
+        #[serde(default)]
+        seed: u64,
+    },
 }
 
 impl Scenario {
@@ -86,6 +122,9 @@ impl Scenario {
             Self::StreamError { after_deltas, .. }
             | Self::Stall { after_deltas, .. }
             | Self::CutMidFrame { after_deltas }
+            | Self::CutBetweenFrames { after_deltas }
+            | Self::ResetMidStream { after_deltas }
+            | Self::GarbageFrames { after_deltas: Some(after_deltas) }
             | Self::EndWithoutMessageStop { after_deltas }
             | Self::CorruptCrc { after_deltas }
             | Self::UnknownEvent { after_deltas } => usize::try_from(*after_deltas).ok(),

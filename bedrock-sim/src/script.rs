@@ -25,8 +25,9 @@ use tokio::time::Sleep;
 use crate::call_log::{Billed, CallGuard, Outcome};
 use crate::errors::StreamError;
 use crate::frames::{self, Event};
-use crate::operations::Usage;
+use crate::operations::ToldUsage;
 use crate::request::Echo;
+use crate::server::Connection;
 use crate::tokens;
 
 /// Frames that are ready together leave in pieces of about this size.
@@ -38,6 +39,9 @@ const MAX_SPLIT_PIECE_BYTES: usize = 192;
 pub(crate) const REASONING_TEXT: &str = "The request holds a document and a task. \
     The answer is put together from the sentences of the document. No model takes part.";
 pub(crate) const REASONING_SIGNATURE: &str = "c2lnbmVkIGJ5IGEgc2ltdWxhdG9yOyBpdCBwcm92ZXMgbm90aGluZw==";
+
+/// Bytes that are no frame: what would be the lengths and the checksum of a prelude is noise.
+pub(crate) const GARBAGE: [u8; 512] = noise();
 
 /// A delta has at most this many characters.
 const MAX_DELTA_CHARS: usize = 30;
@@ -68,7 +72,7 @@ pub(crate) enum Step {
         reason: &'static str,
     },
     Metadata {
-        usage: Usage,
+        usage: ToldUsage,
         echo: Box<Echo>,
     },
     Unheard,
@@ -90,6 +94,8 @@ pub(crate) enum Step {
     Hang,
     /// The connection ends here, without a proper end.
     Cut,
+    /// The connection is reset here.
+    Reset,
 }
 
 /// The steps of one answer, its text and what it will have been.
@@ -102,6 +108,19 @@ pub(crate) struct Script {
     pub(crate) fixed_bill: Option<Billed>,
     /// What the call becomes when the last step has been played, or the cut.
     pub(crate) outcome: Outcome,
+    /// How the bytes of the steps leave.
+    pub(crate) delivery: Delivery,
+}
+
+/// How a script's bytes leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// What is ready together leaves together.
+    Together,
+    /// In pieces of random size, as from AWS.
+    Split,
+    /// One byte at a time, each after this time.
+    ByteByByte(Duration),
 }
 
 /// Plays a script as a response body.
@@ -109,7 +128,7 @@ pub(crate) struct Script {
 pub(crate) struct ScriptBody {
     script: Script,
     guard: CallGuard,
-    split: bool,
+    connection: Connection,
     random: SmallRng,
     ready: BytesMut,
     /// The first step that is no bytes and whose turn has come.
@@ -127,15 +146,17 @@ enum Turn {
     Wait(Duration),
     Hang,
     Cut,
+    Reset,
     End,
 }
 
 impl ScriptBody {
-    pub(crate) fn new(script: Script, guard: CallGuard, split: bool) -> Self {
+    /// The connection is the one that the body goes to; a script may reset it.
+    pub(crate) fn new(script: Script, guard: CallGuard, connection: Connection) -> Self {
         Self {
             script,
             guard,
-            split,
+            connection,
             random: SmallRng::from_rng(&mut rand::rng()),
             ready: BytesMut::new(),
             next: Turn::Bytes,
@@ -155,6 +176,7 @@ impl ScriptBody {
                 Some(Step::Wait(duration)) => self.next = Turn::Wait(duration),
                 Some(Step::Hang) => self.next = Turn::Hang,
                 Some(Step::Cut) => self.next = Turn::Cut,
+                Some(Step::Reset) => self.next = Turn::Reset,
                 Some(step) => self.write(&step),
             }
         }
@@ -182,7 +204,7 @@ impl ScriptBody {
             Step::Exception(error) => Event::Exception(*error),
             Step::Raw(bytes) => return self.ready.extend_from_slice(bytes),
             // These are turns, not bytes; `fill` keeps them.
-            Step::Wait(_) | Step::Hang | Step::Cut => return,
+            Step::Wait(_) | Step::Hang | Step::Cut | Step::Reset => return,
         };
         let padding = frames::padding(&mut self.random);
         frames::write(&event, Some(padding), &mut self.ready);
@@ -214,16 +236,21 @@ impl ScriptBody {
     }
 
     fn take_piece(&mut self) -> Bytes {
-        if !self.split {
-            return self.ready.split().freeze();
-        }
-        let most = self.ready.len().min(MAX_SPLIT_PIECE_BYTES);
-        let size = self.random.random_range(1..=most);
-        self.flush_first = true;
+        let size = match self.script.delivery {
+            Delivery::Together => self.ready.len(),
+            // A frame beyond all measure would take thousands of small pieces.
+            Delivery::Split if self.ready.len() > 2 * PIECE_BYTES => PIECE_BYTES,
+            Delivery::Split => self.random.random_range(1..=self.ready.len().min(MAX_SPLIT_PIECE_BYTES)),
+            Delivery::ByteByByte(_) => 1,
+        };
+        self.flush_first = self.script.delivery == Delivery::Split;
         self.ready.split_to(size).freeze()
     }
 
     fn finish(&mut self) {
+        if !self.guard.is_open() {
+            return;
+        }
         let outcome = self.script.outcome.clone();
         self.guard.end(outcome, Some(self.billed()));
     }
@@ -269,9 +296,17 @@ impl Body for ScriptBody {
             }
             self.fill();
             if !self.ready.is_empty() {
+                if let Delivery::ByteByByte(gap) = self.script.delivery {
+                    ready!(self.poll_wait(gap, context));
+                }
                 let piece = self.take_piece();
-                // What precedes a cut has to reach the client.
-                self.flush_first |= self.next == Turn::Cut && self.ready.is_empty();
+                // What precedes a cut or a reset has to reach the client.
+                let broken_off = matches!(self.next, Turn::Cut | Turn::Reset);
+                self.flush_first |= broken_off && self.ready.is_empty();
+                if self.next == Turn::End && self.ready.is_empty() {
+                    // A body that has reached its announced length is not asked again.
+                    self.finish();
+                }
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
             match self.next {
@@ -286,6 +321,12 @@ impl Body for ScriptBody {
                     self.finish();
                     return Poll::Ready(Some(Err(io::Error::other("cut by the scenario"))));
                 }
+                Turn::Reset => {
+                    self.finish();
+                    self.connection.reset();
+                    // The connection drops this body together with its socket.
+                    return Poll::Pending;
+                }
                 Turn::End => {
                     self.finish();
                     return Poll::Ready(None);
@@ -293,6 +334,21 @@ impl Body for ScriptBody {
             }
         }
     }
+}
+
+const fn noise() -> [u8; 512] {
+    let mut noise = [0; 512];
+    let mut state: u32 = 0x2545_f491;
+    let mut at = 0;
+    while at < noise.len() {
+        // Xorshift, by Marsaglia.
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        noise[at] = state.to_le_bytes()[3];
+        at += 1;
+    }
+    noise
 }
 
 /// Cuts a text into deltas of 1 to 30 characters, at the ends of words where it can.

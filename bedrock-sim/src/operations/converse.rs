@@ -75,7 +75,7 @@ fn response_json(answer: &Answer, scenario: &Scenario, latency_ms: u64) -> Value
     let stop_reason = Value::from(answer.stop_reason.as_str());
     response.insert("stopReason".to_owned(), stop_reason);
     if *scenario != Scenario::EndWithoutMetadata {
-        response.insert("usage".to_owned(), answer.usage.to_value());
+        response.insert("usage".to_owned(), answer.told_usage.to_value());
     }
     Value::Object(response)
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use http::StatusCode;
 
 use super::{Answer, Call, Received};
@@ -19,7 +20,9 @@ use crate::models::{self, Preamble};
 use crate::pacing::Pacing;
 use crate::request::ConverseRequest;
 use crate::scenario::Scenario;
-use crate::script::{REASONING_SIGNATURE, REASONING_TEXT, Script, ScriptBody, Step, delta_ranges};
+use crate::script::{
+    Delivery, GARBAGE, REASONING_SIGNATURE, REASONING_TEXT, Script, ScriptBody, Step, delta_ranges,
+};
 
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 
@@ -39,19 +42,26 @@ async fn stream(received: Received) -> Result<Response, Response> {
     }
     let preamble = models::check(call.guard.model_id(), &request).map_err(|refusal| call.refuse(&refusal))?;
     let answer = Answer::write(request, preamble, &scenario).await;
-    let script = script(answer, &scenario, call.backend.pacing);
+    let delivery = match scenario {
+        Scenario::ByteTrickle { gap_ms } => Delivery::ByteByByte(Duration::from_millis(gap_ms)),
+        _ if call.backend.split_frames => Delivery::Split,
+        _ => Delivery::Together,
+    };
+    let script = script(answer, &scenario, call.backend.pacing, delivery);
     let mut response = call.response(StatusCode::OK, EVENT_STREAM, Body::empty());
-    let split = call.backend.split_frames;
-    *response.body_mut() = Body::new(ScriptBody::new(script, call.guard, split));
+    *response.body_mut() = Body::new(ScriptBody::new(script, call.guard, call.connection));
     Ok(response)
 }
 
-fn script(answer: Answer, scenario: &Scenario, pacing: Pacing) -> Script {
+fn script(answer: Answer, scenario: &Scenario, pacing: Pacing, delivery: Delivery) -> Script {
     let (steps, error) = match scenario {
         Scenario::StreamError { error, after_deltas: 0 } => {
             (vec![Step::Exception(*error)], Some(error.member()))
         }
         Scenario::StalledBody => (vec![Step::Hang], Some("stalled-body")),
+        Scenario::GarbageFrames { after_deltas: None } => {
+            (vec![Step::Raw(Bytes::from_static(&GARBAGE))], Some("garbage-frames"))
+        }
         _ => told(&answer, scenario, pacing),
     };
     let outcome = match error {
@@ -64,6 +74,7 @@ fn script(answer: Answer, scenario: &Scenario, pacing: Pacing) -> Script {
         steps: VecDeque::from(steps),
         fixed_bill: None,
         outcome,
+        delivery,
     }
 }
 
@@ -76,7 +87,11 @@ fn told(answer: &Answer, scenario: &Scenario, pacing: Pacing) -> (Vec<Step>, Opt
     steps.push(Step::MessageStart);
     let mut waits = Waits::new(scenario, pacing);
     let block = push_preamble(&mut steps, answer.preamble, &mut waits);
-    let ranges = delta_ranges(&answer.text);
+    let ranges = match scenario {
+        Scenario::HugeDelta { .. } => std::iter::once(0..answer.text.len()).collect(),
+        _ => delta_ranges(&answer.text),
+    };
+    let reason = answer.stop_reason.as_str();
     let spoilt_at = scenario.spoils_after().map(|deltas| deltas.min(ranges.len()));
     for at in 0..=ranges.len() {
         let range = ranges.get(at).cloned();
@@ -85,6 +100,9 @@ fn told(answer: &Answer, scenario: &Scenario, pacing: Pacing) -> (Vec<Step>, Opt
             if let Some(error) = push_fault(&mut steps, scenario, block, next) {
                 return (steps, Some(error));
             }
+        }
+        if *scenario == Scenario::TextAfterStop && at == ranges.len() / 2 {
+            steps.push(Step::MessageStop { reason });
         }
         if let Some(range) = range {
             waits.push_next(&mut steps);
@@ -97,12 +115,16 @@ fn told(answer: &Answer, scenario: &Scenario, pacing: Pacing) -> (Vec<Step>, Opt
     if *scenario != Scenario::EmptyContent {
         steps.push(Step::BlockStop { block });
     }
-    let reason = answer.stop_reason.as_str();
-    steps.push(Step::MessageStop { reason });
+    if *scenario != Scenario::TextAfterStop {
+        steps.push(Step::MessageStop { reason });
+    }
+    if *scenario == Scenario::DuplicateStop {
+        steps.push(Step::MessageStop { reason });
+    }
     if *scenario == Scenario::EndWithoutMetadata {
         return (steps, Some("end-without-metadata"));
     }
-    steps.push(Step::Metadata { usage: answer.usage, echo: Box::new(answer.echo.clone()) });
+    steps.push(Step::Metadata { usage: answer.told_usage, echo: Box::new(answer.echo.clone()) });
     (steps, None)
 }
 
@@ -180,6 +202,18 @@ fn push_fault(
             steps.push(Step::HalfOfText { block, range: next });
             steps.push(Step::Cut);
             Some("cut-mid-frame")
+        }
+        Scenario::CutBetweenFrames { .. } => {
+            steps.push(Step::Cut);
+            Some("cut-between-frames")
+        }
+        Scenario::ResetMidStream { .. } => {
+            steps.push(Step::Reset);
+            Some("reset-mid-stream")
+        }
+        Scenario::GarbageFrames { .. } => {
+            steps.push(Step::Raw(Bytes::from_static(&GARBAGE)));
+            Some("garbage-frames")
         }
         Scenario::EndWithoutMessageStop { .. } => Some("end-without-message-stop"),
         Scenario::CorruptCrc { .. } => {

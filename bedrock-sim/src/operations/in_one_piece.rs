@@ -1,6 +1,6 @@
 //! Answers in one JSON body, whole or broken on purpose.
 //!
-//! Owns what the faults of a body do to it: a stall, a cut, a slow drip. Content is the matter of
+//! Owns what the faults of a body do to it: a stall, a cut, a reset, a slow drip. Content is the matter of
 //! each operation. The one rule it protects: a whole body carries its length, a broken one
 //! announces the length that it never reaches.
 
@@ -17,7 +17,7 @@ use http::{HeaderValue, StatusCode};
 use super::Call;
 use crate::call_log::{Billed, Outcome};
 use crate::scenario::Scenario;
-use crate::script::{Script, ScriptBody, Step};
+use crate::script::{Delivery, GARBAGE, Script, ScriptBody, Step};
 
 const DRIP_BYTES: usize = 16;
 
@@ -42,16 +42,26 @@ pub(super) async fn respond(
             (vec![first_half, Step::Hang], true, "stalled-body")
         }
         Scenario::CutMidFrame { .. } => (vec![first_half, Step::Cut], true, "cut-mid-frame"),
+        Scenario::CutBetweenFrames { .. } => (vec![first_half, Step::Cut], false, "cut-between-frames"),
+        Scenario::ResetMidStream { .. } => (vec![first_half, Step::Reset], true, "reset-mid-stream"),
+        Scenario::GarbageFrames { .. } => {
+            (vec![Step::Raw(Bytes::from_static(&GARBAGE))], false, "garbage-frames")
+        }
         Scenario::EndWithoutMessageStop { .. } => (vec![first_half], false, "end-without-message-stop"),
         Scenario::CorruptCrc { .. } => {
             (vec![Step::Raw(Bytes::from_static(b"\0\0")), first_half], false, "corrupt-crc")
         }
         Scenario::Trickle { gap_ms } => return drip(call, &json, *gap_ms, billed),
+        Scenario::ByteTrickle { gap_ms } => {
+            let gap = Delivery::ByteByByte(Duration::from_millis(*gap_ms));
+            let length = Some(json.len());
+            return played(call, [Step::Raw(json)].into(), gap, Outcome::Completed, length, billed);
+        }
         _ => return whole(call, json, billed),
     };
     let outcome = Outcome::Failed { status: 200, error: error.to_owned() };
     let length = announced.then_some(json.len());
-    played(call, steps.into(), outcome, length, billed)
+    played(call, steps.into(), Delivery::Together, outcome, length, billed)
 }
 
 fn whole(call: Call, json: Bytes, billed: Option<Billed>) -> Response {
@@ -69,12 +79,13 @@ fn drip(call: Call, json: &Bytes, gap_ms: u64, billed: Option<Billed>) -> Respon
             [Step::Wait(gap), Step::Raw(json.slice(start..end))]
         })
         .collect();
-    played(call, steps, Outcome::Completed, Some(json.len()), billed)
+    played(call, steps, Delivery::Together, Outcome::Completed, Some(json.len()), billed)
 }
 
 fn played(
     call: Call,
     steps: VecDeque<Step>,
+    delivery: Delivery,
     outcome: Outcome,
     length: Option<usize>,
     billed: Option<Billed>,
@@ -83,7 +94,8 @@ fn played(
     if let Some(length) = length {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    let script = Script { text: Arc::from(""), steps, input_tokens: 0, fixed_bill: billed, outcome };
-    *response.body_mut() = Body::new(ScriptBody::new(script, call.guard, false));
+    let script =
+        Script { text: Arc::from(""), steps, input_tokens: 0, fixed_bill: billed, outcome, delivery };
+    *response.body_mut() = Body::new(ScriptBody::new(script, call.guard, call.connection));
     response
 }

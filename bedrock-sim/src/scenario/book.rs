@@ -1,7 +1,7 @@
 //! The book of scenarios: which call gets which.
 //!
-//! Owns the scenarios set for a model id or for all (`*`), the calls they still hold for, and the
-//! token buckets. The one rule it protects: a scenario that was set wins over the model id's name,
+//! Owns the scenarios set for a model id or for all (`*`), the calls they still hold for, the token
+//! buckets, and the turns of flapping models. The one rule it protects: a scenario that was set wins over the model id's name,
 //! and one set for a model wins over one set for all.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::Scenario;
+use super::{Scenario, mix};
 
 /// Stands for every model id.
 const ALL_MODELS: &str = "*";
@@ -39,6 +39,8 @@ struct Counted {
 struct Pages {
     by_model: BTreeMap<String, Page>,
     buckets: HashMap<String, Bucket>,
+    /// Calls that met a flapping model, by model id.
+    flaps: HashMap<String, u64>,
 }
 
 #[derive(Debug)]
@@ -52,6 +54,7 @@ impl ScenarioBook {
     pub(crate) fn set(&self, model: &str, scenario: Scenario) {
         let mut pages = self.lock();
         pages.buckets.clear();
+        pages.flaps.clear();
         let page = Page { next: VecDeque::new(), standing: Some(scenario) };
         pages.by_model.insert(model.to_owned(), page);
     }
@@ -78,11 +81,22 @@ impl ScenarioBook {
         self.lock().by_model.clone()
     }
 
-    /// The scenario of a call that arrives now; counts it.
-    pub(crate) fn choose(&self, model: &str) -> Scenario {
+    /// The scenario of the call that arrives now with this number; counts it. Where calls differ
+    /// by their turn or by a draw, it is the one that this call gets.
+    pub(crate) fn choose(&self, model: &str, sequence: u64) -> Scenario {
         let mut pages = self.lock();
         let set = pages.take(model).or_else(|| pages.take(ALL_MODELS)).or_else(|| scenario_of_id(model));
-        set.unwrap_or_default()
+        let drawn = match set.unwrap_or_default() {
+            Scenario::Mix { percent, of, seed } => mix::draw(percent, &of, seed, sequence),
+            other => other,
+        };
+        match drawn {
+            Scenario::Flapping { fail, of, error } => {
+                let turn = pages.next_flap(model) % u64::from(of.get());
+                if turn < u64::from(fail) { Scenario::Error { error } } else { Scenario::Normal }
+            }
+            other => other,
+        }
     }
 
     /// Takes one token from the bucket of `model`; false when it is empty.
@@ -116,6 +130,13 @@ impl Pages {
             self.by_model.remove(model);
         }
         Some(scenario)
+    }
+
+    /// How many calls of `model` met its flapping before this one.
+    fn next_flap(&mut self, model: &str) -> u64 {
+        let met = self.flaps.entry(model.to_owned()).or_default();
+        *met += 1;
+        *met - 1
     }
 }
 
@@ -154,17 +175,17 @@ mod tests {
     #[test]
     fn the_name_in_the_model_id_is_the_last_resort() {
         let book = ScenarioBook::default();
-        assert_eq!(book.choose("us.sim.throttling"), THROTTLING);
-        assert_eq!(book.choose("sim.throttling"), THROTTLING);
-        assert_eq!(book.choose("amazon.nova-micro-v1:0"), Scenario::Normal);
+        assert_eq!(book.choose("us.sim.throttling", 1), THROTTLING);
+        assert_eq!(book.choose("sim.throttling", 1), THROTTLING);
+        assert_eq!(book.choose("amazon.nova-micro-v1:0", 1), Scenario::Normal);
         book.set("*", Scenario::EmptyText);
-        assert_eq!(book.choose("sim.throttling"), Scenario::EmptyText);
+        assert_eq!(book.choose("sim.throttling", 1), Scenario::EmptyText);
         book.set("sim.throttling", Scenario::EmptyContent);
-        assert_eq!(book.choose("sim.throttling"), Scenario::EmptyContent);
+        assert_eq!(book.choose("sim.throttling", 1), Scenario::EmptyContent);
         book.clear_model("sim.throttling");
-        assert_eq!(book.choose("sim.throttling"), Scenario::EmptyText);
+        assert_eq!(book.choose("sim.throttling", 1), Scenario::EmptyText);
         book.clear();
-        assert_eq!(book.choose("sim.throttling"), THROTTLING);
+        assert_eq!(book.choose("sim.throttling", 1), THROTTLING);
     }
 
     #[test]
@@ -173,7 +194,7 @@ mod tests {
         book.set("m", Scenario::EmptyText);
         book.add("m", THROTTLING, 2);
         book.add("m", Scenario::EmptyJson, 1);
-        let seen: Vec<Scenario> = (0..4).map(|_| book.choose("m")).collect();
+        let seen: Vec<Scenario> = (0..4).map(|_| book.choose("m", 1)).collect();
         assert_eq!(seen, [THROTTLING, THROTTLING, Scenario::EmptyJson, Scenario::EmptyText]);
     }
 
@@ -182,8 +203,8 @@ mod tests {
         let book = ScenarioBook::default();
         book.add("m", THROTTLING, 1);
         book.add("m", Scenario::EmptyText, 0);
-        assert_eq!(book.choose("m"), THROTTLING);
-        assert_eq!(book.choose("m"), Scenario::Normal);
+        assert_eq!(book.choose("m", 1), THROTTLING);
+        assert_eq!(book.choose("m", 1), Scenario::Normal);
         assert!(book.pages().is_empty());
     }
 
@@ -201,5 +222,30 @@ mod tests {
         assert!(bucket.take(2.0, 1.0, much_later));
         assert!(bucket.take(2.0, 1.0, much_later));
         assert!(!bucket.take(2.0, 1.0, much_later));
+    }
+
+    #[test]
+    fn a_flapping_model_fails_in_turns_and_each_model_has_its_own() {
+        let book = ScenarioBook::default();
+        let flapping = Scenario::Flapping { fail: 2, of: 3.try_into().unwrap(), error: ApiError::Throttling };
+        book.set("*", flapping.clone());
+        let seen: Vec<bool> = (0..6).map(|_| book.choose("m", 1) == THROTTLING).collect();
+        assert_eq!(seen, [true, true, false, true, true, false]);
+        assert_eq!(book.choose("m", 1), THROTTLING);
+        assert_eq!(book.choose("n", 1), THROTTLING, "another model begins anew");
+        book.set("*", flapping);
+        let again: Vec<bool> = (0..3).map(|_| book.choose("m", 1) == THROTTLING).collect();
+        assert_eq!(again, [true, true, false], "and so does one that is set again");
+    }
+
+    #[test]
+    fn a_mix_is_told_as_what_was_drawn() {
+        let book = ScenarioBook::default();
+        let of = vec![mix::Ingredient::new(THROTTLING).unwrap()];
+        book.set("*", Scenario::Mix { percent: 30, of, seed: 1 });
+        let drawn = |sequence| book.choose("m", sequence);
+        let faults = (1..=100).filter(|sequence| drawn(*sequence) == THROTTLING).count();
+        assert!((15..=45).contains(&faults), "{faults}");
+        assert!((1..=100).all(|n| [THROTTLING, Scenario::Normal].contains(&drawn(n))));
     }
 }

@@ -4,12 +4,20 @@
 //! parameters is set through the library or the admin calls.
 //! The one rule it protects: a name always means the same scenario.
 
+use std::num::NonZeroU32;
+
 use super::{Scenario, StopReason};
 use crate::errors::{ApiError, StreamError};
 
 const SLOW_MS: u64 = 2_000;
 const TRICKLE_GAP_MS: u64 = 50;
+/// One byte a second.
+const BYTE_TRICKLE_GAP_MS: u64 = 1_000;
 const SOME_DELTAS: u32 = 3;
+const HUGE_DELTA_BYTES: u32 = 1_000_000;
+/// The most tokens that AWS's API model has room for: its integers have 32 bits.
+const MOST_COUNTABLE_TOKENS: i64 = i32::MAX as i64;
+const EVERY_SECOND_CALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
 impl Scenario {
     /// The scenario of a name such as `throttling` or `cut-mid-frame`.
@@ -27,17 +35,31 @@ impl Scenario {
             "pause" => Self::Stall { after_deltas: SOME_DELTAS, for_ms: Some(SLOW_MS) },
             "stalled-body" => Self::StalledBody,
             "trickle" => Self::Trickle { gap_ms: TRICKLE_GAP_MS },
+            "byte-trickle" => Self::ByteTrickle { gap_ms: BYTE_TRICKLE_GAP_MS },
             "cut-mid-frame" => Self::CutMidFrame { after_deltas: SOME_DELTAS },
+            "cut-between-frames" => Self::CutBetweenFrames { after_deltas: SOME_DELTAS },
             "reset-before-headers" => Self::ResetBeforeHeaders,
+            "reset-mid-stream" => Self::ResetMidStream { after_deltas: SOME_DELTAS },
             "end-without-message-stop" => Self::EndWithoutMessageStop { after_deltas: SOME_DELTAS },
             "end-without-metadata" => Self::EndWithoutMetadata,
             "empty-content" => Self::EmptyContent,
             "empty-text" => Self::EmptyText,
             "reasoning" => Self::Reasoning,
             "gpt-oss-order" => Self::GptOssOrder,
+            "duplicate-stop" => Self::DuplicateStop,
+            "text-after-stop" => Self::TextAfterStop,
+            "huge-delta" => Self::HugeDelta { bytes: HUGE_DELTA_BYTES },
+            "usage-negative" => Self::WrongUsage { input_tokens: -7, output_tokens: -1 },
+            "usage-absurd" => Self::WrongUsage { input_tokens: 0, output_tokens: MOST_COUNTABLE_TOKENS },
+            "usage-uncountable" => Self::WrongUsage { input_tokens: 0, output_tokens: i64::MAX },
             "corrupt-crc" => Self::CorruptCrc { after_deltas: SOME_DELTAS },
+            "garbage-frames" => Self::GarbageFrames { after_deltas: Some(SOME_DELTAS) },
+            "garbage-from-start" => Self::GarbageFrames { after_deltas: None },
             "unknown-event" => Self::UnknownEvent { after_deltas: SOME_DELTAS },
             "token-bucket" => Self::TokenBucket { capacity: 2, refill_per_second: 1.0 },
+            "flapping" => {
+                Self::Flapping { fail: 1, of: EVERY_SECOND_CALL, error: ApiError::ServiceUnavailable }
+            }
             _ => return Self::from_family(name),
         };
         Some(scenario)
@@ -71,7 +93,7 @@ impl Scenario {
     }
 }
 
-const SINGLE_NAMES: [&str; 23] = [
+const SINGLE_NAMES: [&str; 35] = [
     "normal",
     "untyped-throttling",
     "html-bad-gateway",
@@ -84,17 +106,29 @@ const SINGLE_NAMES: [&str; 23] = [
     "pause",
     "stalled-body",
     "trickle",
+    "byte-trickle",
     "cut-mid-frame",
+    "cut-between-frames",
     "reset-before-headers",
+    "reset-mid-stream",
     "end-without-message-stop",
     "end-without-metadata",
     "empty-content",
     "empty-text",
     "reasoning",
     "gpt-oss-order",
+    "duplicate-stop",
+    "text-after-stop",
+    "huge-delta",
+    "usage-negative",
+    "usage-absurd",
+    "usage-uncountable",
     "corrupt-crc",
+    "garbage-frames",
+    "garbage-from-start",
     "unknown-event",
     "token-bucket",
+    "flapping",
 ];
 
 fn parse<T: serde::de::DeserializeOwned>(word: &str) -> Option<T> {
@@ -121,7 +155,7 @@ mod tests {
             assert!(!scenarios.contains(&scenario), "{name} stands twice");
             scenarios.push(scenario);
         }
-        assert_eq!(names.len(), 23 + 23 + 12 + 10);
+        assert_eq!(names.len(), 35 + 23 + 12 + 10);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The admin calls under `/_sim`.
 
-use bedrock_sim::{Scenario, Sim};
+use bedrock_sim::{Scenario, Sim, SimOptions};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, converse, send, sim};
@@ -60,6 +60,34 @@ async fn scenarios_are_set_by_name_by_parameters_and_in_sequence() {
 }
 
 #[tokio::test]
+async fn a_mix_spoils_some_calls_and_the_log_names_what_each_got() {
+    let sim = sim().await;
+    let mix = json!({"kind": "mix", "percent": 40, "of": ["throttling", "html-bad-gateway"], "seed": 5});
+    let answer = admin(&sim, "POST", "/_sim/scenarios", &json!({"scenario": mix}).to_string()).await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    let seen = statuses(&sim, "sim.normal", 60).await;
+    for status in [200, 429, 502] {
+        assert!(seen.contains(&status), "{status} is missing in {seen:?}");
+    }
+    let calls = admin(&sim, "GET", "/_sim/calls", "").await.json();
+    let named: Vec<u16> = calls
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|call| match call["scenario"]["kind"].as_str().unwrap() {
+            "normal" => 200,
+            "error" => 429,
+            "html-bad-gateway" => 502,
+            other => panic!("{other}"),
+        })
+        .collect();
+    assert_eq!(named, seen);
+    let again = Sim::start(SimOptions::default()).await.unwrap();
+    again.set_scenario("*", serde_json::from_value(mix).unwrap());
+    assert_eq!(statuses(&again, "sim.normal", 60).await, seen, "the seed decides, not chance");
+}
+
+#[tokio::test]
 async fn scenarios_of_one_model_are_cleared_alone() {
     let sim = sim().await;
     sim.set_scenario("sim.normal", Scenario::HtmlBadGateway);
@@ -85,6 +113,8 @@ async fn a_body_that_is_not_understood_changes_nothing_and_is_told_why() {
             r#"{"scenario":{"kind":"trickle","gap_ms":1,"x":2}}"#,
             "the scenario is not understood: unknown field `x`",
         ),
+        (r#"{"scenario":{"kind":"mix","percent":10,"of":["stahl"]}}"#, "no scenario named \"stahl\""),
+        (r#"{"scenario":{"kind":"flapping","fail":1,"of":0,"error":"throttling"}}"#, "not understood"),
         (r#"{"sequence":["throttling","no-such-thing"]}"#, "there is no scenario named"),
         (r#"{"scenario":"throttling","tmies":2}"#, "unknown field `tmies`"),
     ];

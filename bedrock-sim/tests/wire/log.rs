@@ -115,6 +115,20 @@ async fn a_client_that_leaves_is_noticed_in_a_stalled_body_and_a_trickle() {
 }
 
 #[tokio::test]
+async fn a_slow_answer_that_was_read_to_its_end_is_completed() {
+    let sim = sim().await;
+    for scenario in [Scenario::Trickle { gap_ms: 1 }, Scenario::SlowHeaders { wait_ms: 1 }] {
+        sim.clear_calls();
+        sim.set_scenario("*", scenario.clone());
+        for operation in [converse(&sim, "sim.normal").await, stream(&sim, "sim.normal").await] {
+            assert_eq!(operation.status, 200);
+        }
+        let outcomes: Vec<Outcome> = sim.calls().into_iter().map(|call| call.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Completed, Outcome::Completed], "{scenario:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_log_keeps_the_newest_calls_and_can_be_cleared() {
     let sim = Sim::start(SimOptions { log_capacity: 2, ..SimOptions::default() }).await.unwrap();
     for _ in 0..3 {

@@ -212,6 +212,113 @@ async fn a_cut_falls_inside_a_frame() {
 }
 
 #[tokio::test]
+async fn a_cut_may_fall_between_two_frames() {
+    let sim = sim().await;
+    let answer = stream(&sim, "sim.cut-between-frames").await;
+    assert_eq!((answer.status, answer.end), (200, End::Cut));
+    assert_eq!(answer.events().len(), 1 + 3, "every byte belongs to a whole frame");
+}
+
+#[tokio::test]
+async fn a_reset_may_come_after_some_deltas() {
+    let sim = sim().await;
+    let mut open = Open::stream(&sim, "sim.reset-mid-stream").await;
+    let events = open.until_events(1 + 3).await;
+    assert_eq!(events.len(), 1 + 3, "what precedes the reset arrives");
+    assert_eq!(open.read_to_end().await.end, End::Reset);
+    assert_eq!(sim.calls()[0].deltas_sent, 3);
+}
+
+#[tokio::test]
+async fn garbage_is_no_frame() {
+    let sim = sim().await;
+    for (after_deltas, sound) in [(None, 0), (Some(0), 1), (Some(2), 3)] {
+        sim.set_scenario("*", Scenario::GarbageFrames { after_deltas });
+        let answer = stream(&sim, "sim.normal").await;
+        assert_eq!((answer.status, answer.end), (200, End::Whole));
+        let (events, left) = events(&answer.body);
+        assert_eq!((events.len(), left), (sound, 512), "{after_deltas:?}");
+    }
+}
+
+#[tokio::test]
+async fn events_may_come_in_an_order_that_lies() {
+    let sim = sim().await;
+    let twice = whole_events(&stream(&sim, "sim.duplicate-stop").await);
+    assert_eq!(twice.iter().filter(|event| event.kind() == "messageStop").count(), 2);
+    assert_eq!(text_of(&twice), TEXT);
+    let early = whole_events(&stream(&sim, "sim.text-after-stop").await);
+    let stop = early.iter().position(|event| event.kind() == "messageStop").unwrap();
+    let (before, after) = early.split_at(stop);
+    assert!(!text_of(before).is_empty() && !text_of(after).is_empty());
+    assert_eq!(text_of(&early), TEXT);
+    assert_eq!(early.iter().filter(|event| event.kind() == "messageStop").count(), 1);
+    assert_eq!(early.last().unwrap().kind(), "metadata");
+}
+
+#[tokio::test]
+async fn one_delta_may_hold_a_megabyte() {
+    let sim = sim().await;
+    let events = whole_events(&stream(&sim, "sim.huge-delta").await);
+    assert_eq!(kinds(&events), HEALTHY);
+    assert_eq!(events.len(), 5, "one delta");
+    let text = text_of(&events);
+    assert!(text.len() >= 1_000_000 && text.starts_with(TEXT));
+    assert_eq!(sim.calls()[0].text.as_deref(), Some(text.as_str()));
+    let whole = converse(&sim, "sim.huge-delta").await.json();
+    assert_eq!(whole["output"]["message"]["content"][0]["text"], text);
+}
+
+#[tokio::test]
+async fn a_usage_may_be_a_lie() {
+    let sim = sim().await;
+    let cases = [
+        ("usage-negative", json!(-7), json!(-1), json!(-8)),
+        ("usage-absurd", json!(0), json!(i32::MAX), json!(i32::MAX)),
+        ("usage-uncountable", json!(0), json!(i64::MAX), json!(i64::MAX)),
+    ];
+    for (name, input, output, total) in cases {
+        let told = json!({
+            "inputTokens": input, "outputTokens": output, "totalTokens": total, "serverToolUsage": {}
+        });
+        let events = whole_events(&stream(&sim, &format!("sim.{name}")).await);
+        assert_eq!(events.last().unwrap().payload["usage"], told);
+        assert_eq!(converse(&sim, &format!("sim.{name}")).await.json()["usage"], told);
+        let billed = sim.calls().pop().unwrap().billed_output_tokens;
+        assert!((1..100).contains(&billed), "the log knows the truth: {billed}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_may_come_byte_by_byte() {
+    let sim = sim().await;
+    sim.set_scenario("*", Scenario::ByteTrickle { gap_ms: 1 });
+    let body = json!({"messages": [{"role": "user", "content": [{"text": "Ja."}]}]});
+    for operation in ["converse", "converse-stream"] {
+        let started = SystemTime::now();
+        let answer = call(&sim, "sim.normal", operation, &body).await;
+        let least = Duration::from_millis(answer.body.len() as u64);
+        assert!(started.elapsed().unwrap() >= least, "{operation}");
+        assert_eq!(answer.end, End::Whole);
+        assert!(answer.pieces.iter().all(|size| *size == 1), "{operation}: {:?}", answer.pieces);
+    }
+    assert!(sim.calls().iter().all(|call| call.outcome == bedrock_sim::Outcome::Completed));
+}
+
+#[tokio::test]
+async fn a_flapping_model_fails_every_second_call() {
+    let sim = sim().await;
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        seen.push(converse(&sim, "sim.flapping").await.status);
+    }
+    assert_eq!(seen, [503, 200, 503, 200]);
+    let scenarios: Vec<Scenario> = sim.calls().into_iter().map(|call| call.scenario).collect();
+    assert_eq!(scenarios[0], Scenario::from(ApiError::ServiceUnavailable), "the log names what was taken");
+    assert_eq!(scenarios[1], Scenario::Normal);
+}
+
+#[tokio::test]
 async fn a_reset_comes_before_any_byte() {
     let sim = sim().await;
     for answer in

@@ -53,11 +53,16 @@ async fn broken_bodies_break_as_they_are_said_to() {
     assert_eq!((cut.status, cut.end), (200, End::Cut));
     let announced: usize = cut.header("content-length").unwrap().parse().unwrap();
     assert!(!cut.body.is_empty() && cut.body.len() < announced);
-    for scenario in ["sim.end-without-message-stop", "sim.corrupt-crc"] {
+    for scenario in ["sim.end-without-message-stop", "sim.corrupt-crc", "sim.garbage-frames"] {
         let answer = converse(&sim, scenario).await;
         assert_eq!((answer.status, answer.end), (200, End::Whole), "{scenario}");
         assert!(serde_json::from_slice::<serde_json::Value>(&answer.body).is_err(), "{scenario}");
     }
+    let cut = converse(&sim, "sim.cut-between-frames").await;
+    assert_eq!((cut.status, cut.end, cut.header("content-length")), (200, End::Cut, None));
+    assert!(!cut.body.is_empty());
+    let reset = converse(&sim, "sim.reset-mid-stream").await;
+    assert_eq!((reset.status, reset.end), (200, End::Reset));
     let mut stalled = Open::call(&sim, "sim.stalled-body", "converse").await;
     let answer = stalled.until(|answer| !answer.body.is_empty()).await;
     assert_eq!((answer.status, answer.end), (200, End::Cut));
