@@ -16,6 +16,7 @@ mod credentials;
 mod drain;
 mod failover;
 mod fallback;
+mod faults;
 mod lifecycle;
 mod logs;
 mod meta;

@@ -3,10 +3,13 @@
 mod client;
 pub mod http2;
 mod raw;
+mod samples;
 mod sse;
 
 pub use client::{Answer, OpenStream, Request};
 pub use raw::{FreezingRelay, RawUpstream, ServiceOver, read_request};
+pub use samples::Samples;
+pub use sse::Transcript;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
