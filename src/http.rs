@@ -39,6 +39,7 @@ use axum::routing::{get, post};
 use body_buffers::BodyBuffers;
 
 use crate::domain::TaskKind;
+use crate::pipeline::admission::AdmissionPolicy;
 use crate::pipeline::{Live, Pipeline};
 use crate::telemetry::Metrics;
 
@@ -85,9 +86,11 @@ impl Api {
 }
 
 impl Api {
-    /// Lets requests that begin from now on go by another configuration.
-    pub fn replace(&self, live: Live) {
+    /// Lets requests that begin from now on go by another configuration. Those that
+    /// run keep theirs, and nobody who waits is sent away.
+    pub fn replace(&self, live: Live, admission: AdmissionPolicy) {
         self.0.pipeline.replace(live);
+        self.0.pipeline.set_admission(admission);
     }
 
     /// The service is about to stop: probes say so, and no new work is taken.

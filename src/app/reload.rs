@@ -72,6 +72,9 @@ impl Reload {
 
     async fn files_have_changed(&mut self, service: &Service<'_>) -> bool {
         let files = self.watch.read.clone();
+        if files.is_empty() {
+            return false;
+        }
         let look = move || files.iter().map(SourceFile::look_again).collect();
         let looked_at = self.beside_the_runtime(service.metrics, look).await;
         looked_at.is_some_and(|files| self.watch.has_settled(files))
@@ -79,15 +82,17 @@ impl Reload {
 
     async fn read_again(&mut self, service: &Service<'_>) {
         let sources = Arc::clone(&self.sources);
-        let Some(Reading { outcome, files }) =
-            self.beside_the_runtime(service.metrics, move || config::read_again(&sources)).await
-        else {
-            return;
-        };
-        self.watch = Watch::over(files);
-        let result = match outcome {
-            Ok(read) => self.take_on(read, service),
-            Err(problems) => reject(&problems),
+        let reading = self.beside_the_runtime(service.metrics, move || config::read_again(&sources)).await;
+        let result = match reading {
+            Some(Reading { outcome, files }) => {
+                self.watch = Watch::over(files);
+                outcome.map_or_else(|problems| reject(&problems), |read| self.take_on(read, service))
+            }
+            // A defect has told its place through the hook. The same files would meet it again.
+            None => {
+                self.watch.leave_alone();
+                ReloadResult::Rejected
+            }
         };
         self.rejected = result == ReloadResult::Rejected;
         service.metrics.config_rejected.set(self.rejected.into());
@@ -113,7 +118,7 @@ impl Reload {
             if let Some(bedrock) = service.bedrock {
                 bedrock.serve_regions(&catalogue.regions());
             }
-            service.api.replace(read.config.live());
+            service.api.replace(read.config.live(), read.config.admission);
             let changed = difference.live.join(", ");
             tracing::info!(changed, "the configuration has changed and holds for new requests");
             ReloadResult::Applied
@@ -122,8 +127,9 @@ impl Reload {
         result
     }
 
-    /// Does work that may block. When it hangs, that is told, and it is waited for
-    /// all the same: another try would hang as well, and threads would pile up.
+    /// Does work that may block; `None` when it panicked. When it hangs, that is told,
+    /// and it is waited for all the same: another try would hang as well, and threads
+    /// would pile up.
     async fn beside_the_runtime<T: Send + 'static>(
         &self,
         metrics: &Metrics,
@@ -140,7 +146,6 @@ impl Reload {
                 done
             }
         };
-        // What panicked has said so through the hook, and changed nothing.
         done.ok()
     }
 }
@@ -171,6 +176,11 @@ impl Watch {
         self.seen = now;
         settled
     }
+
+    /// Waits for another change than the one that was seen last.
+    fn leave_alone(&mut self) {
+        self.read.clone_from(&self.seen);
+    }
 }
 
 #[cfg(test)]
@@ -196,8 +206,11 @@ mod tests {
         assert!(watch.has_settled(whole.clone()));
         watch = Watch::over(whole.clone());
         assert!(!watch.has_settled(whole.clone()), "it has been read");
-        assert!(!watch.has_settled(half));
+        assert!(!watch.has_settled(half.clone()));
         assert!(!watch.has_settled(whole), "it was put back");
+        assert!(!watch.has_settled(half.clone()));
+        watch.leave_alone();
+        assert!(!watch.has_settled(half), "it is known to do harm");
     }
 
     #[tokio::test(start_paused = true)]

@@ -209,6 +209,29 @@ async fn changed_limits_and_clocks_hold_for_the_next_request() {
 }
 
 #[tokio::test]
+async fn changed_admission_holds_for_who_comes_and_leaves_who_runs_alone() {
+    let folder = Folder::new("admission");
+    let service = Changing::start(&folder).await;
+    let app = &service.app;
+    let admission =
+        |running: u32| settings(&format!("[admission]\nmax_running = {running}\nmax_waiting = 0\n"));
+    let summary = || app.post("/v1/summarize", json!({"text": TEXT}));
+    app.sim.set_scenario("*", Scenario::SlowHeaders { wait_ms: 600_000 });
+    let running = [tokio::spawn(summary().send()), tokio::spawn(summary().send())];
+    app.call(|call| call.sequence == 2).await;
+    app.sim.clear_scenarios();
+    folder.write("redraft.toml", &admission(1));
+    service.read_again("applied").await;
+    assert_problem(&summary().send().await, 503, "overloaded");
+    assert_eq!(app.metric("redraft_admission_inflight", &[]).await, 2.0, "those that run go on");
+    folder.write("redraft.toml", &admission(3));
+    service.read_again("applied").await;
+    assert_eq!(summary().send().await.status, 200);
+    running.iter().for_each(tokio::task::JoinHandle::abort);
+    service.end().await;
+}
+
+#[tokio::test]
 async fn a_chain_that_is_gone_is_a_problem_of_the_request_that_names_it() {
     let folder = Folder::new("gone");
     let service = Changing::start(&folder).await;
