@@ -169,7 +169,8 @@ fn read_layers(sources: &Sources, files: &mut Files, today: CalendarDate) -> Res
         models_file.and_then(|file| models::load(file, layers.origin("models.file"), files, &mut problems));
     let authorities = match sources.mode {
         RunMode::Serve => {
-            ca_file.and_then(|file| authorities::load(file, layers.origin("bedrock.ca_file"), &mut problems))
+            let set_by = layers.origin("bedrock.ca_file");
+            ca_file.and_then(|file| authorities::load(file, set_by, files, &mut problems))
         }
         // The demo calls nobody over TLS.
         RunMode::Demo => None,
@@ -190,8 +191,9 @@ fn read_layers(sources: &Sources, files: &mut Files, today: CalendarDate) -> Res
 
 impl Loaded {
     /// This configuration as it is in effect once it took the place of `running`:
-    /// settings that need a restart stay what they were.
+    /// what needs a restart stays what it was.
     pub fn in_place_of(mut self, running: &Self) -> Self {
+        self.config.bedrock.trusted_authorities.clone_from(&running.config.bedrock.trusted_authorities);
         for setting in self.settings.iter_mut().filter(|setting| difference::needs_restart(&setting.key)) {
             if let Some(kept) = running.settings.iter().find(|kept| kept.key == setting.key) {
                 setting.clone_from(kept);

@@ -6,18 +6,26 @@
 
 use std::path::{Path, PathBuf};
 
+use super::files::Files;
 use super::layers::Origin;
 use super::problems::Problems;
 use crate::inference::bedrock::TrustedAuthorities;
 
 /// Reads the file; `None` without one, or with a problem.
-pub(super) fn load(file: &str, set_by: &Origin, problems: &mut Problems) -> Option<TrustedAuthorities> {
+pub(super) fn load(
+    file: &str,
+    set_by: &Origin,
+    files: &mut Files,
+    problems: &mut Problems,
+) -> Option<TrustedAuthorities> {
     if file.is_empty() {
         return None;
     }
     let path = path(file, set_by);
-    let read = std::fs::read(&path).map_err(|error| format!("cannot be read: {error}"));
-    match read.and_then(|pem| TrustedAuthorities::from_pem(&pem).map_err(|error| error.to_string())) {
+    match files
+        .bytes(&path)
+        .and_then(|pem| TrustedAuthorities::from_pem(&pem).map_err(|error| error.to_string()))
+    {
         Ok(authorities) => Some(authorities),
         Err(reason) => {
             let message = format!("expected a file of certificates, {} {reason}", path.display());

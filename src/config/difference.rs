@@ -26,8 +26,14 @@ pub fn difference(running: &Loaded, read: &Loaded) -> Difference {
         running.settings.iter().map(|setting| (setting.key.as_str(), setting.value.as_str())).collect();
     let changed =
         read.settings.iter().filter(|now| before.get(now.key.as_str()) != Some(&now.value.as_str()));
-    let (needs_restart, mut live): (Vec<String>, Vec<String>) =
+    let (mut needs_restart, mut live): (Vec<String>, Vec<String>) =
         changed.map(|setting| setting.key.clone()).partition(|key| needs_restart(key));
+    let ca_file = "bedrock.ca_file".to_owned();
+    let authorities = |loaded: &Loaded| loaded.config.bedrock.trusted_authorities.clone();
+    // The same file can hold other certificates.
+    if authorities(running) != authorities(read) && !needs_restart.contains(&ca_file) {
+        needs_restart.push(ca_file);
+    }
     live.extend(of_models(running, read));
     live.extend(of_chains(&running.config.catalogue, &read.config.catalogue));
     Difference { live, needs_restart }
@@ -159,6 +165,27 @@ mod tests {
         let again = difference(&now, &changed());
         assert_eq!((again.live.len(), again.needs_restart), (0, vec!["log.format".to_owned()]));
         assert_eq!(difference(&now, &running), live(&["clocks.idle_ms"]), "the format never changed");
+    }
+
+    #[test]
+    fn a_file_of_authorities_with_other_certificates_needs_a_restart() {
+        let authority = include_str!("../../bedrock-sim/tests/fixtures/tls/authority.pem");
+        let path = std::env::temp_dir().join(format!("redraft-difference-{}.pem", std::process::id()));
+        let with_file = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            with(&[("AWS_CA_BUNDLE", &path.to_string_lossy())])
+        };
+        let (before, after) = (with_file(authority), with_file(&format!("{authority}\n{authority}")));
+        std::fs::remove_file(&path).unwrap();
+        let restart = vec!["bedrock.ca_file".to_owned()];
+        assert_eq!(
+            difference(&before, &after),
+            Difference { live: Vec::new(), needs_restart: restart.clone() }
+        );
+        assert_eq!(difference(&with(&[]), &after).needs_restart, restart, "told once");
+        let kept = after.clone().in_place_of(&before);
+        assert_eq!(difference(&kept, &after).needs_restart, restart, "until there is one");
+        assert_eq!(difference(&kept, &before), Difference::default());
     }
 
     #[test]

@@ -92,21 +92,29 @@ impl Files {
     /// Reads a file as TOML, or tells why it cannot be read.
     pub(super) fn toml(&mut self, path: &Path, problems: &mut Problems) -> Option<Table> {
         let origin = Origin::File(path.to_owned());
+        let not_text = |_| "is not text in UTF-8".to_owned();
+        match self.bytes(path).and_then(|bytes| String::from_utf8(bytes).map_err(not_text)) {
+            Ok(text) => parse_toml(&text, &origin, problems),
+            Err(reason) => {
+                problems.add("", &origin, reason);
+                None
+            }
+        }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Why it cannot be read, as the end of a sentence about it.
+    pub(super) fn bytes(&mut self, path: &Path) -> Result<Vec<u8>, String> {
         let file = SourceFile::look_at(path);
         // A pipe would be empty now, which reads as no settings at all, or never end.
         let gone = file.state == State::Special && self.occasion == Occasion::Again;
         self.read.push(file);
         if gone {
-            problems.add("", &origin, "is no regular file, so it can be read only once, at the start");
-            return None;
+            return Err("is no regular file, so it can be read only once, at the start".to_owned());
         }
-        match std::fs::read_to_string(path) {
-            Ok(text) => parse_toml(&text, &origin, problems),
-            Err(error) => {
-                problems.add("", &origin, format!("cannot be read: {error}"));
-                None
-            }
-        }
+        std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))
     }
 
     /// Every file that was asked for, also those that could not be read.
