@@ -29,16 +29,7 @@ export AWS_ENDPOINT_URL_BEDROCK_RUNTIME="http://127.0.0.1:$sim_port"
 export NO_PROXY=127.0.0.1 AWS_EC2_METADATA_DISABLED=true
 export REDRAFT__OPS__LISTEN="127.0.0.1:$ops_port" REDRAFT__LOG__LEVEL=warn
 export REDRAFT__ADMISSION__MAX_RUNNING=100000 REDRAFT__HTTP__MAX_CONNECTIONS=100000
-
-# A target takes a bounded number of calls at once, so the stage has one target in each of many regions.
-{
-    printf '[[model]]\nid = "us.amazon.nova-2-lite-v1:0"\nname = "Bench"\ncontext_tokens = 1000000\n'
-    printf 'max_output_tokens = 64000\naccepts_temperature = true\n\n[chains.default]\nstages = [[\n'
-    for at in $(seq 1 80); do printf '  { model = "us.amazon.nova-2-lite-v1:0", region = "us-east-%d" },\n' "$at"; done
-    printf ']]\n\n[tasks]\nsummarize = "default"\nrephrase = "default"\nexpand = "default"\n\n'
-    printf '[preference]\nspeed = "default"\ncapability = "default"\n'
-} >"$work/models.toml"
-export REDRAFT__MODELS__FILE="$work/models.toml"
+export REDRAFT__ADAPTIVE__MAX_IN_FLIGHT=100000
 
 {
     printf '{"text": "'

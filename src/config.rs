@@ -730,8 +730,8 @@ mod tests {
             ),
             (
                 "REDRAFT__ADAPTIVE__MIN_IN_FLIGHT",
-                "257",
-                "adaptive.min_in_flight is 257, but adaptive.max_in_flight is 256 and holds first",
+                "1025",
+                "adaptive.min_in_flight is 1025, but adaptive.max_in_flight is 1024 and holds first",
             ),
         ] {
             assert_eq!(loaded(&sources(&[(name, value)])).warnings, [warning]);

@@ -158,5 +158,5 @@ async fn a_stage_of_several_regions_is_tried_region_by_region() {
         .collect();
     assert_eq!(trail, [(Some("us-west-2"), "error"), (None, "error"), (Some("us-east-2"), "ok")]);
     let labels = [("model", "us.amazon.nova-lite-v1:0"), ("region", "us-west-2")];
-    assert_eq!(app.metric("redraft_target_limit", &labels).await, 256.0);
+    assert_eq!(app.metric("redraft_target_limit", &labels).await, 1024.0);
 }
