@@ -22,7 +22,13 @@ is a scenario of the simulator:
 
 ```sh
 curl -d '{\"scenario\": \"throttling\"}' http://127.0.0.1:PORT/_sim/scenarios
+curl -d '{\"scenario\": \"throttling\", \"model\": \"us.amazon.nova-2-lite-v1:0\"}' http://127.0.0.1:PORT/_sim/scenarios
+curl -X DELETE http://127.0.0.1:PORT/_sim/scenarios
 ```
+
+The first call gives every model the fault, the second one the first model of the default chain only, the third takes
+all faults away. The service remembers its failures ([below](#what-the-service-remembers)): start the demo anew before
+the next line.
 
 ## How to read the tables
 
