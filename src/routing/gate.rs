@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus::IntGauge;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::adaptive_limit::AdaptiveLimit;
@@ -36,6 +36,8 @@ pub(super) struct Gate {
     metrics: Arc<Metrics>,
     gauges: Gauges,
     state: Mutex<State>,
+    /// A pause has begun or grown: whoever waits must know when it ends.
+    pauses: Notify,
 }
 
 struct Gauges {
@@ -110,7 +112,7 @@ impl Gate {
             waiting: Vec::new(),
             next_waiter: 0,
         };
-        Self { name, metrics, gauges, state: Mutex::new(state) }
+        Self { name, metrics, gauges, state: Mutex::new(state), pauses: Notify::new() }
     }
 
     /// Whether a call would be let through now.
@@ -145,12 +147,15 @@ impl Gate {
             Asked::Queued(waiting, place) => (waiting, place),
         };
         loop {
+            // Asked for before the state is read, so that no pause begins unseen in between.
+            let pauses = self.pauses.notified();
             let pause_ends = self.lock().limit.paused_until(Instant::now());
             let wake = pause_ends.map_or(patience, |end| end.min(patience));
             tokio::select! {
                 biased;
                 // The queue is dissolved when the breaker opens.
                 ticket = &mut place => return ticket.map_err(|_dissolved| CallFailure::BreakerOpen),
+                () = pauses => {}
                 () = sleep_until(wake) => {
                     if wake >= patience {
                         drop(waiting);
@@ -301,6 +306,9 @@ impl Gate {
         drop(state);
         if after != before {
             self.tell(after);
+        }
+        if lesson == Lesson::Throttled {
+            self.pauses.notify_waiters();
         }
         self.hand_out();
     }

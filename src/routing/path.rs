@@ -122,8 +122,7 @@ impl Path {
 
     /// The last target of the chain, if it has not been called and its breaker alone stands in the way.
     fn last(&self, request: &RouteRequest, policy: &RoutingPolicy) -> Option<Choice> {
-        let fits = |place: &usize| self.call(*place, request).is_some();
-        let place = (0..self.places.len()).rev().find(fits)?;
+        let place = self.last_that_fits(request)?;
         let untried = self.places[place].status != Status::Done;
         let rejecting = matches!(self.places[place].gate.availability(policy), Availability::Rejecting(_));
         (untried && rejecting).then_some(Choice { place, manner: Manner::Force })
@@ -171,10 +170,11 @@ impl Path {
 
     /// Whether another target than `place` could still be asked.
     pub(super) fn others_remain(&self, place: usize, request: &RouteRequest, policy: &RoutingPolicy) -> bool {
+        let last = self.last_that_fits(request);
         self.open_to(request).any(|other| {
             let rejecting =
                 || matches!(self.places[other].gate.availability(policy), Availability::Rejecting(_));
-            other != place && (other + 1 == self.places.len() || !rejecting())
+            other != place && (Some(other) == last || !rejecting())
         })
     }
 
@@ -187,6 +187,11 @@ impl Path {
         };
         let times: Option<Vec<Instant>> = self.places.iter().map(due).collect();
         Some(times?.into_iter().min()?.saturating_duration_since(now))
+    }
+
+    /// The last place of the chain that can take the request, whatever became of it.
+    fn last_that_fits(&self, request: &RouteRequest) -> Option<usize> {
+        (0..self.places.len()).rev().find(|place| self.call(*place, request).is_some())
     }
 
     /// Places that can still be asked and can take the request.

@@ -181,7 +181,15 @@ impl Route {
             }
             let ticket = match self.enter(place, manner).await {
                 Ok(ticket) => ticket,
+                // Another call was quicker: there may be another free target, or a turn to wait for.
+                Err(_taken) if manner == Manner::Now => {
+                    self.standing = None;
+                    continue;
+                }
                 Err(reason) => {
+                    if self.retries_made > 0 {
+                        self.path.gate(place).give_retry_back();
+                    }
                     self.passed_over(place, reason);
                     self.path.done(place);
                     self.leave();

@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use super::{Bench, answer, fail};
 use crate::domain::CallFailure;
-use crate::routing::{LimitPolicy, Mode};
+use crate::inference::BackendError;
+use crate::inference::scripted::Turn;
+use crate::routing::{LimitPolicy, Mode, Progress};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -163,4 +165,32 @@ async fn a_throttled_target_pauses_and_its_limit_shrinks_but_its_breaker_stays_c
     assert_eq!(bench.metrics.breaker_state.with_label_values(&labels).get(), 0);
     let went = bench.ask().await;
     assert_eq!(went.trail(), [("a.one", "target_busy"), ("b.two", "ok")], "it pauses");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_when_a_pause_begins_is_served_when_it_ends() {
+    let mut bench = Bench::of("a.one");
+    bench.policy.limit = LimitPolicy { max_in_flight: 1, ..bench.policy.limit };
+    bench.policy.max_retries = 0;
+    let error = BackendError::new(CallFailure::Throttled, "scripted");
+    bench.backend.then("a.one", Turn::Fail { after: SECOND, error });
+    bench.answers("a.one", SECOND);
+    let begun = Instant::now();
+    let (throttled, waited) = tokio::join!(bench.ask(), bench.ask());
+    assert_eq!(throttled.error().failure, CallFailure::Throttled);
+    assert_eq!(waited.model(), "a.one");
+    assert!(begun.elapsed() < 3 * SECOND, "the pause is short: {:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_a_moment_too_late_for_a_place_waits_for_the_next() {
+    let mut bench = Bench::of("a.one");
+    bench.policy.limit = LimitPolicy { max_in_flight: 1, ..bench.policy.limit };
+    (0..2).for_each(|_| bench.answers("a.one", SECOND));
+    let start = || bench.router.start(bench.options(Mode::Whole, 60 * SECOND));
+    let (mut one, mut other) = (start(), start());
+    // Both see the place that is free.
+    assert!(one.first_model().is_some() && other.first_model().is_some());
+    let (went, also) = tokio::join!(one.advance(), other.advance());
+    assert!([went, also].iter().all(|went| matches!(went, Ok(Progress::Answered(..)))));
 }

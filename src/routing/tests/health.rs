@@ -1,5 +1,6 @@
 //! Breakers along a chain: who is called, who is passed over, who may try again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::advance;
@@ -69,6 +70,23 @@ async fn the_last_target_is_called_although_its_breaker_is_open() {
     bench.answers("a.one", SECOND);
     assert_eq!(bench.ask().await.model(), "a.one");
     assert_eq!(bench.metrics.breaker_state.with_label_values(&["a.one", "own"]).get(), 0, "it works again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_target_that_fits_is_called_although_its_breaker_is_open() {
+    let mut bench = Bench::of("a.one, b.two, c.small");
+    let small = &mut Arc::make_mut(&mut bench.chain).stages[2].targets[0].target.model;
+    Arc::make_mut(small).context_tokens = 10;
+    bench.policy.max_retries = 0;
+    for _ in 0..3 {
+        bench.fails("a.one", CallFailure::ModelRefused);
+        bench.fails("b.two", CallFailure::Unavailable);
+        bench.ask().await.error();
+    }
+    assert_eq!(bench.metrics.breaker_state.with_label_values(&["b.two", "own"]).get(), 2);
+    bench.fails("a.one", CallFailure::ModelRefused);
+    bench.answers("b.two", SECOND);
+    assert_eq!(bench.ask().await.trail(), [("a.one", "model_refused"), ("b.two", "ok")]);
 }
 
 #[tokio::test(start_paused = true)]
