@@ -110,7 +110,7 @@ impl Reload {
         }
         let read = read.in_place_of(&self.running);
         let result = if difference.live.is_empty() {
-            tracing::debug!("the configuration was read again and nothing has changed");
+            tracing::info!("the configuration was read again and nothing has changed");
             ReloadResult::Unchanged
         } else {
             let catalogue = &read.config.catalogue;

@@ -236,6 +236,9 @@ impl Run {
 
     /// The service ends what still runs; the call that is under way ends with it.
     fn cut_short(&mut self) {
+        if matches!(self.phase, Phase::Writing { .. }) {
+            self.route.cut_off();
+        }
         self.book_unfinished();
         self.end_in_failure(FailureCode::ShuttingDown, None, None);
     }

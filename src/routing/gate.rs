@@ -55,6 +55,8 @@ struct State {
     by_owner: HashMap<Owner, u32>,
     waiting: Vec<Waiter>,
     next_waiter: u64,
+    /// What is known to be wrong with a target that was taken out.
+    taken_out_by: Option<CallFailure>,
 }
 
 struct Waiter {
@@ -78,8 +80,9 @@ pub(super) enum Availability {
     Free,
     /// All places are taken, or it pauses until then.
     Busy(Option<Instant>),
-    /// Its breaker lets nothing through until then.
-    Rejecting(Instant),
+    /// Its breaker lets nothing through until then; with the failure that took the
+    /// target out, if one did.
+    Rejecting(Instant, Option<CallFailure>),
 }
 
 /// A place: the right to make one call.
@@ -90,6 +93,7 @@ pub(super) struct Ticket {
     began: Instant,
     /// `None` until the call has ended with a lesson.
     lesson: Option<(Lesson, Option<Duration>)>,
+    failure: Option<CallFailure>,
 }
 
 impl Gate {
@@ -111,6 +115,7 @@ impl Gate {
             by_owner: HashMap::new(),
             waiting: Vec::new(),
             next_waiter: 0,
+            taken_out_by: None,
         };
         Self { name, metrics, gauges, state: Mutex::new(state), pauses: Notify::new() }
     }
@@ -119,7 +124,7 @@ impl Gate {
     pub(super) fn availability(&self, policy: &RoutingPolicy) -> Availability {
         let (state, now) = (self.lock(), Instant::now());
         if !state.breaker.admits(now) {
-            return Availability::Rejecting(state.breaker.opens_at().unwrap_or(now));
+            return Availability::Rejecting(state.breaker.opens_at().unwrap_or(now), state.taken_out_by);
         }
         match state.limit.paused_until(now) {
             Some(end) => Availability::Busy(Some(end)),
@@ -272,7 +277,7 @@ impl Gate {
     }
 
     fn ticket(self: &Arc<Self>, entry: Entry, pass: Pass, now: Instant) -> Ticket {
-        Ticket { gate: Arc::clone(self), entry, pass, began: now, lesson: None }
+        Ticket { gate: Arc::clone(self), entry, pass, began: now, lesson: None, failure: None }
     }
 
     fn leave(self: &Arc<Self>, ticket: &Ticket) {
@@ -284,10 +289,17 @@ impl Gate {
         match lesson {
             Lesson::Healthy => {
                 state.limit.answered(&policy.limit, in_flight);
+                state.taken_out_by = None;
                 state.breaker.judge(ticket.pass, Verdict::Healthy, &policy.breaker, now);
             }
-            Lesson::Sick => state.breaker.judge(ticket.pass, Verdict::Sick, &policy.breaker, now),
-            Lesson::Out => state.breaker.judge(ticket.pass, Verdict::Out, &policy.breaker, now),
+            Lesson::Sick => {
+                state.breaker.judge(ticket.pass, Verdict::Sick, &policy.breaker, now);
+                state.taken_out_by = None;
+            }
+            Lesson::Out => {
+                state.breaker.judge(ticket.pass, Verdict::Out, &policy.breaker, now);
+                state.taken_out_by = ticket.failure;
+            }
             Lesson::Throttled => {
                 state.limit.throttled(&policy.limit, in_flight, ticket.began, asked_to_wait, now);
                 state.breaker.release(ticket.pass, now);
@@ -402,6 +414,7 @@ impl Ticket {
             taken_out.with_label_values(&[model, region, failure.as_str()]).inc();
         }
         self.lesson = Some((lesson, asked_to_wait));
+        self.failure = Some(failure);
     }
 }
 

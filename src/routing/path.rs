@@ -112,7 +112,7 @@ impl Path {
                         busy = Some(place);
                     }
                 }
-                Availability::Rejecting(_) => {}
+                Availability::Rejecting(..) => {}
             }
         }
         let now = best.map(|(place, ..)| Choice { place, manner: Manner::Now });
@@ -124,7 +124,7 @@ impl Path {
     fn last(&self, request: &RouteRequest, policy: &RoutingPolicy) -> Option<Choice> {
         let place = self.last_that_fits(request)?;
         let untried = self.places[place].status != Status::Done;
-        let rejecting = matches!(self.places[place].gate.availability(policy), Availability::Rejecting(_));
+        let rejecting = matches!(self.places[place].gate.availability(policy), Availability::Rejecting(..));
         (untried && rejecting).then_some(Choice { place, manner: Manner::Force })
     }
 
@@ -173,7 +173,7 @@ impl Path {
         let last = self.last_that_fits(request);
         self.open_to(request).any(|other| {
             let rejecting =
-                || matches!(self.places[other].gate.availability(policy), Availability::Rejecting(_));
+                || matches!(self.places[other].gate.availability(policy), Availability::Rejecting(..));
             other != place && (Some(other) == last || !rejecting())
         })
     }
@@ -183,10 +183,18 @@ impl Path {
         let now = Instant::now();
         let due = |place: &Place| match place.gate.availability(policy) {
             Availability::Free | Availability::Busy(None) => None,
-            Availability::Busy(Some(end)) | Availability::Rejecting(end) => Some(end),
+            Availability::Busy(Some(end)) | Availability::Rejecting(end, _) => Some(end),
         };
         let times: Option<Vec<Instant>> = self.places.iter().map(due).collect();
         Some(times?.into_iter().min()?.saturating_duration_since(now))
+    }
+
+    /// What took the target out, if it is out.
+    pub(super) fn taken_out_by(&self, place: usize, policy: &RoutingPolicy) -> Option<CallFailure> {
+        match self.places[place].gate.availability(policy) {
+            Availability::Rejecting(_, failure) => failure,
+            Availability::Free | Availability::Busy(_) => None,
+        }
     }
 
     /// The last place of the chain that can take the request, whatever became of it.
@@ -203,7 +211,7 @@ impl Path {
 
 const fn reason(availability: Availability) -> CallFailure {
     match availability {
-        Availability::Rejecting(_) => CallFailure::BreakerOpen,
+        Availability::Rejecting(..) => CallFailure::BreakerOpen,
         // A place may have become free in the meantime; it was busy when it was passed over.
         Availability::Busy(_) | Availability::Free => CallFailure::TargetBusy,
     }

@@ -237,6 +237,14 @@ impl Route {
         Ok(())
     }
 
+    /// The answer that the last call had begun is ended from here: `attempts` must not
+    /// call it whole.
+    pub fn cut_off(&mut self) {
+        if let Some(last) = self.attempts.last_mut() {
+            last.failure = Some(CallFailure::StreamCut);
+        }
+    }
+
     /// Takes the decision that follows from a failed call.
     async fn after(&mut self, place: usize, call: &ModelCall, error: AttemptError) -> Result<(), RouteError> {
         let failure = error.error.kind;
@@ -355,8 +363,14 @@ impl Route {
             let (latency, spent) = (Duration::ZERO, Spent::Nothing);
             self.attempts.push(Attempt { model, region, failure: Some(reason), latency, spent });
         }
-        let cause = "every target that could take the request is busy or has been failing";
-        self.remember(RouteError::without_call(reason, cause));
+        // Of a target that was taken out it is known what is wrong, and that is what helps.
+        let error = match self.path.taken_out_by(place, &self.options.policy) {
+            Some(failure) => {
+                RouteError::without_call(failure, "the target was taken out for it and not called")
+            }
+            None => RouteError::without_call(reason, "the target was passed over"),
+        };
+        self.remember(error);
     }
 
     fn leave(&mut self) {

@@ -110,7 +110,7 @@ impl Router {
                 model,
                 failure = failure.as_str(),
                 cause,
-                ?next,
+                next = next.as_str(),
                 "a model rejects what it is asked"
             );
         } else {

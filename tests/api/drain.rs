@@ -133,6 +133,8 @@ fn assert_cut(error: &Value, partial: bool) {
         (&json!("shutting_down"), &json!(true), &json!(partial)),
         "{error}"
     );
+    let attempts = error["attempts"].as_array().map_or(&[][..], Vec::as_slice);
+    assert!(attempts.iter().all(|attempt| attempt["outcome"] == "error"), "no call was whole: {error}");
 }
 
 #[tokio::test]

@@ -307,10 +307,10 @@ fn what_needs_a_restart_is_told_and_the_rest_applies() {
     let named = |field: &str| -> Vec<&str> { lines.iter().filter_map(|line| line[field].as_str()).collect() };
     assert_eq!(named("settings"), ["http.max_body_bytes, bedrock.endpoint_url"; 2]);
     assert_eq!(named("changed"), ["routing.max_retries"; 2]);
-    let debug = lines.iter().filter(|line| {
-        line["level"] == "DEBUG" && line["message"].as_str().unwrap().contains("nothing has changed")
+    let unchanged = lines.iter().filter(|line| {
+        line["level"] == "INFO" && line["message"].as_str().unwrap().contains("nothing has changed")
     });
-    assert_eq!(debug.count(), 2);
+    assert_eq!(unchanged.count(), 2);
     assert!(!log.text().contains("secret"), "no value is told");
 }
 

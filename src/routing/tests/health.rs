@@ -160,3 +160,14 @@ async fn a_caller_in_a_hurry_closes_no_target_to_others() {
     }
     assert_eq!(bench.metrics.breaker_state.with_label_values(&["a.one", "own"]).get(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_without_access_says_so_again_and_again() {
+    let bench = Bench::of("a.one, b.two");
+    bench.fails("a.one", CallFailure::AccessDenied);
+    for _ in 0..3 {
+        bench.fails("b.two", CallFailure::AccessDenied);
+        assert_eq!(bench.ask().await.error().failure, CallFailure::AccessDenied);
+    }
+    assert_eq!(bench.called(), ["a.one", "b.two", "b.two", "b.two"], "the last is called all the same");
+}
