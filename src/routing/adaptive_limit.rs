@@ -3,8 +3,8 @@
 //! Additive increase, multiplicative decrease: a success at the limit raises it a
 //! little, a throttled call cuts it. Throttling also pauses the target for a
 //! moment, longer each time in a row, so that a target that takes nothing at all
-//! is asked ever more rarely. Calls that began before the last cut cut no further:
-//! one burst is one lesson.
+//! is asked ever more rarely. Calls that began before the last cut teach nothing:
+//! one burst is one lesson, and a long answer's end is no sign of room.
 
 use std::time::Duration;
 
@@ -56,8 +56,12 @@ impl AdaptiveLimit {
         self.paused_until.filter(|end| *end > now)
     }
 
-    /// A call was answered while `in_flight` calls ran, itself included.
-    pub(super) fn answered(&mut self, policy: &LimitPolicy, in_flight: u32) {
+    /// A call that began at `began` was answered while `in_flight` calls ran, itself included.
+    pub(super) fn answered(&mut self, policy: &LimitPolicy, in_flight: u32, began: Instant) {
+        // It was taken before the target had too much: that says nothing about now.
+        if self.last_cut.is_some_and(|cut| began < cut) {
+            return;
+        }
         self.throttled_in_a_row = 0;
         self.paused_until = None;
         let at_the_limit = in_flight >= self.limit(policy);
@@ -122,14 +126,14 @@ mod tests {
         let mut limit = AdaptiveLimit::new();
         limit.throttled(&POLICY, 20, Instant::now(), None, Instant::now());
         for _ in 0..11 {
-            limit.answered(&POLICY, 10);
+            limit.answered(&POLICY, 10, Instant::now());
         }
         assert_eq!(limit.limit(&POLICY), 11);
-        (0..11).for_each(|_| limit.answered(&POLICY, 3));
+        (0..11).for_each(|_| limit.answered(&POLICY, 3, Instant::now()));
         assert_eq!(limit.limit(&POLICY), 11, "calls below the limit teach nothing about it");
         for _ in 0..10_000 {
             let in_flight = limit.limit(&POLICY);
-            limit.answered(&POLICY, in_flight);
+            limit.answered(&POLICY, in_flight, Instant::now());
         }
         assert_eq!(limit.limit(&POLICY), 64);
     }
@@ -148,10 +152,25 @@ mod tests {
         }
         assert_eq!(pauses, [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
         assert_eq!(limit.limit(&POLICY), 1);
-        limit.answered(&POLICY, 1);
+        limit.answered(&POLICY, 1, Instant::now());
         let now = Instant::now();
         limit.throttled(&POLICY, 1, now, Some(Duration::from_secs(3)), now);
         assert_eq!(limit.paused_until(now), Some(now + Duration::from_secs(3)), "the provider knows better");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_began_before_the_throttling_neither_raises_the_limit_nor_ends_the_pause() {
+        let mut limit = AdaptiveLimit::new();
+        let began = Instant::now();
+        advance(Duration::from_secs(1)).await;
+        let now = Instant::now();
+        limit.throttled(&POLICY, 20, began, Some(Duration::from_secs(3)), now);
+        limit.answered(&POLICY, 20, began);
+        assert_eq!(limit.limit(&POLICY), 10);
+        assert_eq!(limit.paused_until(now), Some(now + Duration::from_secs(3)));
+        limit.answered(&POLICY, 10, now);
+        assert_eq!(limit.paused_until(now), None, "the target took a call after it");
+        assert_eq!(limit.learnt, Some(10.1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -288,7 +288,7 @@ impl Gate {
         let (lesson, asked_to_wait) = ticket.lesson.unwrap_or((Lesson::Nothing, None));
         match lesson {
             Lesson::Healthy => {
-                state.limit.answered(&policy.limit, in_flight);
+                state.limit.answered(&policy.limit, in_flight, ticket.began);
                 state.taken_out_by = None;
                 state.breaker.judge(ticket.pass, Verdict::Healthy, &policy.breaker, now);
             }
