@@ -19,6 +19,10 @@ use super::running_call::RunningCall;
 use crate::domain::{CallFailure, TokenUsage};
 use crate::inference::{BackendError, ModelEvent, ModelStream, StopReason};
 
+/// The part of its time that an answer may wait for its reader and still be judged by
+/// its clock.
+const READERS_SHARE: f64 = 0.1;
+
 /// The next part of an open answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Piece {
@@ -40,6 +44,11 @@ pub struct OpenAnswer {
     end: Limit,
     timer: Pin<Box<Sleep>>,
     finish: Option<FinishReason>,
+    opened: Instant,
+    /// When the reader took the last part and did not ask for the next one yet.
+    with_reader_since: Option<Instant>,
+    /// Time that the answer has waited for its reader, in all.
+    with_reader: Duration,
 }
 
 enum Wait {
@@ -65,6 +74,9 @@ impl OpenAnswer {
             end,
             timer: Box::pin(sleep_until((now + idle).min(end.at))),
             finish: None,
+            opened: now,
+            with_reader_since: None,
+            with_reader: Duration::ZERO,
         }
     }
 
@@ -73,6 +85,15 @@ impl OpenAnswer {
     /// # Errors
     /// The failure that ended the answer before it was complete.
     pub async fn next(&mut self) -> Result<Piece, RouteError> {
+        if let Some(since) = self.with_reader_since.take() {
+            self.with_reader += since.elapsed();
+        }
+        let piece = self.following().await;
+        self.with_reader_since = Some(Instant::now());
+        piece
+    }
+
+    async fn following(&mut self) -> Result<Piece, RouteError> {
         if let Some(text) = self.beginning.take() {
             return Ok(Piece::Text(text));
         }
@@ -111,7 +132,7 @@ impl OpenAnswer {
             self.last_event = Instant::now();
             // A model that never pauses is under the clock too.
             if self.last_event >= self.end.at && self.finish.is_none() {
-                return Poll::Ready(Wait::ClockRanOut(self.end, CallFailure::AttemptClock));
+                return Poll::Ready(self.out_of_attempt_time());
             }
             return Poll::Ready(Wait::Event(event));
         }
@@ -121,7 +142,7 @@ impl OpenAnswer {
             if Instant::now() >= due {
                 let idle = Limit { at: idle_until, is_deadline: false, is_whole_clock: true };
                 return Poll::Ready(if self.end.at <= idle_until {
-                    Wait::ClockRanOut(self.end, CallFailure::AttemptClock)
+                    self.out_of_attempt_time()
                 } else {
                     Wait::ClockRanOut(idle, CallFailure::IdleClock)
                 });
@@ -129,6 +150,15 @@ impl OpenAnswer {
             self.timer.as_mut().reset(due);
         }
         Poll::Pending
+    }
+
+    /// The clock of the whole call ran out. A model that had to wait for its reader did
+    /// not have all of it, and a slow reader must not close a target for others.
+    fn out_of_attempt_time(&self) -> Wait {
+        let time = self.end.at.saturating_duration_since(self.opened);
+        let was_held_up = self.with_reader > time.mul_f64(READERS_SHARE);
+        let end = Limit { is_whole_clock: self.end.is_whole_clock && !was_held_up, ..self.end };
+        Wait::ClockRanOut(end, CallFailure::AttemptClock)
     }
 
     fn stopped(&mut self, reason: StopReason) -> Result<(), RouteError> {

@@ -7,7 +7,9 @@ use tokio::time::advance;
 
 use super::{Bench, POLICY};
 use crate::domain::CallFailure;
-use crate::inference::scripted::Turn;
+use crate::inference::ModelEvent;
+use crate::inference::scripted::{Step, Turn};
+use crate::routing::{Answer, Mode, Progress};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -170,4 +172,40 @@ async fn a_chain_without_access_says_so_again_and_again() {
         assert_eq!(bench.ask().await.error().failure, CallFailure::AccessDenied);
     }
     assert_eq!(bench.called(), ["a.one", "b.two", "b.two", "b.two"], "the last is called all the same");
+}
+
+/// A stream of a word every five seconds, longer than a call may take.
+fn endless() -> Turn {
+    let word = || [Step::Event(ModelEvent::Text("word ".into())), Step::Wait(5 * SECOND)];
+    Turn::Steps((0..100).flat_map(|_| word()).collect())
+}
+
+/// Reads an endless answer of the first target, pausing after each word.
+async fn read_with_pauses(bench: &Bench, pause: Duration) -> CallFailure {
+    bench.backend.then("a.one", endless());
+    let mut route = bench.router.start(bench.options(Mode::Pieces, 400 * SECOND));
+    let Ok(Progress::Answered(_, Answer::Open(mut answer))) = route.advance().await else {
+        panic!("an answer was opened");
+    };
+    loop {
+        match answer.next().await {
+            Ok(_piece) => advance(pause).await,
+            Err(error) => return error.failure,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_readers_do_not_close_a_target_for_others() {
+    let state = |bench: &Bench| bench.metrics.breaker_state.with_label_values(&["a.one", "own"]).get();
+    let slow = Bench::of("a.one, b.two");
+    for _ in 0..5 {
+        assert_eq!(read_with_pauses(&slow, 4 * SECOND).await, CallFailure::AttemptClock);
+    }
+    assert_eq!(state(&slow), 0);
+    let quick = Bench::of("a.one, b.two");
+    for _ in 0..3 {
+        assert_eq!(read_with_pauses(&quick, Duration::ZERO).await, CallFailure::AttemptClock);
+    }
+    assert_eq!(state(&quick), 2, "the model had all of its time");
 }
