@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -23,7 +23,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::{TowerToHyperService, TowerToHyperServiceFuture};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -37,10 +37,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// Streams of one HTTP/2 connection: a browser opens a handful.
 const MAX_STREAMS_PER_CONNECTION: u32 = 100;
 
+/// How long an idle HTTP/2 client may take to agree that its connection ends. Who is
+/// there answers within a round trip; who is not must not hold a shutdown up.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// What all connections of a server share.
 #[derive(Clone)]
 pub(super) struct Connections {
-    http: auto::Builder<StreamTasks>,
+    streams: StreamTasks,
     routes: Router,
     settings: ServerSettings,
     /// Holds a token of every connection that has been asked something.
@@ -56,14 +60,7 @@ impl Connections {
         in_use: TaskTracker,
         drain: CancellationToken,
     ) -> Self {
-        let mut http = auto::Builder::new(streams);
-        http.http1().timer(TokioTimer::new()).header_read_timeout(settings.header_read_timeout);
-        http.http2()
-            .timer(TokioTimer::new())
-            .keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(KEEP_ALIVE)
-            .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION);
-        Self { http, routes, settings, in_use, drain }
+        Self { streams, routes, settings, in_use, drain }
     }
 
     /// Serves one connection to its end. Errors are the client's going away; its
@@ -73,6 +70,8 @@ impl Connections {
         if !matches!(timeout(self.settings.header_read_timeout, has_begun(&stream)).await, Ok(Ok(true))) {
             return;
         }
+        let streams = self.streams.of_connection();
+        let http = protocols(streams.clone(), self.settings);
         let use_of_connection = Arc::new(OnceLock::new());
         let service = Requests {
             routes: TowerToHyperService::new(self.routes),
@@ -81,25 +80,48 @@ impl Connections {
             use_of_connection: Arc::clone(&use_of_connection),
         };
         let stream = WriteClock::new(stream, self.settings.write_timeout);
-        let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), service));
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
         let mut draining = pin!(self.drain.cancelled());
         let mut asked_to_end = false;
+        let mut farewell = pin!(sleep(FAREWELL));
         std::future::poll_fn(|cx| {
             loop {
                 if connection.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(());
                 }
                 // Ended before its first request, a connection would be closed without an answer.
-                let served = use_of_connection.get().is_some();
-                if asked_to_end || draining.as_mut().poll(cx).is_pending() || !served {
+                let Some(used) = use_of_connection.get() else { return Poll::Pending };
+                if !asked_to_end {
+                    ready!(draining.as_mut().poll(cx));
+                    asked_to_end = true;
+                    connection.as_mut().graceful_shutdown();
+                    farewell.as_mut().reset(Instant::now() + FAREWELL);
+                    continue;
+                }
+                if used.version != Version::HTTP_2 {
                     return Poll::Pending;
                 }
-                asked_to_end = true;
-                connection.as_mut().graceful_shutdown();
+                ready!(farewell.as_mut().poll(cx));
+                if !streams.any_open() {
+                    return Poll::Ready(());
+                }
+                farewell.as_mut().reset(Instant::now() + FAREWELL);
             }
         })
         .await;
     }
+}
+
+/// Both protocols with their limits.
+fn protocols(streams: StreamTasks, settings: ServerSettings) -> auto::Builder<StreamTasks> {
+    let mut http = auto::Builder::new(streams);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(settings.header_read_timeout);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
+        .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION);
+    http
 }
 
 /// Waits until the client has sent enough to tell HTTP/1 from HTTP/2; `false` when
@@ -126,7 +148,13 @@ struct Requests {
     routes: TowerToHyperService<Router>,
     in_use: TaskTracker,
     drain: CancellationToken,
-    use_of_connection: Arc<OnceLock<TaskTrackerToken>>,
+    use_of_connection: Arc<OnceLock<Use>>,
+}
+
+/// A connection that has been asked something.
+struct Use {
+    version: Version,
+    _token: TaskTrackerToken,
 }
 
 type Watch = fn(Response<Body>) -> Response<WatchedBody>;
@@ -137,9 +165,10 @@ impl Service<Request<Incoming>> for Requests {
     type Future = MapOk<TowerToHyperServiceFuture<Router, Request<Incoming>>, Watch>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.use_of_connection.get_or_init(|| self.in_use.token());
+        let version = request.version();
+        self.use_of_connection.get_or_init(|| Use { version, _token: self.in_use.token() });
         // HTTP/2 has a frame of its own to say that a connection ends.
-        let last = self.drain.is_cancelled() && request.version() != Version::HTTP_2;
+        let last = self.drain.is_cancelled() && version != Version::HTTP_2;
         let watch: Watch = if last { watch_last } else { watch };
         self.routes.call(request).map_ok(watch)
     }

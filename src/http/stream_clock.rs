@@ -28,12 +28,25 @@ tokio::task_local! {
 pub(super) struct StreamTasks {
     tasks: Arc<Mutex<JoinSet<()>>>,
     alive: TaskTracker,
+    /// Streams of one connection alone.
+    open: TaskTracker,
     write_timeout: Duration,
 }
 
 impl StreamTasks {
     pub(super) fn new(write_timeout: Duration) -> Self {
-        Self { tasks: Arc::default(), alive: TaskTracker::new(), write_timeout }
+        let (alive, open) = (TaskTracker::new(), TaskTracker::new());
+        Self { tasks: Arc::default(), alive, open, write_timeout }
+    }
+
+    /// The same for one connection, whose open streams it counts.
+    pub(super) fn of_connection(&self) -> Self {
+        Self { open: TaskTracker::new(), ..self.clone() }
+    }
+
+    /// Whether a stream of this connection is open.
+    pub(super) fn any_open(&self) -> bool {
+        !self.open.is_empty()
     }
 
     /// Ends every stream and comes back when nothing of them is left.
@@ -56,7 +69,8 @@ where
         let mut tasks = self.lock();
         // Those that have ended make room for this one.
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(self.alive.track_future(under_clock(stream, self.write_timeout)));
+        let stream = self.open.track_future(under_clock(stream, self.write_timeout));
+        tasks.spawn(self.alive.track_future(stream));
     }
 }
 

@@ -104,6 +104,34 @@ async fn who_waits_in_the_queue_is_refused_at_once() {
     assert!(app.stop().await);
 }
 
+/// A client that vanished, or says nothing: it never answers to a GOAWAY or a PING.
+#[tokio::test]
+async fn a_silent_http2_client_does_not_hold_the_end_up() {
+    const FRAME_HEAD_BYTES: usize = 9;
+    const END_OF_STREAM: u8 = 1;
+    let app = TestApp::start().await;
+    let mut client = TcpStream::connect(app.api).await.unwrap();
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+    // GET and http from HPACK's table, a path and an authority spelled out.
+    let head = [&[0x82, 0x86, 0x04, 6][..], b"/livez", &[0x01, 1], b"x"].concat();
+    let length = u8::try_from(head.len()).unwrap();
+    client.write_all(&[&[0, 0, length, 1, 5, 0, 0, 0, 1][..], &head].concat()).await.unwrap();
+    loop {
+        let mut frame = [0; FRAME_HEAD_BYTES];
+        timeout(PATIENCE, client.read_exact(&mut frame)).await.unwrap().unwrap();
+        let length = u32::from_be_bytes([0, frame[0], frame[1], frame[2]]);
+        timeout(PATIENCE, client.read_exact(&mut vec![0; length as usize])).await.unwrap().unwrap();
+        let (flags, stream) = (frame[4], frame[8]);
+        if stream == 1 && flags & END_OF_STREAM > 0 {
+            break;
+        }
+    }
+    let began = SystemTime::now();
+    assert!(app.stop().await, "nothing had to be cut");
+    assert!(began.elapsed().unwrap() < PATIENCE, "its keep-alive would take forty seconds");
+}
+
 #[tokio::test]
 async fn idle_connections_are_closed_at_once_or_after_the_delay() {
     for delay_ms in [0_u32, 1000] {
