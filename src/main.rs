@@ -1,4 +1,7 @@
 //! The binary: one allocator, one runtime, one command.
+//!
+//! The one rule: when the command has ended, so does the process. Work that blocks,
+//! such as reading a file on a disk that hangs, is not waited for.
 
 use std::process::ExitCode;
 
@@ -9,7 +12,14 @@ use redraft::app::cli::{self, Cli};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    cli::run(Cli::parse()).await
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return cli::no_runtime(&error),
+    };
+    let code = runtime.block_on(cli::run(cli));
+    // Dropped, it would wait for file and DNS look-ups for as long as they take.
+    runtime.shutdown_background();
+    code
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// A command without the settings of whoever runs the tests.
@@ -287,6 +288,31 @@ fn a_hang_up_has_the_configuration_read_again_and_never_ends_the_process() {
     drop(log);
     send("-TERM", &service.child);
     assert_eq!(service.child.wait().unwrap().code(), Some(0));
+}
+
+/// The service opens a pipe that is never written to; the signal must still end it, and
+/// what waits for the pipe must not keep the process.
+#[test]
+fn a_start_that_waits_for_its_configuration_can_be_ended() {
+    let folder = std::env::temp_dir().join(format!("redraft-cli-pipe-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let pipe = folder.join("redraft.toml");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut command = redraft(&["serve", "--listen", "127.0.0.1:0", "--config", pipe.to_str().unwrap()]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // Opening it for writing comes back when the service has opened it for reading.
+    let writer = std::fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    send("-TERM", &child);
+    let pid = child.id().to_string();
+    let (ended, end) = mpsc::channel();
+    std::thread::spawn(move || ended.send(child.wait().unwrap().code()));
+    let code = end.recv_timeout(Duration::from_secs(20));
+    if code.is_err() {
+        let _killed = Command::new("kill").args(["-KILL", &pid]).status();
+    }
+    drop(writer);
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(code, Ok(Some(143)));
 }
 
 #[test]

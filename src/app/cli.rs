@@ -91,6 +91,12 @@ const MISUSED: u8 = 2;
 /// What shells add to the number of the signal that ended a process.
 const SIGNALLED: u8 = 128;
 
+/// The process cannot even begin.
+pub fn no_runtime(error: &io::Error) -> ExitCode {
+    complain(&format!("cannot start threads: {error}"));
+    ExitCode::from(FAILED)
+}
+
 /// Runs the command to its end.
 pub async fn run(cli: Cli) -> ExitCode {
     ExitCode::from(match cli.command {
@@ -155,14 +161,17 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 async fn serve(sources: Sources) -> u8 {
     // Before anything else, so that no signal meets its default action, which ends the process.
-    let signals = match Signals::catch() {
+    let mut signals = match Signals::catch() {
         Ok(signals) => signals,
         Err(error) => {
             complain(&format!("cannot watch for signals: {error}"));
             return FAILED;
         }
     };
-    let Reading { outcome, files } = config::read(&sources);
+    let (Reading { outcome, files }, sources) = match read_unless_ended(sources, &mut signals).await {
+        Ok(read) => read,
+        Err(code) => return code,
+    };
     let mut loaded = match judged(outcome) {
         Ok(loaded) => loaded,
         Err(code) => return code,
@@ -221,6 +230,17 @@ async fn serve(sources: Sources) -> u8 {
     let reload = Reload::new(sources, loaded, files);
     let reload_request = reload.request();
     run_until_told(app.reloading(reload), signals, &reload_request).await
+}
+
+/// Reads the configuration. A pipe that nobody writes to, or a disk that hangs, must
+/// not keep a signal from ending the process.
+async fn read_unless_ended(sources: Sources, signals: &mut Signals) -> Result<(Reading, Sources), u8> {
+    let reading = tokio::task::spawn_blocking(move || (config::read(&sources), sources));
+    tokio::select! {
+        // What panicked has said so.
+        read = reading => read.map_err(|_panicked| FAILED),
+        signal = signals.end() => Err(SIGNALLED + signal),
+    }
 }
 
 async fn run_until_told(app: App, signals: Signals, reload_request: &Notify) -> u8 {

@@ -31,12 +31,18 @@ impl Signals {
     /// Cancels `stop` at the first signal that ends the process and returns at the
     /// second, with its number. Passes each SIGHUP on to `reload`.
     pub(super) async fn watch(mut self, stop: CancellationToken, reload: &Notify) -> u8 {
-        self.end(reload).await;
+        self.next_end(reload).await;
         stop.cancel();
-        self.end(reload).await
+        self.next_end(reload).await
     }
 
-    async fn end(&mut self, reload: &Notify) -> u8 {
+    /// The number of the first signal that ends the process, before there is anything
+    /// to read again.
+    pub(super) async fn end(&mut self) -> u8 {
+        self.next_end(&Notify::new()).await
+    }
+
+    async fn next_end(&mut self, reload: &Notify) -> u8 {
         const INTERRUPT: u8 = 2;
         const TERMINATE: u8 = 15;
         loop {

@@ -5,7 +5,8 @@
 //! file and a link that points elsewhere are seen. The one rule: a file is looked
 //! at before it is read, so that no change is missed.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -114,13 +115,25 @@ impl Files {
         if gone {
             return Err("is no regular file, so it can be read only once, at the start".to_owned());
         }
-        std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))
+        read_bounded(path).map_err(|error| format!("cannot be read: {error}"))
     }
 
     /// Every file that was asked for, also those that could not be read.
     pub(super) fn finish(self) -> Vec<SourceFile> {
         self.read
     }
+}
+
+/// Reads up to a bound that no configuration comes near: a file that was put in
+/// its place by mistake must not take the memory of requests.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    const MOST_BYTES: u64 = 16 * 1024 * 1024;
+    let mut bytes = Vec::new();
+    let read = File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(read).is_ok_and(|read| read <= MOST_BYTES) {
+        return Ok(bytes);
+    }
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 16 MiB"))
 }
 
 #[cfg(test)]
@@ -172,6 +185,22 @@ mod tests {
         assert_ne!(replaced.look_again(), replaced, "what could not be read can be read now");
         fs::remove_file(&path).unwrap();
         assert_eq!(replaced.look_again(), absent);
+    }
+
+    #[test]
+    fn a_file_that_no_configuration_can_be_is_not_read_into_memory() {
+        let folder = Folder::new("huge");
+        let path = folder.0.join("settings.toml");
+        for (size_bytes, cause) in [
+            (16 << 20, "line 1, column 1"),
+            ((16 << 20) + 1, "more than 16 MiB"),
+            (1 << 40, "more than 16 MiB"),
+        ] {
+            fs::File::create(&path).unwrap().set_len(size_bytes).unwrap();
+            let mut problems = Problems::default();
+            assert!(Files::new(Occasion::Again).toml(&path, &mut problems).is_none());
+            assert!(problems.to_string().contains(cause), "{problems}");
+        }
     }
 
     #[test]

@@ -63,6 +63,11 @@ impl std::error::Error for Problems {}
 /// The known name that is most like `wanted`, if any is like it at all.
 pub(super) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const ALIKE: f64 = 0.55;
+    /// Comparing takes time and memory with the product of both lengths.
+    const LONGEST: usize = 256;
+    if wanted.len() > LONGEST {
+        return None;
+    }
     let wanted = wanted.to_ascii_lowercase();
     known
         .into_iter()
@@ -90,6 +95,7 @@ mod tests {
         assert_eq!(nearest("http.heartbeat", known), Some("http.heartbeat_ms"));
         assert_eq!(nearest("HTTP.LISTNE", known), Some("http.listen"));
         assert_eq!(nearest("database.password", known), None);
+        assert_eq!(nearest(&"a".repeat(100_000_000), known), None, "at once, like nothing there is");
         assert_eq!(advice("zzz", &["a", "b"]), "known are a, b");
     }
 
