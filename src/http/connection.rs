@@ -130,6 +130,9 @@ async fn has_begun(stream: &TcpStream) -> io::Result<bool> {
     const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     /// A preface in pieces: what is already there would be told as readable again at once.
     const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(10);
+    /// Who sends the rest so late is asked rarely: ten thousand of these must cost nothing.
+    const LOOK_AGAIN_AT_MOST_AFTER: Duration = Duration::from_secs(1);
+    let mut look_again_after = LOOK_AGAIN_AFTER;
     let mut seen = [0; HTTP2_PREFACE.len()];
     loop {
         let length = stream.peek(&mut seen).await?;
@@ -139,7 +142,8 @@ async fn has_begun(stream: &TcpStream) -> io::Result<bool> {
         if length == seen.len() || !HTTP2_PREFACE.starts_with(&seen[..length]) {
             return Ok(true);
         }
-        sleep(LOOK_AGAIN_AFTER).await;
+        sleep(look_again_after).await;
+        look_again_after = (look_again_after * 2).min(LOOK_AGAIN_AT_MOST_AFTER);
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) struct TaskAnswer<'a> {
     /// The model that wrote it.
     pub model: &'a str,
     pub chain: &'a str,
-    /// Whether another model than the first of the chain wrote it.
+    /// Whether another target than the one named first wrote it: another model, or another region.
     pub fallback: bool,
     /// Every model call, in order.
     pub attempts: Vec<AttemptBody<'a>>,

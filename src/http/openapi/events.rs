@@ -141,7 +141,7 @@ pub(super) struct Done<'a> {
     pub(super) finish_reason: &'a str,
     /// The model that wrote it.
     pub(super) model: &'a str,
-    /// Whether another model than the first of the chain wrote it.
+    /// Whether another target than the one named first wrote it: another model, or another region.
     pub(super) fallback: bool,
     /// Model calls made.
     pub(super) attempts: u32,
