@@ -63,8 +63,9 @@ impl Pipeline {
 
     /// Lets requests that begin from now on go by `live`; those that run keep theirs.
     pub fn replace(&self, live: Live) {
+        let live = Arc::new(live);
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&live);
         self.router.adopt(&live.catalogue, &live.routing);
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
     }
 
     /// The most tokens a document of this task may have on its default chain, with

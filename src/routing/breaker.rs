@@ -144,6 +144,8 @@ impl Breaker {
             return;
         }
         match (&mut self.state, verdict) {
+            // It is known to be out: calls that are forced through do not keep it out for longer.
+            (State::Rejecting { .. }, Verdict::Out) => {}
             (_, Verdict::Out) => self.enter(State::Rejecting { until: now + policy.out }),
             (State::Admitting { consecutive, window }, Verdict::Healthy) => {
                 *consecutive = 0;
@@ -356,6 +358,18 @@ mod tests {
         advance(Duration::from_secs(1)).await;
         call(&mut breaker, Verdict::Out);
         assert_eq!(breaker.opens_at().unwrap() - Instant::now(), POLICY.out);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn forced_calls_do_not_keep_a_target_out_for_longer() {
+        let mut breaker = Breaker::default();
+        call(&mut breaker, Verdict::Out);
+        let (due, forced) = (breaker.opens_at(), breaker.forced());
+        advance(Duration::from_secs(100)).await;
+        breaker.judge(breaker.forced(), Verdict::Out, &POLICY, Instant::now());
+        assert_eq!(breaker.opens_at(), due);
+        breaker.judge(forced, Verdict::Healthy, &POLICY, Instant::now());
+        assert_eq!(breaker.state(), BreakerState::Closed, "it works again");
     }
 
     #[derive(Debug, Clone, Copy)]

@@ -3,8 +3,8 @@
 //! Owns a target's breaker, adaptive limit and retry budget, the places for calls
 //! and the bounded queue for them. A place is a [`Ticket`] by value: it says how
 //! its call ended, or is dropped and judges nothing. The one rule: a place goes to
-//! the request that has the fewest, so that the parts of one large document never
-//! starve a small request.
+//! the request that has the fewest or has waited longest for it, so that neither
+//! the parts of one large document starve a small request nor the other way round.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,9 @@ use crate::telemetry::{BreakerState, Metrics, TargetScope};
 
 /// Calls that wait for a place of one target; those beyond go elsewhere at once.
 const MAX_WAITING: usize = 1024;
+
+/// So long a wait outweighs one call in flight; well below the usual `place_wait`.
+const ONE_CALL_LESS: Duration = Duration::from_secs(2);
 
 /// Whose call it is: all calls of one request have the same owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +64,7 @@ struct State {
 
 struct Waiter {
     id: u64,
+    since: Instant,
     entry: Entry,
     place: oneshot::Sender<Ticket>,
 }
@@ -72,6 +76,8 @@ pub(super) struct Entry {
     pub policy: Arc<RoutingPolicy>,
     /// The only target left: called although its breaker is open.
     pub forced: bool,
+    /// The request has called this target before.
+    pub repeated: bool,
 }
 
 /// Whether a target can be called.
@@ -136,6 +142,12 @@ impl Gate {
     /// How full it would be with one call more, in proportion to its weight.
     pub(super) fn load(&self, weight: u32) -> f64 {
         f64::from(self.lock().in_flight + 1) / f64::from(weight.max(1))
+    }
+
+    /// How long its pause after throttling still lasts, if one is on.
+    pub(super) fn pause_left(&self) -> Option<Duration> {
+        let now = Instant::now();
+        self.lock().limit.paused_until(now).map(|end| end - now)
     }
 
     /// Waits for a place until `patience` ends; a moment that has passed asks once.
@@ -238,7 +250,7 @@ impl Gate {
         let id = state.next_waiter;
         state.next_waiter += 1;
         let (sender, place) = oneshot::channel();
-        state.waiting.push(Waiter { id, entry, place: sender });
+        state.waiting.push(Waiter { id, since: now, entry, place: sender });
         Ok(Asked::Queued(Waiting { gate: self, id }, place))
     }
 
@@ -256,7 +268,7 @@ impl Gate {
         }
         state.waiting.retain(|waiter| !waiter.place.is_closed());
         while state.limit.paused_until(now).is_none()
-            && let Some(next) = state.next_in_turn()
+            && let Some(next) = state.next_in_turn(now)
             && state.has_place(&state.waiting[next].entry.policy)
         {
             let Waiter { entry, place, .. } = state.waiting.remove(next);
@@ -327,7 +339,15 @@ impl Gate {
 
     fn tell(&self, state: BreakerState) {
         let [model, region] = self.labels();
-        tracing::info!(model, region, breaker = state.as_str(), "a target's breaker changed");
+        let breaker = state.as_str();
+        match state {
+            BreakerState::Open => {
+                tracing::warn!(model, region, breaker, "a target's breaker changed");
+            }
+            BreakerState::Closed | BreakerState::HalfOpen => {
+                tracing::info!(model, region, breaker, "a target's breaker changed");
+            }
+        }
     }
 
     fn show(&self, state: &State, policy: &RoutingPolicy) {
@@ -390,11 +410,17 @@ impl State {
         Some(pass)
     }
 
-    /// Who has the fewest calls here comes first; among equals, who came first.
-    fn next_in_turn(&self) -> Option<usize> {
+    /// Who has the fewest calls here comes first; among equals, who came first. Waiting
+    /// outweighs calls in time, so that small requests in a steady row do not starve a
+    /// large one either.
+    fn next_in_turn(&self, now: Instant) -> Option<usize> {
         let has = |waiter: &Waiter| self.by_owner.get(&waiter.entry.owner).copied().unwrap_or(0);
+        let rank = |waiter: &Waiter| {
+            let waited = now.saturating_duration_since(waiter.since).as_millis() / ONE_CALL_LESS.as_millis();
+            u128::from(has(waiter)).saturating_sub(waited)
+        };
         let places = self.waiting.iter().enumerate();
-        places.min_by_key(|(_, waiter)| (has(waiter), waiter.id)).map(|(place, _)| place)
+        places.min_by_key(|(_, waiter)| (rank(waiter), waiter.id)).map(|(place, _)| place)
     }
 }
 
@@ -407,7 +433,12 @@ impl Ticket {
     /// The call failed. `at_fault` is false when the caller's hurry ended it and
     /// not a clock of ours.
     pub(super) fn failed(mut self, failure: CallFailure, at_fault: bool, asked_to_wait: Option<Duration>) {
-        let lesson = if at_fault { lesson(failure) } else { Lesson::Nothing };
+        let lesson = match lesson(failure) {
+            _ if !at_fault => Lesson::Nothing,
+            // One request judges a target once: a text that makes models fail is one fault.
+            Lesson::Sick if self.entry.repeated => Lesson::Nothing,
+            lesson => lesson,
+        };
         if lesson == Lesson::Out {
             let [model, region] = self.gate.labels();
             let taken_out = &self.gate.metrics.targets_taken_out;

@@ -178,14 +178,16 @@ impl Path {
         })
     }
 
-    /// When the first target of the chain can be called again, if none can be now.
-    pub(super) fn opens_in(&self, policy: &RoutingPolicy) -> Option<Duration> {
+    /// When the first target that can take the request can be called again, if none can be now.
+    pub(super) fn opens_in(&self, request: &RouteRequest, policy: &RoutingPolicy) -> Option<Duration> {
         let now = Instant::now();
         let due = |place: &Place| match place.gate.availability(policy) {
             Availability::Free | Availability::Busy(None) => None,
             Availability::Busy(Some(end)) | Availability::Rejecting(end, _) => Some(end),
         };
-        let times: Option<Vec<Instant>> = self.places.iter().map(due).collect();
+        let large_enough = |place: &usize| self.call(*place, request).is_some();
+        let places = (0..self.places.len()).filter(large_enough).map(|place| &self.places[place]);
+        let times: Option<Vec<Instant>> = places.map(due).collect();
         Some(times?.into_iter().min()?.saturating_duration_since(now))
     }
 

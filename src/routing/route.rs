@@ -177,7 +177,7 @@ impl Route {
             };
             // A call that no time is left for would be abandoned at once, and billed all the same.
             if self.options.deadline.time_left().is_zero() {
-                return Err(self.most_helpful_or(RouteError::too_late()));
+                return Err(self.out_of_time());
             }
             let ticket = match self.enter(place, manner).await {
                 Ok(ticket) => ticket,
@@ -197,7 +197,7 @@ impl Route {
                 }
             };
             if self.options.deadline.time_left().is_zero() {
-                return Err(self.most_helpful_or(RouteError::too_late()));
+                return Err(self.out_of_time());
             }
             let error = match self.attempt(&call, place, ticket).await {
                 Ok(answer) => return Ok(Progress::Answered(call.model, answer)),
@@ -234,7 +234,8 @@ impl Route {
         self.remember(error.clone());
         self.path.done(place);
         self.leave();
-        Ok(())
+        // Nothing is taken back before somebody is there to start over.
+        if self.stand_at_next() { Ok(()) } else { Err(self.exhausted()) }
     }
 
     /// The answer that the last call had begun is ended from here: `attempts` must not
@@ -255,7 +256,9 @@ impl Route {
         if may_repeat && !budget_left && self.options.policy.retry_budget_percent > 0 {
             gate.count_refused_retry();
         }
-        let next = decide(failure, &self.situation(place, error.spent, error.error.retry_after, budget_left));
+        // A repetition would wait for the end of the target's pause, too.
+        let retry_after = error.error.retry_after.max(gate.pause_left());
+        let next = decide(failure, &self.situation(place, error.spent, retry_after, budget_left));
         if budget_left && !matches!(next, Next::Retry(_)) {
             gate.give_retry_back();
         }
@@ -281,6 +284,7 @@ impl Route {
                 }
             }
             Next::GiveUp(GiveUp::ChainExhausted) => return Err(self.exhausted()),
+            Next::GiveUp(GiveUp::OutOfTime) => return Err(self.out_of_time()),
             Next::GiveUp(_) => return Err(self.most_helpful_or(RouteError::misfit())),
         }
         Ok(())
@@ -332,8 +336,12 @@ impl Route {
             // Whoever waits must have time left for the call itself.
             Manner::Wait | Manner::Force => self.options.deadline.limit(policy.place_wait, true).at,
         };
-        let entry =
-            Entry { owner: self.options.owner, policy: Arc::clone(policy), forced: manner == Manner::Force };
+        let entry = Entry {
+            owner: self.options.owner,
+            policy: Arc::clone(policy),
+            forced: manner == Manner::Force,
+            repeated: self.retries_made > 0,
+        };
         let ticket = gate.enter(entry, patience).await?;
         if self.retries_made == 0 {
             gate.deposit(policy);
@@ -430,8 +438,15 @@ impl Route {
         self.router.metrics.fallback_exhausted.with_label_values(&labels).inc();
         let error = self.most_helpful_or(RouteError::misfit());
         // What the provider asked for comes first, then what is known of the targets.
-        let retry_after = error.retry_after.or_else(|| self.path.opens_in(&self.options.policy));
+        let retry_after =
+            error.retry_after.or_else(|| self.path.opens_in(&self.options.request, &self.options.policy));
         RouteError { retry_after, ..error }
+    }
+
+    /// The request's own time is over, whatever the targets would have done with more.
+    fn out_of_time(&mut self) -> RouteError {
+        self.remember(RouteError::too_late());
+        self.most_helpful_or(RouteError::too_late())
     }
 
     fn most_helpful_or(&mut self, otherwise: RouteError) -> RouteError {

@@ -13,9 +13,9 @@ fn body() -> Value {
     json!({"text": TEXT})
 }
 
-/// Quick retries, so that a test of them takes no time.
+/// Quick retries, so that a test of them takes no time; a throttled one waits for the pause of 200 ms.
 async fn app() -> TestApp {
-    TestApp::with(&[("ROUTING__BACKOFF_BASE_MS", "1"), ("ROUTING__BACKOFF_CAP_MS", "2")]).await
+    TestApp::with(&[("ROUTING__BACKOFF_BASE_MS", "1"), ("ROUTING__BACKOFF_CAP_MS", "500")]).await
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ pub(super) fn inference_config(call: &ModelCall) -> InferenceConfiguration {
 
 pub(super) fn completion(answer: Answer) -> Result<Completion, BackendError> {
     let stop_reason = stop_reason(&answer.stop_reason);
-    let usage = answer.usage.as_ref().map(token_usage);
+    let usage = answer.usage.as_ref().and_then(token_usage);
     let Some(ConverseOutput::Message(message)) = answer.output else {
         return Err(BackendError::new(CallFailure::BadResponse, "the answer holds no message"));
     };
@@ -63,12 +63,15 @@ pub(super) fn stop_reason(reason: &SdkStopReason) -> StopReason {
     }
 }
 
-pub(super) fn token_usage(usage: &SdkTokenUsage) -> TokenUsage {
-    let count = |tokens: i32| u64::try_from(tokens).unwrap_or(0);
-    TokenUsage {
-        input_tokens: count(usage.input_tokens),
-        output_tokens: count(usage.output_tokens),
-        cache_read_input_tokens: usage.cache_read_input_tokens.map_or(0, count),
-        cache_write_input_tokens: usage.cache_write_input_tokens.map_or(0, count),
-    }
+/// `None` when the count cannot be one: the SDK fills a missing usage with zeros, and no
+/// prompt has no tokens. An estimate is then nearer to the bill than nothing.
+pub(super) fn token_usage(usage: &SdkTokenUsage) -> Option<TokenUsage> {
+    let count = |tokens: i32| u64::try_from(tokens).ok();
+    let usage = TokenUsage {
+        input_tokens: count(usage.input_tokens)?,
+        output_tokens: count(usage.output_tokens)?,
+        cache_read_input_tokens: count(usage.cache_read_input_tokens.unwrap_or(0))?,
+        cache_write_input_tokens: count(usage.cache_write_input_tokens.unwrap_or(0))?,
+    };
+    (usage.total_tokens() > usage.output_tokens).then_some(usage)
 }

@@ -69,7 +69,7 @@ impl Reader {
             }
             ConverseStreamOutput::Metadata(metadata) => {
                 self.ended = true;
-                metadata.usage.as_ref().map(|usage| ModelEvent::Usage(convert::token_usage(usage)))
+                metadata.usage.as_ref().and_then(convert::token_usage).map(ModelEvent::Usage)
             }
             _ => None,
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::Instant;
+use tokio::time::{Instant, advance};
 
 use super::{Bench, answer, fail};
 use crate::domain::CallFailure;
@@ -193,4 +193,64 @@ async fn who_comes_a_moment_too_late_for_a_place_waits_for_the_next() {
     assert!(one.first_model().is_some() && other.first_model().is_some());
     let (went, also) = tokio::join!(one.advance(), other.advance());
     assert!([went, also].iter().all(|went| matches!(went, Ok(Progress::Answered(..)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_sits_out_a_long_pause_while_another_target_is_free() {
+    let mut bench = Bench::of("a.one, b.two");
+    bench.policy.max_retries = 0;
+    for _ in 0..4 {
+        bench.fails("a.one", CallFailure::Throttled);
+        bench.answers("b.two", Duration::ZERO);
+        assert_eq!(bench.ask().await.model(), "b.two");
+        advance(2 * SECOND).await;
+    }
+    bench.policy.max_retries = 1;
+    bench.fails("a.one", CallFailure::Throttled);
+    bench.answers("b.two", Duration::ZERO);
+    let begun = Instant::now();
+    assert_eq!(bench.ask().await.trail(), [("a.one", "throttled"), ("b.two", "ok")]);
+    assert_eq!(begun.elapsed(), Duration::ZERO, "the fifth pause is longer than any back-off");
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_requests_in_a_steady_row_do_not_starve_a_large_one() {
+    let mut bench = Bench::of("a.one");
+    bench.policy.limit = LimitPolicy { max_in_flight: 2, ..bench.policy.limit };
+    bench.policy.place_wait = Duration::from_secs(600);
+    (0..60).for_each(|_| bench.backend.then("a.one", answer(SECOND)));
+    let large = bench.router.owner();
+    let begun = Instant::now();
+    let parts = (0..4).map(|_| {
+        let options =
+            super::RouteOptions { owner: large, ..bench.options(Mode::Whole, Duration::from_secs(600)) };
+        bench.drive(options, false)
+    });
+    // Twice as many come as can be served.
+    let row = (0..40_u32).map(|number| {
+        let bench = &bench;
+        async move {
+            tokio::time::sleep_until(begun + number * SECOND / 4).await;
+            bench.ask_within(Duration::from_secs(600)).await
+        }
+    });
+    let large = async {
+        join_all(parts).await;
+        begun.elapsed()
+    };
+    let (took, _row) = tokio::join!(large, join_all(row));
+    assert!(took < 10 * SECOND, "{took:?}: the row took 22 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_that_is_throttled_says_when_its_pause_is_over() {
+    let mut bench = Bench::of("a.one");
+    bench.policy.max_retries = 0;
+    for pause_ms in [200, 400, 800] {
+        bench.fails("a.one", CallFailure::Throttled);
+        let went = bench.ask().await;
+        assert_eq!(went.error().failure, CallFailure::Throttled);
+        assert_eq!(went.error().retry_after, Some(Duration::from_millis(pause_ms)));
+        advance(Duration::from_millis(pause_ms)).await;
+    }
 }

@@ -209,3 +209,16 @@ async fn slow_readers_do_not_close_a_target_for_others() {
     }
     assert_eq!(state(&quick), 2, "the model had all of its time");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_judges_a_target_once_however_often_it_repeats() {
+    let mut bench = Bench::of("a.one, b.two");
+    bench.policy.max_retries = 5;
+    for _ in 0..6 {
+        bench.fails("a.one", CallFailure::ModelFailed);
+    }
+    bench.answers("b.two", SECOND);
+    assert_eq!(bench.ask().await.model(), "b.two");
+    assert_eq!(bench.called().len(), 7);
+    assert_eq!(bench.metrics.breaker_state.with_label_values(&["a.one", "own"]).get(), 0);
+}
