@@ -19,10 +19,6 @@ use super::running_call::RunningCall;
 use crate::domain::{CallFailure, TokenUsage};
 use crate::inference::{BackendError, ModelEvent, ModelStream, StopReason};
 
-/// The part of its time that an answer may wait for its reader and still be judged by
-/// its clock.
-const READERS_SHARE: f64 = 0.1;
-
 /// The next part of an open answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Piece {
@@ -44,11 +40,6 @@ pub struct OpenAnswer {
     end: Limit,
     timer: Pin<Box<Sleep>>,
     finish: Option<FinishReason>,
-    opened: Instant,
-    /// When the reader took the last part and did not ask for the next one yet.
-    with_reader_since: Option<Instant>,
-    /// Time that the answer has waited for its reader, in all.
-    with_reader: Duration,
 }
 
 enum Wait {
@@ -74,9 +65,6 @@ impl OpenAnswer {
             end,
             timer: Box::pin(sleep_until((now + idle).min(end.at))),
             finish: None,
-            opened: now,
-            with_reader_since: None,
-            with_reader: Duration::ZERO,
         }
     }
 
@@ -85,15 +73,6 @@ impl OpenAnswer {
     /// # Errors
     /// The failure that ended the answer before it was complete.
     pub async fn next(&mut self) -> Result<Piece, RouteError> {
-        if let Some(since) = self.with_reader_since.take() {
-            self.with_reader += since.elapsed();
-        }
-        let piece = self.following().await;
-        self.with_reader_since = Some(Instant::now());
-        piece
-    }
-
-    async fn following(&mut self) -> Result<Piece, RouteError> {
         if let Some(text) = self.beginning.take() {
             return Ok(Piece::Text(text));
         }
@@ -152,13 +131,11 @@ impl OpenAnswer {
         Poll::Pending
     }
 
-    /// The clock of the whole call ran out. A model that had to wait for its reader did
-    /// not have all of it, and a slow reader must not close a target for others.
+    /// The clock of the whole call ran out while text came. That is no fault of the target:
+    /// the text was long, or its reader was slow, and neither must close it for others. A
+    /// model that falls silent is judged by the idle clock.
     fn out_of_attempt_time(&self) -> Wait {
-        let time = self.end.at.saturating_duration_since(self.opened);
-        let was_held_up = self.with_reader > time.mul_f64(READERS_SHARE);
-        let end = Limit { is_whole_clock: self.end.is_whole_clock && !was_held_up, ..self.end };
-        Wait::ClockRanOut(end, CallFailure::AttemptClock)
+        Wait::ClockRanOut(Limit { is_whole_clock: false, ..self.end }, CallFailure::AttemptClock)
     }
 
     fn stopped(&mut self, reason: StopReason) -> Result<(), RouteError> {
