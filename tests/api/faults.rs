@@ -60,7 +60,7 @@ fn every_word_is_used_by_a_row() {
 
 /// Runs cells at the same time. Their services are started first, because that is the
 /// work, and short clocks must not run meanwhile.
-async fn together(cells: Vec<Cell>, chain: &[String]) -> Vec<(Cell, std::thread::Result<[u16; 3]>)> {
+async fn together(cells: Vec<Cell>, chain: &[String]) -> Vec<(Cell, std::thread::Result<Vec<String>>)> {
     let mut prepared = Vec::new();
     for cell in cells {
         prepared.push((cell, cell.prepare(chain).await));
@@ -86,8 +86,8 @@ async fn sweep(dialect: Dialect) {
     let broken: Vec<String> =
         ran.iter().filter(|(_, ran)| ran.is_err()).map(|(cell, _)| cell.to_string()).collect();
     assert!(broken.is_empty(), "{} of {} cells: {broken:#?}", broken.len(), ran.len());
-    let ports = ran.into_iter().filter_map(|(_, ran)| ran.ok()).flatten().collect();
-    baseline.is_reached(&ports).await;
+    let sockets = ran.into_iter().filter_map(|(_, ran)| ran.ok()).flatten().collect();
+    baseline.is_reached(&sockets).await;
 }
 
 #[tokio::test]

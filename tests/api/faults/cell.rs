@@ -152,9 +152,9 @@ impl Cell {
         subject
     }
 
-    /// Runs the cell on its service, which is stopped afterwards. Returns the ports that
-    /// were in use.
-    pub async fn run(self, subject: Subject, chain: &[String]) -> [u16; 3] {
+    /// Runs the cell on its service, which is stopped afterwards. Returns the sockets
+    /// that it had.
+    pub async fn run(self, subject: Subject, chain: &[String]) -> Vec<String> {
         let on_failover = if self.may_restart { "restart" } else { "error" };
         let body = json!({"text": TEXT, "on_failover": on_failover});
         let started = SystemTime::now();
@@ -166,9 +166,9 @@ impl Cell {
         self.check_time(&expected, elapsed);
         let metrics = subject.settled().await;
         self.check_metrics(&metrics, &expected, chain);
-        let ports = subject.ports();
+        let sockets = subject.sockets();
         subject.stop().await;
-        ports
+        sockets
     }
 
     fn inflict(&self, subject: &Subject, chain: &[String]) {

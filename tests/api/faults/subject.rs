@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::cell::short;
+use super::leaks::sockets_at;
 use super::table::words::Clock;
 use super::table::{Clocks, Fault, Row};
 use crate::support::{Request, Samples, load};
@@ -136,9 +137,11 @@ impl Subject {
         self.sim.stop().await;
     }
 
-    /// Ports whose sockets must be gone after the stop.
-    pub fn ports(&self) -> [u16; 3] {
-        [self.sim.addr().port(), self.api.port(), self.ops.port()]
+    /// The sockets that are open now and must be gone after the stop.
+    pub fn sockets(&self) -> Vec<String> {
+        let sockets = sockets_at([self.sim.addr().port(), self.api.port(), self.ops.port()]);
+        assert!(!cfg!(target_os = "linux") || sockets.len() >= 3, "three listeners: {sockets:?}");
+        sockets
     }
 }
 
