@@ -58,18 +58,22 @@ fn every_word_is_used_by_a_row() {
     assert_eq!(used, listed);
 }
 
-/// Runs cells at the same time. Their services are started first, because that is the
-/// work, and short clocks must not run meanwhile.
+/// Runs cells at the same time. Starting services and reading their counters is the work:
+/// one comes before and the other after the requests, because short clocks must not run
+/// meanwhile.
 async fn together(cells: Vec<Cell>, chain: &[String]) -> Vec<(Cell, std::thread::Result<Vec<String>>)> {
     let mut prepared = Vec::new();
     for cell in cells {
         prepared.push((cell, cell.prepare(chain).await));
     }
-    // One broken promise must not hide the others.
-    let run = |(cell, subject): (Cell, Subject)| {
-        AssertUnwindSafe(cell.run(subject, chain)).catch_unwind().map(move |ran| (cell, ran))
-    };
-    join_all(prepared.into_iter().map(run)).await
+    let asked = join_all(prepared.iter().map(|(cell, subject)| cell.ask(subject))).await;
+    let mut ran = Vec::new();
+    for ((cell, subject), asked) in prepared.into_iter().zip(asked) {
+        // One broken promise must not hide the others.
+        let checked = AssertUnwindSafe(cell.check(subject, asked, chain)).catch_unwind().await;
+        ran.push((cell, checked));
+    }
+    ran
 }
 
 async fn sweep(dialect: Dialect) {

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::subject::Subject;
 use super::table::words::{Clock, Word, known};
 use super::table::{Course, Fault, Row, Usage, breaks_off};
-use crate::support::Samples;
+use crate::support::{Answer, Samples};
 
 const TEXT: &str = "The library opens at nine. It holds 40,000 books. Children read free of charge. \
     On Mondays it is closed. The cellar keeps the maps of the old town.";
@@ -44,6 +44,12 @@ pub struct Cell {
     pub reach: Reach,
     /// Whether the caller lets the answer start over when it breaks off.
     pub may_restart: bool,
+}
+
+/// What came of a cell's request.
+pub struct Asked {
+    answer: Answer,
+    took: Duration,
 }
 
 /// What the caller gets.
@@ -152,18 +158,22 @@ impl Cell {
         subject
     }
 
-    /// Runs the cell on its service, which is stopped afterwards. Returns the sockets
-    /// that it had.
-    pub async fn run(self, subject: Subject, chain: &[String]) -> Vec<String> {
+    /// Makes the request.
+    pub async fn ask(&self, subject: &Subject) -> Asked {
         let on_failover = if self.may_restart { "restart" } else { "error" };
         let body = json!({"text": TEXT, "on_failover": on_failover});
         let started = SystemTime::now();
         let answer = subject.post(&self.dialect.path(), &body).send().await;
-        let elapsed = started.elapsed().unwrap_or_default();
+        Asked { answer, took: started.elapsed().unwrap_or_default() }
+    }
+
+    /// Holds what came of it to the row, and stops the service. Returns the sockets that
+    /// it had.
+    pub async fn check(&self, subject: Subject, asked: Asked, chain: &[String]) -> Vec<String> {
         let expected = self.expected(chain.len());
         self.check_calls(&subject, &expected, chain);
-        self.check_answer(&subject, &answer, &expected, chain);
-        self.check_time(&expected, elapsed);
+        self.check_answer(&subject, &asked.answer, &expected, chain);
+        self.check_time(&expected, asked.took);
         let metrics = subject.settled().await;
         self.check_metrics(&metrics, &expected, chain);
         let sockets = subject.sockets();
@@ -259,8 +269,8 @@ fn count<T>(things: &[T]) -> i64 {
 /// A clock as the cells of slow faults have it.
 pub fn short(clock: Clock) -> Duration {
     Duration::from_millis(match clock {
-        Clock::Answer => 600,
-        Clock::FirstEvent | Clock::Idle => 500,
-        Clock::Attempt => 1_200,
+        Clock::Answer => 800,
+        Clock::FirstEvent | Clock::Idle => 700,
+        Clock::Attempt => 1_500,
     })
 }

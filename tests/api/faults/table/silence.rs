@@ -61,7 +61,7 @@ pub const GROUP: Group = Group {
             falls_back("answer_timeout", 1),
         )
         .streamed(breaks_off("attempt_timeout"))
-        .played(r#"{"kind":"trickle","gap_ms":300}"#)
+        .played(r#"{"kind":"trickle","gap_ms":400}"#)
         .on(Clocks::ShortWhole),
         Row::new(
             "byte-trickle",
