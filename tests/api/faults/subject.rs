@@ -80,7 +80,7 @@ impl Subject {
     /// Over a simulator, with quick retries and what `set_up` changes.
     pub async fn with(set_up: impl FnOnce(&mut Config)) -> Self {
         let sim = Sim::start(SimOptions::default()).await.unwrap();
-        let mut config = load(&[("ROUTING__BACKOFF_BASE_MS", "1"), ("ROUTING__BACKOFF_CAP_MS", "2")]);
+        let mut config = load(&[("ROUTING__BACKOFF_BASE_MS", "1"), ("ROUTING__BACKOFF_CAP_MS", "500")]);
         config.bedrock.endpoint_url = Some(sim.endpoint_url());
         set_up(&mut config);
         let app = App::build(&config).await.unwrap();

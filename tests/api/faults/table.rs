@@ -133,8 +133,6 @@ impl Course {
 pub enum Usage {
     /// As the simulator's log has them.
     True,
-    /// As the model told them, which is not true.
-    Told { input_tokens: u64, output_tokens: u64 },
     /// The model did not tell, or told nonsense: estimated, and marked so.
     Estimated,
 }

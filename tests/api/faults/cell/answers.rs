@@ -156,7 +156,6 @@ impl Cell {
         let last = subject.sim.calls().pop().unwrap();
         let (input, output) = match usage {
             Usage::True => (last.billed_input_tokens, last.billed_output_tokens),
-            Usage::Told { input_tokens, output_tokens } => (input_tokens, output_tokens),
             Usage::Estimated => {
                 assert!(report["usage"]["output_tokens"].as_u64().unwrap() > 0, "{self}");
                 return;

@@ -5,10 +5,6 @@
 
 use super::{ANSWERS, ANSWERS_ESTIMATED, Course, Group, Row, Usage, breaks_off, fails, falls_back};
 
-const fn told(input_tokens: u64, output_tokens: u64) -> Course {
-    Course::Answers { finish: "stop", usage: Usage::Told { input_tokens, output_tokens } }
-}
-
 const fn ends(finish: &'static str) -> Course {
     Course::Answers { finish, usage: Usage::True }
 }
@@ -30,15 +26,14 @@ pub const GROUP: Group = Group {
         ),
         Row::new(
             "end-without-metadata",
-            "The answer comes without its usage. A whole answer then counts as nothing.",
-            told(0, 0),
-        )
-        .streamed(ANSWERS_ESTIMATED),
-        Row::new("usage-negative", "The usage is less than nothing. It counts as nothing.", told(0, 0)),
+            "The answer comes without its usage, which is then estimated.",
+            ANSWERS_ESTIMATED,
+        ),
+        Row::new("usage-negative", "The usage is less than nothing, so it is estimated.", ANSWERS_ESTIMATED),
         Row::new(
             "usage-absurd",
-            "The usage is larger than any answer. It is taken as told.",
-            told(0, 2_147_483_647),
+            "The usage speaks of a long answer to no prompt at all, so it is estimated.",
+            ANSWERS_ESTIMATED,
         ),
         Row::new(
             "usage-uncountable",
