@@ -100,6 +100,29 @@ async fn five_hundred_streams_to_one_region_run_at_once() {
 }
 
 #[tokio::test]
+async fn five_hundred_answers_to_callers_are_written_at_once() {
+    let settings = [AUTHORITY, ("CLOCKS__FIRST_EVENT_MS", "60000"), ("CLOCKS__IDLE_MS", "60000")];
+    let app = TestApp::over(tls_sim().await, &settings).await;
+    app.sim.set_scenario("*", never_ends());
+    let mut opening = JoinSet::new();
+    for _ in 0..CALLS {
+        let request = app.post("/v1/summarize?stream=sse", json!({"text": "A door. A key. A lock."}));
+        opening.spawn(async move {
+            let mut stream = request.patience(PATIENCE).open().await;
+            stream.read_until(|text| text.contains("event: delta")).await;
+            stream
+        });
+    }
+    let streams = timeout(2 * PATIENCE, opening.join_all()).await.expect("none waits for another");
+    assert_eq!(streams.len(), CALLS);
+    let chain = app.default_chain().await;
+    let first = [("model", &*chain.first), ("region", "own")];
+    assert_eq!(app.metric("redraft_target_in_flight", &first).await, 500.0, "all by the first model");
+    drop(streams);
+    while app.metric("redraft_target_in_flight", &first).await > 0.0 {}
+}
+
+#[tokio::test]
 async fn over_one_connection_calls_beyond_the_servers_limit_wait_for_others_to_end() {
     let sim = tls_sim().await;
     sim.set_scenario("*", never_ends());

@@ -225,3 +225,28 @@ async fn a_client_that_stops_reading_is_given_up_and_its_place_is_free() {
     while app.metric("redraft_stream_terminations_total", &labels).await < 1.0 {}
     assert_eq!(app.metric("redraft_admission_inflight", &[]).await, 0.0);
 }
+
+#[tokio::test]
+async fn connections_beyond_the_cap_wait_until_one_ends() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    const REQUEST: &[u8] = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let app = TestApp::with(&[("HTTP__MAX_CONNECTIONS", "2")]).await;
+    let held = [
+        tokio::net::TcpStream::connect(app.api).await.unwrap(),
+        tokio::net::TcpStream::connect(app.api).await.unwrap(),
+    ];
+    // Both have been accepted once the second one has been answered.
+    let [first, mut second] = held;
+    second.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut byte = [0; 1];
+    second.read_exact(&mut byte).await.unwrap();
+    let mut third = tokio::net::TcpStream::connect(app.api).await.unwrap();
+    third.write_all(REQUEST).await.unwrap();
+    let waits = tokio::time::timeout(std::time::Duration::from_millis(200), third.read(&mut byte)).await;
+    assert!(waits.is_err(), "the third one waits in the backlog");
+    drop(first);
+    let mut answer = String::new();
+    let answered = third.read_to_string(&mut answer);
+    tokio::time::timeout(std::time::Duration::from_secs(10), answered).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
