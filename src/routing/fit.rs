@@ -27,10 +27,7 @@ pub struct Misfit;
 /// The call for this target.
 pub(super) fn fit(request: &RouteRequest, target: &Target) -> Result<ModelCall, Misfit> {
     let model = &target.model;
-    let room = model.context_tokens.saturating_sub(request.input_tokens).min(model.max_output_tokens);
-    if request.output.expected_tokens > room || room < model.min_output_tokens.max(1) {
-        return Err(Misfit);
-    }
+    let room = room_for_output(request, model).ok_or(Misfit)?;
     Ok(ModelCall {
         model: model.id.clone(),
         region: target.region.clone(),
@@ -41,9 +38,21 @@ pub(super) fn fit(request: &RouteRequest, target: &Target) -> Result<ModelCall, 
     })
 }
 
+/// Whether the model can take the request.
+pub(super) fn fits(request: &RouteRequest, model: &Model) -> bool {
+    room_for_output(request, model).is_some()
+}
+
 /// Whether some target of the chain can take the request.
 pub fn fits_any(request: &RouteRequest, chain: &Chain) -> bool {
-    chain.targets().any(|target| fit(request, target).is_ok())
+    chain.targets().any(|target| fits(request, &target.model))
+}
+
+/// What the model can write beside the prompt, if that is enough.
+fn room_for_output(request: &RouteRequest, model: &Model) -> Option<u32> {
+    let room = model.context_tokens.saturating_sub(request.input_tokens).min(model.max_output_tokens);
+    let enough = request.output.expected_tokens <= room && room >= model.min_output_tokens.max(1);
+    enough.then_some(room)
 }
 
 /// The largest prompt that some target of the chain can take together with the

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::catalogue::{Chain, Target};
-use super::fit::{RouteRequest, fit};
+use super::fit::{RouteRequest, fit, fits};
 use super::gate::{Availability, Gate};
 use super::route::RoutingPolicy;
 use super::router::Router;
@@ -85,9 +85,12 @@ impl Path {
 
     /// The call for this place; `None` when its target cannot take the request.
     pub(super) fn call(&self, place: usize, request: &RouteRequest) -> Option<ModelCall> {
-        let target = &self.places[place].target;
-        let large_enough = target.model.context_tokens > self.larger_than_tokens;
-        large_enough.then(|| fit(request, target).ok()).flatten()
+        self.can_take(place, request).then(|| fit(request, self.target(place)).ok()).flatten()
+    }
+
+    fn can_take(&self, place: usize, request: &RouteRequest) -> bool {
+        let model = &self.places[place].target.model;
+        model.context_tokens > self.larger_than_tokens && fits(request, model)
     }
 
     /// The target that is asked next.
@@ -131,7 +134,7 @@ impl Path {
     /// The place that the chain has first: `chosen` if it is of the first stage that can
     /// take the request, else the first place of that stage.
     pub(super) fn first(&self, chosen: Option<usize>, request: &RouteRequest) -> Option<usize> {
-        let first = (0..self.places.len()).find(|place| self.call(*place, request).is_some())?;
+        let first = (0..self.places.len()).find(|place| self.can_take(*place, request))?;
         let stage = self.places[first].stage;
         Some(chosen.filter(|chosen| self.places[*chosen].stage == stage).unwrap_or(first))
     }
@@ -185,7 +188,7 @@ impl Path {
             Availability::Free | Availability::Busy(None) => None,
             Availability::Busy(Some(end)) | Availability::Rejecting(end, _) => Some(end),
         };
-        let large_enough = |place: &usize| self.call(*place, request).is_some();
+        let large_enough = |place: &usize| self.can_take(*place, request);
         let places = (0..self.places.len()).filter(large_enough).map(|place| &self.places[place]);
         let times: Option<Vec<Instant>> = places.map(due).collect();
         Some(times?.into_iter().min()?.saturating_duration_since(now))
@@ -201,13 +204,13 @@ impl Path {
 
     /// The last place of the chain that can take the request, whatever became of it.
     fn last_that_fits(&self, request: &RouteRequest) -> Option<usize> {
-        (0..self.places.len()).rev().find(|place| self.call(*place, request).is_some())
+        (0..self.places.len()).rev().find(|place| self.can_take(*place, request))
     }
 
     /// Places that can still be asked and can take the request.
     fn open_to(&self, request: &RouteRequest) -> impl Iterator<Item = usize> {
         let open = |place: &usize| self.places[*place].status != Status::Done;
-        (0..self.places.len()).filter(open).filter(|place| self.call(*place, request).is_some())
+        (0..self.places.len()).filter(open).filter(|place| self.can_take(*place, request))
     }
 }
 
