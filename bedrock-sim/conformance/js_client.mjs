@@ -155,9 +155,12 @@ for (const [protocol, client] of Object.entries(clients)) {
   }
   await test("reset-mid-stream", async () => {
     const events = [];
-    // Over HTTP/1.1 the reset is thrown; over HTTP/2 the stream just ends.
-    await stream(client, "sim.reset-mid-stream", events).catch(() => {});
-    assert.ok(events.length > 0 && events.every((event) => !event.messageStop));
+    // Over HTTP/1.1 the reset is thrown; over HTTP/2 the stream just ends. A reset discards
+    // what the client has not read yet, so how many events it saw is chance.
+    let failed = false;
+    await stream(client, "sim.reset-mid-stream", events).catch(() => { failed = true; });
+    assert.ok(events.every((event) => !event.messageStop));
+    assert.ok(failed || protocol === "h2", "over HTTP/1.1 the reset is thrown");
   });
   await test("a stall that the client ends", async () => {
     const events = [];
