@@ -297,26 +297,28 @@ impl Gate {
         let mut state = self.lock();
         let before = state.breaker.state();
         let in_flight = state.in_flight;
+        let opened_at = state.breaker.opens_at();
         let (lesson, asked_to_wait) = ticket.lesson.unwrap_or((Lesson::Nothing, None));
         match lesson {
             Lesson::Healthy => {
                 state.limit.answered(&policy.limit, in_flight, ticket.began);
-                state.taken_out_by = None;
                 state.breaker.judge(ticket.pass, Verdict::Healthy, &policy.breaker, now);
             }
-            Lesson::Sick => {
-                state.breaker.judge(ticket.pass, Verdict::Sick, &policy.breaker, now);
-                state.taken_out_by = None;
-            }
-            Lesson::Out => {
-                state.breaker.judge(ticket.pass, Verdict::Out, &policy.breaker, now);
-                state.taken_out_by = ticket.failure;
-            }
+            Lesson::Sick => state.breaker.judge(ticket.pass, Verdict::Sick, &policy.breaker, now),
+            Lesson::Out => state.breaker.judge(ticket.pass, Verdict::Out, &policy.breaker, now),
             Lesson::Throttled => {
                 state.limit.throttled(&policy.limit, in_flight, ticket.began, asked_to_wait, now);
                 state.breaker.release(ticket.pass, now);
             }
             Lesson::Nothing => state.breaker.release(ticket.pass, now),
+        }
+        // Late results and forced calls that change nothing take nothing out either.
+        if state.breaker.opens_at() != opened_at {
+            state.taken_out_by = ticket.failure.filter(|_| lesson == Lesson::Out);
+            if let Some(failure) = state.taken_out_by {
+                let [model, region] = self.labels();
+                self.metrics.targets_taken_out.with_label_values(&[model, region, failure.as_str()]).inc();
+            }
         }
         state.in_flight -= 1;
         if let Some(own) = state.by_owner.get_mut(&ticket.entry.owner) {
@@ -439,11 +441,6 @@ impl Ticket {
             Lesson::Sick if self.entry.repeated => Lesson::Nothing,
             lesson => lesson,
         };
-        if lesson == Lesson::Out {
-            let [model, region] = self.gate.labels();
-            let taken_out = &self.gate.metrics.targets_taken_out;
-            taken_out.with_label_values(&[model, region, failure.as_str()]).inc();
-        }
         self.lesson = Some((lesson, asked_to_wait));
         self.failure = Some(failure);
     }

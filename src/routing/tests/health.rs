@@ -171,6 +171,9 @@ async fn a_chain_without_access_says_so_again_and_again() {
         assert_eq!(bench.ask().await.error().failure, CallFailure::AccessDenied);
     }
     assert_eq!(bench.called(), ["a.one", "b.two", "b.two", "b.two"], "the last is called all the same");
+    let labels = ["b.two", "own", "access_denied"];
+    let taken_out = bench.metrics.targets_taken_out.with_label_values(&labels);
+    assert_eq!(taken_out.get(), 1, "it was out already when it was called again");
 }
 
 /// A stream of a word every five seconds, longer than a call may take.
