@@ -9,23 +9,25 @@
 mod brief;
 mod expand;
 mod fields;
+mod joined;
 mod language;
+mod part;
 mod prompt;
 mod rephrase;
 mod size;
 mod summarize;
 mod vocabulary;
 
-use std::sync::Arc;
-
 pub use expand::{Expand, ExpandFormat, ExpandLength, ExpandTone};
 pub use fields::{FieldProblem, Fields};
+pub use joined::Joined;
 pub use language::{InvalidLanguageTag, LanguageTag};
+pub use part::Part;
 pub use rephrase::{Rephrase, RephraseFormat, RephraseLength, RephraseTone, Style};
-pub use summarize::{Summarize, SummaryFormat, SummaryLength, SummaryType};
+pub use summarize::{Summarize, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType};
 pub use vocabulary::Vocabulary;
 
-use crate::domain::{Boundary, OutputSize, Prompt, TaskKind};
+use crate::domain::{Boundary, OutputSize, Passage, Prompt, TaskKind};
 
 /// Which edition of the prompts this is; it changes whenever their words do, and
 /// the golden files name it.
@@ -63,7 +65,7 @@ impl Task {
     }
 
     /// What stands between the fences: the text, or the bullets one per line.
-    pub fn document(&self) -> Arc<str> {
+    pub fn document(&self) -> Passage {
         match self {
             Self::Summarize(task) => task.document(),
             Self::Rephrase(task) => task.document(),
@@ -247,7 +249,7 @@ mod tests {
             let task = read(kind, json!({"text": "a"})).unwrap();
             let prompts = ["one", "two"].map(|name| task.prompt(&Boundary::fixed(name)));
             for prompt in &prompts {
-                assert!(std::sync::Arc::ptr_eq(&prompt.user.document, &task.document()), "{kind}");
+                assert!(prompt.user.document.shares_text_with(&task.document()), "{kind}");
             }
         }
     }

@@ -5,7 +5,8 @@
 //! is shared, not copied: a prompt that is tried on three models holds it once.
 
 use std::fmt;
-use std::sync::Arc;
+
+use super::passage::Passage;
 
 /// A random name for one request's fences, unknown to whoever wrote the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,11 +30,12 @@ impl fmt::Display for Boundary {
     }
 }
 
-/// The user turn: an opening fence, the document, a closing fence.
+/// The user turn: an opening fence, the document, a closing fence. Before the opening
+/// fence `opening` may hold what helps to understand the document, in fences of its own.
 #[derive(Debug, Clone)]
 pub struct FencedDocument {
     pub opening: String,
-    pub document: Arc<str>,
+    pub document: Passage,
     pub closing: String,
 }
 

@@ -1,10 +1,10 @@
 //! Text that a task can work on: never blank, held once.
 
-use std::sync::Arc;
+use super::passage::Passage;
 
 /// A document that holds at least one visible character.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceText(Arc<str>);
+pub struct SourceText(Passage);
 
 /// The text is empty or only white space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +17,15 @@ impl SourceText {
     /// # Errors
     /// [`BlankText`] when there is nothing to work on.
     pub fn parse(text: &str) -> Result<Self, BlankText> {
-        if text.chars().all(is_blank) { Err(BlankText) } else { Ok(Self(text.into())) }
+        Self::of(text.into())
+    }
+
+    /// The same for a stretch of a text.
+    ///
+    /// # Errors
+    /// [`BlankText`] when there is nothing to work on.
+    pub fn of(passage: Passage) -> Result<Self, BlankText> {
+        if passage.chars().all(is_blank) { Err(BlankText) } else { Ok(Self(passage)) }
     }
 
     /// The text.
@@ -26,8 +34,8 @@ impl SourceText {
     }
 
     /// Another handle to the same text.
-    pub fn share(&self) -> Arc<str> {
-        Arc::clone(&self.0)
+    pub fn share(&self) -> Passage {
+        self.0.clone()
     }
 }
 

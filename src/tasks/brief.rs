@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::fields::Fields;
 use super::language::{LanguageTag, TokensPerWord};
+use super::part::Part;
 
 /// The options that every task has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,12 @@ impl Brief {
             expected_input_languages: expected_input_languages(fields),
             max_words: fields.integer("max_words", 1..=5000),
         }
+    }
+
+    /// What holds for one part of the document: a limit is for all parts together.
+    pub(super) fn shared_with(&self, part: &Part) -> Self {
+        let max_words = self.max_words.map(|words| part.share_of(words));
+        Self { max_words, ..self.clone() }
     }
 
     /// The size class of the answer to a document.

@@ -4,18 +4,17 @@
 //! of its answers. What all tasks share stands in `brief` and `prompt`. The rule
 //! it protects: an expansion may connect and explain, but it invents nothing.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::brief::Brief;
 use super::fields::{Fields, is_longer};
 use super::language::TokensPerWord;
-use super::prompt::{MAIN_LANGUAGE, MARKDOWN, PLAIN_TEXT, TaskRules, compose};
+use super::part::{Part, Voice};
+use super::prompt::{MAIN_LANGUAGE, MARKDOWN, PLAIN_TEXT, TaskRules, compose, compose_in};
 use super::size::with_reserve;
 use super::vocabulary::{Vocabulary as _, vocabulary};
 use crate::chunk::estimate_tokens;
-use crate::domain::{Boundary, OutputSize, Prompt};
+use crate::domain::{Boundary, OutputSize, Passage, Prompt};
 
 vocabulary! {
     /// How formal the text is.
@@ -49,7 +48,7 @@ vocabulary! {
 /// Bullet points or a text to expand, and how.
 #[derive(Debug, Clone)]
 pub struct Expand {
-    document: Arc<str>,
+    document: Passage,
     material: Material,
     tone: ExpandTone,
     format: ExpandFormat,
@@ -84,8 +83,33 @@ impl Expand {
         Some(Self { document, material, tone, format, length, document_words, brief })
     }
 
-    pub(super) fn document(&self) -> Arc<str> {
-        Arc::clone(&self.document)
+    pub(super) fn document(&self) -> Passage {
+        self.document.clone()
+    }
+
+    /// Whether the document is a list with one bullet per line.
+    pub(super) fn is_list(&self) -> bool {
+        self.material == Material::Bullets
+    }
+
+    /// The same job on a part of the document alone; `None` when the part is blank.
+    pub(super) fn on(&self, part: &Part) -> Option<Self> {
+        if part.text.trim().is_empty() {
+            return None;
+        }
+        let document = part.text.clone();
+        let document_words = TokensPerWord::of_text(&document).words(&document);
+        // The room that a whole text has is for all of its parts.
+        let whole = Some(self.word_limit(self.document_words)).filter(|_| self.brief.max_words.is_none());
+        let mut brief = self.brief.shared_with(part);
+        brief.max_words = brief.max_words.or_else(|| whole.map(|words| part.share_of(words)));
+        Some(Self { document, document_words, brief, ..self.clone() })
+    }
+
+    /// What the model is told about a part; `self` is the job on that part.
+    pub(super) fn part_prompt(&self, part: &Part, document: &Passage, boundary: &Boundary) -> Prompt {
+        let scene = part.joined_scene("expand", "expanded", &Voice::of(document), boundary);
+        compose_in(&scene, &self.rules(), &self.brief, boundary, self.document())
     }
 
     pub(super) fn format(&self) -> &'static str {
@@ -93,7 +117,11 @@ impl Expand {
     }
 
     pub(super) fn prompt(&self, boundary: &Boundary) -> Prompt {
-        let rules = TaskRules {
+        compose(&self.rules(), &self.brief, boundary, self.document())
+    }
+
+    fn rules(&self) -> TaskRules {
+        TaskRules {
             role: "You are a skilled writer who expands notes and drafts into finished texts.",
             verb: "expand",
             product: "finished text",
@@ -110,8 +138,7 @@ impl Expand {
             },
             nothing_usable: "If the document holds nothing that can be expanded, say only that, in a short \
                              sentence in the language of the answer.",
-        };
-        compose(&rules, &self.brief, boundary, self.document())
+        }
     }
 
     /// For a part of the document as well as for all of it: the part's words are
@@ -165,7 +192,7 @@ fn word_limit(length: ExpandLength, document_words: u32) -> u32 {
     u32::try_from(grown.next_multiple_of(10)).unwrap_or(u32::MAX).max(words)
 }
 
-fn read_material(fields: &mut Fields) -> Option<(Material, Arc<str>)> {
+fn read_material(fields: &mut Fields) -> Option<(Material, Passage)> {
     let has_text = ["text", "prompt", "input"].into_iter().any(|name| fields.contains(name));
     match (fields.contains("bullets"), has_text) {
         (true, true) => {
@@ -183,7 +210,7 @@ fn read_material(fields: &mut Fields) -> Option<(Material, Arc<str>)> {
     }
 }
 
-fn read_bullets(fields: &mut Fields) -> Option<Arc<str>> {
+fn read_bullets(fields: &mut Fields) -> Option<Passage> {
     let member = fields.take("bullets")?;
     let lines = match member.value {
         Value::String(lines) => lines.lines().map(str::to_owned).collect(),

@@ -4,15 +4,14 @@
 //! of its answers. What all tasks share stands in `brief` and `prompt`. The rule
 //! it protects: the meaning stays, only the wording changes.
 
-use std::sync::Arc;
-
 use super::brief::Brief;
 use super::fields::Fields;
 use super::language::TokensPerWord;
-use super::prompt::{MARKDOWN, PLAIN_TEXT, TaskRules, compose};
+use super::part::{Part, Voice};
+use super::prompt::{MARKDOWN, PLAIN_TEXT, TaskRules, compose, compose_in};
 use super::size::with_reserve;
 use super::vocabulary::{Vocabulary as _, vocabulary};
-use crate::domain::{Boundary, OutputSize, Prompt, SourceText};
+use crate::domain::{Boundary, OutputSize, Passage, Prompt, SourceText};
 
 vocabulary! {
     /// How formal the new wording is, against the old.
@@ -76,8 +75,21 @@ impl Rephrase {
         Some(Self { source: source?, tone, length, format, style, brief })
     }
 
-    pub(super) fn document(&self) -> Arc<str> {
+    pub(super) fn document(&self) -> Passage {
         self.source.share()
+    }
+
+    /// The same job on a part of the document alone; `None` when the part is blank.
+    pub(super) fn on(&self, part: &Part) -> Option<Self> {
+        let source = SourceText::of(part.text.clone()).ok()?;
+        let brief = self.brief.shared_with(part);
+        Some(Self { source, brief, ..self.clone() })
+    }
+
+    /// What the model is told about a part; `self` is the job on that part.
+    pub(super) fn part_prompt(&self, part: &Part, document: &Passage, boundary: &Boundary) -> Prompt {
+        let scene = part.joined_scene("rephrase", "rephrased", &Voice::of(document), boundary);
+        compose_in(&scene, &self.rules(), &self.brief, boundary, self.document())
     }
 
     pub(super) fn format(&self) -> &'static str {
@@ -85,7 +97,11 @@ impl Rephrase {
     }
 
     pub(super) fn prompt(&self, boundary: &Boundary) -> Prompt {
-        let rules = TaskRules {
+        compose(&self.rules(), &self.brief, boundary, self.document())
+    }
+
+    fn rules(&self) -> TaskRules {
+        TaskRules {
             role: "You are a skilled editor who rephrases documents without changing what they say.",
             verb: "rephrase",
             product: "rephrased text",
@@ -122,8 +138,7 @@ impl Rephrase {
             },
             nothing_usable: "If the document holds nothing that can be said in other words, return it \
                              unchanged.",
-        };
-        compose(&rules, &self.brief, boundary, self.document())
+        }
     }
 
     pub(super) fn output_size(&self, input_tokens: u32) -> OutputSize {

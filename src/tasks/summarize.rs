@@ -4,14 +4,13 @@
 //! of its answers. What all tasks share stands in `brief` and `prompt`. The rule
 //! it protects: the limit that the prompt names is the limit that is paid for.
 
-use std::sync::Arc;
-
 use super::brief::Brief;
 use super::fields::Fields;
-use super::prompt::{MAIN_LANGUAGE, MARKDOWN, PLAIN_TEXT, TaskRules, compose};
+use super::part::{Part, merged_scene};
+use super::prompt::{MAIN_LANGUAGE, MARKDOWN, PLAIN_TEXT, Scene, TaskRules, compose, compose_in};
 use super::size::with_reserve;
 use super::vocabulary::{Vocabulary as _, vocabulary};
-use crate::domain::{Boundary, OutputSize, Prompt, SourceText};
+use crate::domain::{Boundary, OutputSize, Passage, Prompt, SourceText};
 
 vocabulary! {
     /// What kind of summary.
@@ -44,14 +43,41 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// How a document is gone through.
+    pub enum SummaryStrategy {
+        /// At once where it fits, else in parts.
+        Auto = "auto",
+        /// At once.
+        Single = "single",
+        /// In parts side by side, whose summaries are merged.
+        MapReduce = "map-reduce",
+        /// In parts one after the other, each with the summary so far.
+        Refine = "refine",
+    }
+}
+
 /// One text to summarize, and how.
 #[derive(Debug, Clone)]
 pub struct Summarize {
     source: SourceText,
+    strategy: SummaryStrategy,
     shape: Shape,
     length: SummaryLength,
     format: SummaryFormat,
     brief: Brief,
+}
+
+/// The most words of a summary of summaries that is merged once more.
+const MERGED_WORDS: u32 = 250;
+
+/// The most words of a summary that grows from part to part.
+const REFINED_WORDS: u32 = 600;
+
+/// The most words of the summary of a part: a fortieth of its tokens, within bounds. So a
+/// hundred ordinary parts still merge at once in the smallest of today's windows.
+fn partial_words(part_tokens: u32) -> u32 {
+    (part_tokens / 40).clamp(60, 250)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -82,12 +108,18 @@ impl Summarize {
                 Shape::Typed(other)
             }
         };
+        let strategy = fields.word("strategy").unwrap_or_default();
         let brief = Brief::read(fields);
-        Some(Self { source: source?, shape, length, format, brief })
+        Some(Self { source: source?, strategy, shape, length, format, brief })
     }
 
-    pub(super) fn document(&self) -> Arc<str> {
+    pub(super) fn document(&self) -> Passage {
         self.source.share()
+    }
+
+    /// How the caller wants the document gone through.
+    pub fn strategy(&self) -> SummaryStrategy {
+        self.strategy
     }
 
     pub(super) fn format(&self) -> &'static str {
@@ -95,11 +127,82 @@ impl Summarize {
     }
 
     pub(super) fn prompt(&self, boundary: &Boundary) -> Prompt {
-        let rules = TaskRules {
+        compose(&self.rules(self.job()), &self.brief, boundary, self.document())
+    }
+
+    /// Sums up one part for [`Self::merge_prompt`].
+    pub fn part_prompt(&self, part: &Part, boundary: &Boundary) -> Prompt {
+        let scene = part.summed_up_scene("summarize", boundary);
+        self.partial(&scene, partial_words(part.tokens), part.text.clone(), boundary)
+    }
+
+    /// The size of the summary of a part of so many tokens.
+    pub fn part_size(&self, part_tokens: u32) -> OutputSize {
+        self.partial_size(partial_words(part_tokens))
+    }
+
+    /// Merges summaries into the answer when they are all that is left, else into one
+    /// more summary that will be merged.
+    pub fn merge_prompt(&self, summaries: Passage, last: bool, boundary: &Boundary) -> Prompt {
+        let scene = merged_scene();
+        if last {
+            compose_in(&scene, &self.rules(self.job()), &self.brief, boundary, summaries)
+        } else {
+            self.partial(&scene, MERGED_WORDS, summaries, boundary)
+        }
+    }
+
+    /// The size of what [`Self::merge_prompt`] asks for.
+    pub fn merge_size(&self, input_tokens: u32, last: bool) -> OutputSize {
+        if last { self.output_size(input_tokens) } else { self.partial_size(MERGED_WORDS) }
+    }
+
+    /// Brings a part into the summary of the parts before it; the last part makes it the answer.
+    pub fn refine_prompt(&self, part: &Part, so_far: &str, boundary: &Boundary) -> Prompt {
+        let scene = part.refined_scene("summarize", so_far, boundary);
+        if part.number == part.total {
+            compose_in(&scene, &self.rules(self.job()), &self.brief, boundary, part.text.clone())
+        } else {
+            self.partial(&scene, REFINED_WORDS, part.text.clone(), boundary)
+        }
+    }
+
+    /// The size of what [`Self::refine_prompt`] asks for.
+    pub fn refine_size(&self, part: &Part) -> OutputSize {
+        if part.number == part.total {
+            self.output_size(part.document_tokens)
+        } else {
+            self.partial_size(REFINED_WORDS)
+        }
+    }
+
+    fn partial(&self, scene: &Scene, words: u32, document: Passage, boundary: &Boundary) -> Prompt {
+        let job = vec![
+            format!(
+                "Summarize the document for an editor who will merge what you write with more of its kind: at \
+                 most {words} words."
+            ),
+            "Keep what a short version of the whole text needs: main statements, results, decisions and their \
+             reasons, with names, figures and dates."
+                .to_owned(),
+            "Write full sentences in the order of the document: no heading, no list.".to_owned(),
+        ];
+        let rules = TaskRules { format: vec![PLAIN_TEXT], ..self.rules(job) };
+        // The caller's limit is for the answer.
+        let brief = Brief { max_words: None, ..self.brief.clone() };
+        compose_in(scene, &rules, &brief, boundary, document)
+    }
+
+    fn partial_size(&self, words: u32) -> OutputSize {
+        with_reserve(self.brief.tokens_per_word(self.source.as_str()).tokens(words))
+    }
+
+    fn rules(&self, job: Vec<String>) -> TaskRules {
+        TaskRules {
             role: "You are a careful editor who summarizes documents for busy readers.",
             verb: "summarize",
             product: "summary",
-            job: self.job(),
+            job,
             content: vec![
                 "Say only what the document says: no facts, opinions, advice or examples of your own.",
                 "Keep its emphasis and its degree of certainty: a claim stays a claim, a plan stays a \
@@ -116,8 +219,7 @@ impl Summarize {
             },
             nothing_usable: "If the document holds nothing that can be summarized, say only that, in a \
                              short sentence in the language of the answer.",
-        };
-        compose(&rules, &self.brief, boundary, self.document())
+        }
     }
 
     pub(super) fn output_size(&self, input_tokens: u32) -> OutputSize {
