@@ -23,8 +23,9 @@ use brief::{Brief, Form};
 
 /// Answers `user_text` as `system` asks.
 ///
-/// The document is the longest region of `user_text` between a pair of lines such as `<text>` and
-/// `</text>`, or all of it. The task is read from `system` and from what stands outside the document.
+/// The document is a region of `user_text` between a pair of lines such as `<text>` and `</text>`, or
+/// all of it: one whose name begins with `document` if there is one, and among equals the longest.
+/// The task is read from `system` and from what stands outside of all regions.
 pub fn write(system: &str, user_text: &str) -> String {
     let (document, around) = document::find(user_text);
     let brief = Brief::read(system, &around);

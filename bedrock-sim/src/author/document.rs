@@ -1,26 +1,30 @@
 //! The document in a prompt: where it begins and ends.
 //!
 //! Owns the search for fences: a line `<name>` and a later line `</name>`. What stands outside is
-//! handed back too, because instructions may stand there.
+//! handed back too, because instructions may stand there. A prompt may hold other regions beside the
+//! document, with context for it: they are neither the document nor instructions.
 //! The one rule it protects: one pass over the lines, whatever they hold.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
-/// The longest fenced region, and the text around it. Without fences the document is all there is.
+/// What names of regions begin with that hold a document, and no context of one.
+const DOCUMENT: &str = "document";
+
+/// The document's region, and the text around it. Without fences the document is all there is.
 pub(super) fn find(user_text: &str) -> (&str, String) {
-    let Some((outer, inner)) = longest_region(user_text) else {
+    let regions = regions(user_text);
+    // From the end, so that the first among equals is taken.
+    let weight = |region: &&Region| (region.holds_document, region.inner.len());
+    let Some(chosen) = regions.iter().rev().max_by_key(weight) else {
         return (user_text.trim(), String::new());
     };
-    let around = format!("{}\n{}", &user_text[..outer.start], &user_text[outer.end..]);
-    (user_text[inner.start..inner.end].trim(), around)
+    (user_text[chosen.inner.clone()].trim(), without(user_text, &regions))
 }
 
 /// The text without its fenced regions, which are material and no instructions.
 pub(super) fn outside_fences(text: &str) -> String {
-    match longest_region(text) {
-        Some((outer, _)) => format!("{}\n{}", &text[..outer.start], &text[outer.end..]),
-        None => text.to_owned(),
-    }
+    without(text, &regions(text))
 }
 
 /// Whether a line is a tag and nothing else.
@@ -28,35 +32,57 @@ pub(super) fn is_tag(line: &str) -> bool {
     tag(line).is_some()
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    start: usize,
-    end: usize,
+/// A fenced region: from the first line that opens its name to the last that closes it.
+#[derive(Debug)]
+struct Region {
+    /// With both fences.
+    outer: Range<usize>,
+    inner: Range<usize>,
+    holds_document: bool,
 }
 
-fn longest_region(text: &str) -> Option<(Span, Span)> {
-    let mut opened: HashMap<&str, Span> = HashMap::new();
-    let mut longest: Option<(Span, Span)> = None;
+/// All regions, in the order of their beginnings. One may lie in another.
+fn regions(text: &str) -> Vec<Region> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut opened: Vec<(Region, bool)> = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
         match tag(line) {
             Some(Tag::Opens(name)) => {
-                opened.entry(name).or_insert(Span { start, end });
+                places.entry(name).or_insert_with(|| {
+                    let holds_document = name.starts_with(DOCUMENT);
+                    opened.push((Region { outer: start..end, inner: end..end, holds_document }, false));
+                    opened.len() - 1
+                });
             }
             Some(Tag::Closes(name)) => {
-                if let Some(open) = opened.get(name) {
-                    let inner = Span { start: open.end, end: start };
-                    if longest.is_none_or(|(_, kept)| kept.end - kept.start < inner.end - inner.start) {
-                        longest = Some((Span { start: open.start, end }, inner));
-                    }
+                if let Some((region, closed)) = places.get(name).and_then(|place| opened.get_mut(*place)) {
+                    region.inner.end = start;
+                    region.outer.end = end;
+                    *closed = true;
                 }
             }
             None => {}
         }
         start = end;
     }
-    longest
+    opened.into_iter().filter(|(_, closed)| *closed).map(|(region, _)| region).collect()
+}
+
+/// The text outside of all these regions.
+fn without(text: &str, regions: &[Region]) -> String {
+    let mut outside = String::new();
+    let mut from = 0;
+    for Region { outer, .. } in regions {
+        if outer.start >= from {
+            outside.push_str(&text[from..outer.start]);
+            outside.push('\n');
+        }
+        from = from.max(outer.end);
+    }
+    outside.push_str(&text[from..]);
+    outside
 }
 
 enum Tag<'a> {
@@ -92,6 +118,30 @@ mod tests {
         let (document, around) = find(prompt);
         assert_eq!(document, "One.\nTwo.");
         assert_eq!(around, "Summarize this.\n\nBe short.");
+    }
+
+    #[test]
+    fn a_region_named_document_wins_over_longer_ones() {
+        let context = "Rewrite it. ".repeat(40);
+        let cases = [
+            format!("<before-1f>\n{context}\n</before-1f>\n<document-1f>\nOne.\n</document-1f>"),
+            format!("<document-1f>\nOne.\n</document-1f>\n\n<so-far-1f>\n{context}\n</so-far-1f>\n"),
+            format!("<so-far-1f>\n{context}\n</so-far-1f>\n<document>\nOne.\n</document>\n"),
+        ];
+        for prompt in cases {
+            let (document, around) = find(&prompt);
+            assert_eq!((document, around.trim()), ("One.", ""), "{prompt:?}");
+        }
+        let nested = "<document-a>\n<before-a>\nIts own.\n</before-a>\n</document-a>";
+        assert_eq!(find(nested).0, "<before-a>\nIts own.\n</before-a>");
+    }
+
+    #[test]
+    fn what_stands_in_no_region_is_handed_back_in_order() {
+        let prompt = "One.\n<a>\nx\n</a>\nTwo.\n<b>\n<c>\ny\n</b>\nz\n</c>\nThree.\n<d>\nFour.";
+        let lines = outside_fences(prompt);
+        let lines: Vec<&str> = lines.lines().filter(|line| !line.is_empty()).collect();
+        assert_eq!(lines, ["One.", "Two.", "Three.", "<d>", "Four."]);
     }
 
     #[test]
