@@ -107,6 +107,21 @@ impl CallLog {
         entries.into_iter().map(CallRecord::new).collect()
     }
 
+    /// The most calls of this kind that were under way at once.
+    pub(crate) fn peak_concurrency(&self, of: impl Fn(&CallRecord) -> bool) -> usize {
+        let calls: Vec<CallRecord> = self.records().into_iter().filter(|call| of(call)).collect();
+        let mut begun: Vec<Duration> = calls.iter().map(|call| call.began).collect();
+        let mut ended: Vec<Duration> = calls.iter().filter_map(|call| call.ended).collect();
+        begun.sort_unstable();
+        ended.sort_unstable();
+        // When the n-th call begins, those that have ended by then are under way no more.
+        let at_once = begun.iter().enumerate().map(|(before, began)| {
+            let over = ended.partition_point(|end| end <= began);
+            (before + 1).saturating_sub(over)
+        });
+        at_once.max().unwrap_or(0)
+    }
+
     pub(crate) fn clear(&self) {
         let mut kept = self.lock();
         kept.entries.clear();
@@ -269,6 +284,32 @@ mod tests {
         assert_eq!(kept, [(2, "b".to_owned()), (3, "c".to_owned())]);
         let after = |sequence| log.records_after(sequence).len();
         assert_eq!([after(0), after(1), after(2), after(3), after(9)], [2, 2, 1, 0, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_peak_counts_calls_that_were_under_way_at_the_same_moment() {
+        let log = CallLog::new(10);
+        let tick = async || tokio::time::advance(Duration::from_micros(10)).await;
+        let all = |_: &CallRecord| true;
+        assert_eq!(log.peak_concurrency(all), 0);
+        let first = log.begin(arrival("a", "{}"));
+        tick().await;
+        let second = log.begin(arrival("b", "{}"));
+        tick().await;
+        drop(first);
+        let third = log.begin(arrival("a", "{}"));
+        assert_eq!(log.peak_concurrency(all), 2, "one begins as another ends");
+        tick().await;
+        let fourth = log.begin(arrival("a", "{}"));
+        tick().await;
+        assert_eq!(log.peak_concurrency(all), 3, "calls that are open count too");
+        assert_eq!(log.peak_concurrency(|call| call.model_id == "a"), 2);
+        drop((second, third, fourth));
+        tick().await;
+        drop(log.begin(arrival("a", "{}")));
+        assert_eq!(log.peak_concurrency(all), 3);
+        let calls = log.records();
+        assert_eq!((calls[0].began, calls[0].ended), (Duration::ZERO, Some(Duration::from_micros(20))));
     }
 
     #[test]

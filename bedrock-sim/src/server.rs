@@ -146,6 +146,11 @@ impl Sim {
         self.backend.log.records_after(sequence)
     }
 
+    /// The most calls for which `of` holds that were under way at once, of those in the log.
+    pub fn peak_concurrency(&self, of: impl Fn(&CallRecord) -> bool) -> usize {
+        self.backend.log.peak_concurrency(of)
+    }
+
     /// Empties the log. Calls that are still open are forgotten too.
     pub fn clear_calls(&self) {
         self.backend.log.clear();

@@ -54,13 +54,19 @@ pub struct CallRecord {
     pub request_id: String,
     /// The header `amz-sdk-request`, such as `attempt=1; max=3`.
     pub sdk_request: Option<String>,
-    /// Milliseconds from the simulator's start to the call's arrival.
+    /// From the simulator's start to the call's arrival, on a clock that never goes back.
+    #[serde(skip)]
+    pub began: Duration,
+    /// From the simulator's start to the call's end, on the same clock.
+    #[serde(skip)]
+    pub ended: Option<Duration>,
+    /// `began` in milliseconds.
     pub received_after_ms: u64,
     /// Milliseconds from the Unix epoch to the call's arrival.
     pub received_at_unix_ms: u64,
     pub scenario: Scenario,
     pub outcome: Outcome,
-    /// Milliseconds from the simulator's start to the call's end.
+    /// `ended` in milliseconds.
     pub ended_after_ms: Option<u64>,
     /// Text and reasoning deltas handed to the connection.
     pub deltas_sent: u32,
@@ -83,6 +89,8 @@ impl CallRecord {
             model_id: entry.model_id.clone(),
             request_id: entry.request_id.clone(),
             sdk_request: entry.sdk_request.clone(),
+            began: entry.received_after,
+            ended: end.map(|end| end.after),
             received_after_ms: millis(entry.received_after),
             received_at_unix_ms: millis(entry.received_at),
             scenario: entry.scenario.get().cloned().unwrap_or_default(),

@@ -143,6 +143,26 @@ async fn the_log_keeps_the_newest_calls_and_can_be_cleared() {
 }
 
 #[tokio::test]
+async fn the_log_tells_how_many_calls_were_under_way_at_once() {
+    let sim = sim().await;
+    let mut silent = Vec::new();
+    sim.set_scenario("*", Scenario::SlowHeaders { wait_ms: 60_000 });
+    for (arrived, operation) in (1..).zip(["converse", "converse-stream", "converse"]) {
+        silent.push(Open::call(&sim, "sim.normal", operation).await);
+        sim.wait_for_call(|call| call.sequence == arrived, PATIENCE).await.unwrap();
+    }
+    drop(silent.pop());
+    gone(&sim).await;
+    sim.clear_scenarios();
+    converse(&sim, "sim.throttling").await;
+    let whole = |call: &CallRecord| call.operation == Operation::Converse;
+    assert_eq!((sim.peak_concurrency(|_| true), sim.peak_concurrency(whole)), (3, 2));
+    let calls = sim.calls();
+    assert!(calls.is_sorted_by_key(|call| call.began) && calls[0].ended.is_none());
+    assert!(calls[2].ended.unwrap() <= calls[3].began);
+}
+
+#[tokio::test]
 async fn waiting_for_a_call_ends_with_the_call_or_with_its_time() {
     let sim = sim().await;
     let waiting = sim
