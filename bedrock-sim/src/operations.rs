@@ -149,10 +149,11 @@ impl Call {
         }
     }
 
-    /// Chooses the scenario and plays the part of it that comes before any answer.
-    async fn scenario(&self) -> Result<Scenario, Response> {
+    /// Chooses the scenario and plays the part of it that comes before any answer. What depends on
+    /// the last user message is decided here; an operation that answers none has no such text.
+    async fn scenario(&self, user_text: Option<&str>) -> Result<Scenario, Response> {
         let model_id = self.guard.model_id();
-        let scenario = self.backend.book.choose(model_id, self.guard.sequence());
+        let scenario = self.backend.book.choose(model_id, self.guard.sequence()).for_text(user_text);
         self.guard.chose(scenario.clone());
         match &scenario {
             Scenario::Error { error } => Err(self.refuse(&error.refusal(model_id))),

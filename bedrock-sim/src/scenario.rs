@@ -28,6 +28,9 @@ pub enum Scenario {
     Normal,
     /// A refusal as a status.
     Error { error: ApiError },
+    /// A refusal as a status of calls whose last user message contains this text; the others get
+    /// the author's answer. So one part of a long work fails for good, whoever asks for it.
+    ErrorWhen { contains: String, error: ApiError },
     /// A refusal inside the stream, as the first event or after some deltas.
     StreamError {
         error: StreamError,
@@ -42,7 +45,8 @@ pub enum Scenario {
     EmptyJson,
     /// 200 with JSON where an event stream belongs.
     JsonInsteadOfStream,
-    /// Nothing for a while, then the answer.
+    /// Nothing for a while, then the answer. The wait costs nothing, so any number of calls can
+    /// take this long at once.
     SlowHeaders { wait_ms: u64 },
     /// Headers at once, the first event after a while.
     SlowFirstEvent { wait_ms: u64 },
@@ -116,6 +120,18 @@ pub enum Scenario {
 }
 
 impl Scenario {
+    /// What this scenario is for a call with this last user message. None stands for a call that
+    /// asks no model.
+    pub(crate) fn for_text(self, user_text: Option<&str>) -> Self {
+        match self {
+            Self::ErrorWhen { contains, error } if user_text.is_some_and(|text| text.contains(&contains)) => {
+                Self::Error { error }
+            }
+            Self::ErrorWhen { .. } => Self::Normal,
+            other => other,
+        }
+    }
+
     /// After how many deltas the stream is spoilt, for scenarios that do so.
     pub(crate) fn spoils_after(&self) -> Option<usize> {
         match self {

@@ -23,7 +23,7 @@ async fn converse(received: Received) -> Result<Response, Response> {
     let (call, body) = Call::open(received, Operation::Converse)?;
     let request =
         ConverseRequest::read(call.guard.model_id(), &body).map_err(|refusal| call.refuse(&refusal))?;
-    let scenario = call.scenario().await?;
+    let scenario = call.scenario(Some(&request.user_text)).await?;
     if let Scenario::StreamError { error, .. } = &scenario {
         let refusal = error.as_status().refusal(call.guard.model_id());
         return Err(call.refuse(&refusal));

@@ -34,7 +34,7 @@ async fn stream(received: Received) -> Result<Response, Response> {
     let (call, body) = Call::open(received, Operation::ConverseStream)?;
     let request =
         ConverseRequest::read(call.guard.model_id(), &body).map_err(|refusal| call.refuse(&refusal))?;
-    let scenario = call.scenario().await?;
+    let scenario = call.scenario(Some(&request.user_text)).await?;
     if scenario == Scenario::JsonInsteadOfStream {
         call.guard.failed(200, "json-instead-of-stream");
         let json = Body::from("{\"message\":\"This is no event stream.\"}");

@@ -18,7 +18,7 @@ pub(super) async fn answer(received: Received) -> Response {
 async fn count(received: Received) -> Result<Response, Response> {
     let (call, body) = Call::open(received, Operation::CountTokens)?;
     let request = CountTokensRequest::read(&body).map_err(|refusal| call.refuse(&refusal))?;
-    let scenario = call.scenario().await?;
+    let scenario = call.scenario(None).await?;
     models::check_counting(call.guard.model_id()).map_err(|refusal| call.refuse(&refusal))?;
     let json = json!({ "inputTokens": request.input_tokens }).to_string();
     Ok(in_one_piece::respond(call, json, &scenario, None).await)

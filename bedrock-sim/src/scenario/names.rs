@@ -17,6 +17,8 @@ const SOME_DELTAS: u32 = 3;
 const HUGE_DELTA_BYTES: u32 = 1_000_000;
 /// The most tokens that AWS's API model has room for: its integers have 32 bits.
 const MOST_COUNTABLE_TOKENS: i64 = i32::MAX as i64;
+/// What `error-when` looks for.
+const REFUSED_TEXT: &str = "REFUSE THIS";
 const EVERY_SECOND_CALL: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
 impl Scenario {
@@ -60,6 +62,9 @@ impl Scenario {
             "flapping" => {
                 Self::Flapping { fail: 1, of: EVERY_SECOND_CALL, error: ApiError::ServiceUnavailable }
             }
+            "error-when" => {
+                Self::ErrorWhen { contains: REFUSED_TEXT.to_owned(), error: ApiError::ServiceUnavailable }
+            }
             _ => return Self::from_family(name),
         };
         Some(scenario)
@@ -93,7 +98,7 @@ impl Scenario {
     }
 }
 
-const SINGLE_NAMES: [&str; 35] = [
+const SINGLE_NAMES: [&str; 36] = [
     "normal",
     "untyped-throttling",
     "html-bad-gateway",
@@ -129,6 +134,7 @@ const SINGLE_NAMES: [&str; 35] = [
     "unknown-event",
     "token-bucket",
     "flapping",
+    "error-when",
 ];
 
 fn parse<T: serde::de::DeserializeOwned>(word: &str) -> Option<T> {
@@ -155,7 +161,7 @@ mod tests {
             assert!(!scenarios.contains(&scenario), "{name} stands twice");
             scenarios.push(scenario);
         }
-        assert_eq!(names.len(), 35 + 23 + 12 + 10);
+        assert_eq!(names.len(), 36 + 23 + 12 + 10);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The admin calls under `/_sim`.
 
-use bedrock_sim::{Scenario, Sim, SimOptions};
+use bedrock_sim::{ApiError, Scenario, Sim, SimOptions};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, converse, send, sim};
+use crate::client::{Answer, call, converse, send, sim};
 
 async fn admin(sim: &Sim, method: &str, target: &str, body: &str) -> Answer {
     send(sim.addr(), method, target, "", body.as_bytes()).await
@@ -85,6 +85,35 @@ async fn a_mix_spoils_some_calls_and_the_log_names_what_each_got() {
     let again = Sim::start(SimOptions::default()).await.unwrap();
     again.set_scenario("*", serde_json::from_value(mix).unwrap());
     assert_eq!(statuses(&again, "sim.normal", 60).await, seen, "the seed decides, not chance");
+}
+
+#[tokio::test]
+async fn calls_with_a_certain_text_are_refused_and_the_others_answered() {
+    let sim = sim().await;
+    let scenario = json!({"kind": "error-when", "contains": "Chapter 7", "error": "throttling"});
+    let answer = admin(&sim, "POST", "/_sim/scenarios", &json!({"scenario": scenario}).to_string()).await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    let turn = |role: &str, text: &str| json!({"role": role, "content": [{"text": text}]});
+    let seven = turn("user", "<document-1a>\nChapter 7 is short.\n</document-1a>");
+    let eight = turn("user", "Chapter 8 is long.");
+    let earlier = json!([seven, turn("assistant", "Chapter 7."), eight]);
+    for operation in ["converse", "converse-stream"] {
+        let status = async |messages: Value, system: &str| {
+            let body = json!({"messages": messages, "system": [{"text": system}]});
+            call(&sim, "sim.normal", operation, &body).await.status
+        };
+        assert_eq!(status(json!([seven]), "Summarize.").await, 429);
+        assert_eq!(status(json!([eight]), "Chapter 7 is said to be short.").await, 200);
+        assert_eq!(status(earlier.clone(), "Summarize.").await, 200, "the last user message decides");
+        assert_eq!(status(json!([seven]), "Summarize.").await, 429, "for good");
+    }
+    let counting = json!({"input": {"converse": {"messages": [seven]}}});
+    assert_eq!(call(&sim, "sim.normal", "count-tokens", &counting).await.status, 200);
+    let got: Vec<Scenario> = sim.calls().into_iter().take(2).map(|call| call.scenario).collect();
+    assert_eq!(got, [Scenario::from(ApiError::Throttling), Scenario::Normal]);
+    sim.set_scenario("*", Scenario::ErrorWhen { contains: "seven".into(), error: ApiError::AccessDenied });
+    let body = json!({"messages": [turn("user", "Of seven.")]});
+    assert_eq!(call(&sim, "sim.normal", "converse", &body).await.status, 403);
 }
 
 #[tokio::test]

@@ -44,6 +44,12 @@ pub const GROUP: Group = Group {
             "503 for every second call, the first one included.",
             super::Course::Recovers { word: "unavailable" },
         ),
+        Row::new(
+            "error-when",
+            "503 for calls whose text contains certain words, here any.",
+            falls_back("unavailable", 2),
+        )
+        .played(r#"{"kind":"error-when","contains":"","error":"service-unavailable"}"#),
         Row::new("model-error", "424: the model failed on this call.", falls_back("model_failed", 2)),
         Row::new(
             "model-timeout",
