@@ -3,7 +3,8 @@
 //! Owns [`ModelBackend`], the one trait object of the service, and the words
 //! around it. `inference/bedrock` is the adapter to AWS and the only place that
 //! knows its crates; `inference/scripted` is the fake that tests drive. Nothing
-//! here retries: one call in, one outcome out.
+//! here retries: one call in, one outcome out. Counting tokens is no call of a
+//! model, but who can run a model knows best what it makes of a text.
 
 pub mod bedrock;
 mod error;
@@ -11,6 +12,7 @@ pub mod scripted;
 
 pub use error::BackendError;
 
+use std::future::ready;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -87,4 +89,14 @@ pub trait ModelBackend: Send + Sync + 'static {
 
     /// Opens a call whose answer comes in pieces.
     fn stream<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<ModelStream, BackendError>>;
+
+    /// Counts the input tokens that the model makes of the call's prompt, rules and
+    /// document. Nothing is generated and nothing billed.
+    ///
+    /// A model that cannot be counted with fails so that
+    /// [`BackendError::means_uncountable`] says so. A backend without this method
+    /// counts with none.
+    fn count_tokens<'a>(&'a self, _call: &'a ModelCall) -> BoxFuture<'a, Result<u64, BackendError>> {
+        Box::pin(ready(Err(BackendError::uncountable("this backend does not count tokens"))))
+    }
 }

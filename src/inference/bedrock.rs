@@ -7,6 +7,7 @@
 //! enforce it.
 
 mod authorities;
+mod base_id;
 mod classify;
 mod connections;
 mod convert;
@@ -229,6 +230,17 @@ impl ModelBackend for BedrockBackend {
             Ok(events::read(self.noted(answer)?.stream))
         })
     }
+
+    fn count_tokens<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<u64, BackendError>> {
+        Box::pin(async move {
+            let model = base_id::of(call.model.sent()).ok_or_else(|| {
+                BackendError::uncountable("tokens are counted by base model ids, not by ARNs")
+            })?;
+            let request = self.client(call)?.count_tokens().model_id(model);
+            let answer = request.input(convert::count_input(call)?).send().await;
+            convert::token_count(self.noted(answer.map_err(classify::count_tokens))?.input_tokens)
+        })
+    }
 }
 
 async fn load(settings: &BedrockSettings) -> SdkConfig {
@@ -248,3 +260,6 @@ async fn load(settings: &BedrockSettings) -> SdkConfig {
     }
     loader.load().await
 }
+
+#[cfg(test)]
+mod tests;

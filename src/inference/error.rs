@@ -25,4 +25,16 @@ impl BackendError {
     pub fn new(kind: CallFailure, cause: impl Into<String>) -> Self {
         Self { kind, cause: cause.into(), retry_after: None }
     }
+
+    /// The answer of whoever cannot count the tokens of a model's prompts.
+    pub fn uncountable(cause: impl Into<String>) -> Self {
+        Self::new(CallFailure::ModelGone, cause)
+    }
+
+    /// Of a failed count: whether the model cannot be counted with, whatever the
+    /// prompt. It "cannot be called this way", or the account may not do so; both
+    /// last longer than a request.
+    pub fn means_uncountable(&self) -> bool {
+        matches!(self.kind, CallFailure::ModelGone | CallFailure::AccessDenied)
+    }
 }

@@ -3,7 +3,8 @@
 //! Each model has a queue of turns; a call takes the next one. A turn can be an
 //! answer, an error, silence, or a stream of steps with waits in tokio time, so
 //! that paused clocks drive it. A call without a turn is a fault of the test and
-//! says so as an error. Every call is recorded.
+//! says so as an error. Every call is recorded. Counts of tokens have queues and
+//! records of their own; a count without a turn finds a model that cannot count.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -49,12 +50,37 @@ pub struct ScriptedBackend {
 struct Script {
     turns: HashMap<String, VecDeque<Turn>>,
     calls: Vec<ModelCall>,
+    counts: HashMap<String, VecDeque<Count>>,
+    counted: Vec<ModelCall>,
+}
+
+/// What one count comes to, and when.
+#[derive(Debug, Clone)]
+struct Count {
+    after: Duration,
+    outcome: Result<u64, BackendError>,
 }
 
 impl ScriptedBackend {
     /// Adds a turn for a model.
     pub fn then(&self, model: &str, turn: Turn) {
         self.lock().turns.entry(model.to_owned()).or_default().push_back(turn);
+    }
+
+    /// Adds what the next count of a model's tokens comes to.
+    pub fn then_count(&self, model: &str, outcome: Result<u64, BackendError>) {
+        self.then_count_after(Duration::ZERO, model, outcome);
+    }
+
+    /// Adds what the next count of a model's tokens comes to after a wait.
+    pub fn then_count_after(&self, after: Duration, model: &str, outcome: Result<u64, BackendError>) {
+        let count = Count { after, outcome };
+        self.lock().counts.entry(model.to_owned()).or_default().push_back(count);
+    }
+
+    /// The calls whose tokens were counted so far, in order.
+    pub fn counted(&self) -> Vec<ModelCall> {
+        self.lock().counted.clone()
     }
 
     /// The calls made so far, in order.
@@ -79,6 +105,12 @@ impl ScriptedBackend {
                 ),
             }
         })
+    }
+
+    fn take_count(&self, call: &ModelCall) -> Option<Count> {
+        let mut script = self.lock();
+        script.counted.push(call.clone());
+        script.counts.get_mut(call.model.as_str()).and_then(VecDeque::pop_front)
     }
 
     fn lock(&self) -> MutexGuard<'_, Script> {
@@ -121,6 +153,16 @@ impl ModelBackend for ScriptedBackend {
                 Turn::Silence => std::future::pending().await,
                 Turn::Steps(steps) => Ok(play(steps)),
             }
+        })
+    }
+
+    fn count_tokens<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<u64, BackendError>> {
+        Box::pin(async move {
+            let Some(count) = self.take_count(call) else {
+                return Err(BackendError::uncountable("the script has no count for this model"));
+            };
+            tokio::time::sleep(count.after).await;
+            count.outcome
         })
     }
 }

@@ -12,6 +12,7 @@ use aws_sdk_bedrockruntime::config::http::HttpResponse;
 use aws_sdk_bedrockruntime::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_bedrockruntime::operation::converse::ConverseError;
 use aws_sdk_bedrockruntime::operation::converse_stream::ConverseStreamError;
+use aws_sdk_bedrockruntime::operation::count_tokens::CountTokensError;
 use aws_sdk_bedrockruntime::types::error::{ConverseStreamOutputError, ModelErrorException};
 
 use crate::domain::CallFailure as Kind;
@@ -36,6 +37,11 @@ pub(super) fn converse_stream(error: SdkError<ConverseStreamError, HttpResponse>
         _ => None,
     };
     before_stream(&error, original)
+}
+
+/// A failed `CountTokens`.
+pub(super) fn count_tokens(error: SdkError<CountTokensError, HttpResponse>) -> BackendError {
+    before_stream(&error, None)
 }
 
 /// A failure inside the stream.
@@ -152,7 +158,12 @@ fn validation(message: &str) -> Kind {
     let any = |patterns: &[&str]| patterns.iter().any(|pattern| text.contains(pattern));
     if any(&["input is too long", "prompt is too long", "input tokens exceeded", "maximum context length"]) {
         Kind::InputTooLong
-    } else if any(&["model identifier is invalid", "on-demand throughput", "end of its life"]) {
+    } else if any(&[
+        "model identifier is invalid",
+        "on-demand throughput",
+        "end of its life",
+        "support counting tokens",
+    ]) {
         Kind::ModelGone
     } else if any(&[
         "support the temperature",
@@ -254,6 +265,12 @@ mod tests {
             ("ResourceNotFoundException", "end of its life", 404, Kind::ModelGone),
             ("ValidationException", "The provided model identifier is invalid.", 400, Kind::ModelGone),
             ("ValidationException", "with on-demand throughput isn\u{2019}t supported", 400, Kind::ModelGone),
+            (
+                "ValidationException",
+                "The provided model doesn\u{2019}t support counting tokens.",
+                400,
+                Kind::ModelGone,
+            ),
             ("ValidationException", "Input is too long for requested model.", 400, Kind::InputTooLong),
             (
                 "ValidationException",

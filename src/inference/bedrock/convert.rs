@@ -1,12 +1,13 @@
-//! Between our words and the SDK's shapes, for calls and whole answers.
+//! Between our words and the SDK's shapes, for calls, whole answers and counts.
 //!
 //! Only text blocks are the answer: reasoning and other blocks may come first
 //! and are passed over, and their order is not assumed.
 
 use aws_sdk_bedrockruntime::operation::converse::ConverseOutput as Answer;
 use aws_sdk_bedrockruntime::types::{
-    ContentBlock, ConversationRole, ConverseOutput, InferenceConfiguration, Message,
-    StopReason as SdkStopReason, SystemContentBlock, TokenUsage as SdkTokenUsage,
+    ContentBlock, ConversationRole, ConverseOutput, ConverseTokensRequest, CountTokensInput,
+    InferenceConfiguration, Message, StopReason as SdkStopReason, SystemContentBlock,
+    TokenUsage as SdkTokenUsage,
 };
 
 use crate::domain::{CallFailure, TokenUsage};
@@ -32,6 +33,18 @@ pub(super) fn inference_config(call: &ModelCall) -> InferenceConfiguration {
         .max_tokens(i32::try_from(call.max_tokens).unwrap_or(i32::MAX))
         .set_temperature(call.temperature)
         .build()
+}
+
+/// What a call of the same prompt would send, as far as it counts.
+pub(super) fn count_input(call: &ModelCall) -> Result<CountTokensInput, BackendError> {
+    let request = ConverseTokensRequest::builder().set_system(system(call)).messages(user_turn(call)?);
+    Ok(CountTokensInput::Converse(request.build()))
+}
+
+/// No prompt has no tokens: the SDK fills a missing count with zero.
+pub(super) fn token_count(tokens: i32) -> Result<u64, BackendError> {
+    let count = u64::try_from(tokens).ok().filter(|count| *count > 0);
+    count.ok_or_else(|| BackendError::new(CallFailure::BadResponse, "the answer holds no count"))
 }
 
 pub(super) fn completion(answer: Answer) -> Result<Completion, BackendError> {
