@@ -11,6 +11,7 @@ mod backoff;
 mod breaker;
 mod catalogue;
 mod clocks;
+mod counting;
 mod decide;
 mod fit;
 mod gate;

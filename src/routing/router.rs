@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::attempt::AttemptError;
 use super::catalogue::{Catalogue, Target};
+use super::counting::Counting;
 use super::decide::Next;
 use super::gate::{Gate, Owner};
 use super::route::{Route, RouteOptions, RoutingPolicy};
@@ -30,6 +31,7 @@ type GatesOfModel = Vec<(Option<Region>, Arc<Gate>)>;
 pub struct Router {
     pub(super) backend: Arc<dyn ModelBackend>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) counting: Counting,
     gates: RwLock<HashMap<ModelId, GatesOfModel>>,
     owners: AtomicU64,
     /// When the operator was last told of a fault of a model's set-up.
@@ -39,7 +41,14 @@ pub struct Router {
 impl Router {
     /// A router over `backend`.
     pub fn new(backend: Arc<dyn ModelBackend>, metrics: Arc<Metrics>) -> Self {
-        Self { backend, metrics, gates: RwLock::default(), owners: AtomicU64::new(0), told: Mutex::default() }
+        Self {
+            backend,
+            metrics,
+            counting: Counting::default(),
+            gates: RwLock::default(),
+            owners: AtomicU64::new(0),
+            told: Mutex::default(),
+        }
     }
 
     /// A name for the calls of one request.

@@ -1,6 +1,7 @@
 //! Routes over a scripted backend on paused time: what a chain does as a whole.
 
 mod balance;
+mod counting;
 mod health;
 mod quota;
 mod restart;

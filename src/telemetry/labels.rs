@@ -59,6 +59,17 @@ label! {
 }
 
 label! {
+    /// What came of asking a model to count a prompt's tokens.
+    CountResult {
+        Counted => "counted",
+        /// The model cannot count, and is not asked again for a while.
+        Unsupported => "unsupported",
+        Failed => "failed",
+        TimedOut => "timeout",
+    }
+}
+
+label! {
     /// Whether a target's breaker lets calls through.
     BreakerState { Closed => "closed", HalfOpen => "half_open", Open => "open" }
 }

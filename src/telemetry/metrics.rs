@@ -75,6 +75,7 @@ pub struct Metrics {
     pub cost_usd: CounterVec,
     pub unpriced_requests: IntCounterVec,
     pub model_calls: IntCounterVec,
+    pub count_tokens: IntCounterVec,
     pub retries: IntCounterVec,
     pub retries_refused: IntCounterVec,
     pub fallbacks: IntCounterVec,
@@ -200,6 +201,11 @@ impl Metrics {
                 "redraft_model_calls_total",
                 "Model calls by how they ended.",
                 &["model", "outcome", "stage"],
+            ),
+            count_tokens: declare.counters(
+                "redraft_count_tokens_total",
+                "Times a model was asked to count a prompt's tokens, by what came of it.",
+                &["model", "result"],
             ),
             retries: declare.counters(
                 "redraft_retries_total",

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::labels::{
-    Api, BreakerState, CallOutcome, CallStage, Dialect, Outcome, RejectReason, ReloadResult, StreamEnd,
-    TokenDirection,
+    Api, BreakerState, CallOutcome, CallStage, CountResult, Dialect, Outcome, RejectReason, ReloadResult,
+    StreamEnd, TokenDirection,
 };
 use super::metrics::{Metrics, OPERATION, PROVIDER};
 use crate::domain::{CallFailure, FailureCode, ModelId, Region, TaskKind};
@@ -192,6 +192,9 @@ impl Metrics {
             for &outcome in CallOutcome::ALL {
                 self.model_calls.with_label_values(&[model, outcome.as_str(), stage.as_str()]);
             }
+        }
+        for result in CountResult::ALL {
+            self.count_tokens.with_label_values(&[model, result.as_str()]);
         }
         for failure in retried {
             self.retries.with_label_values(&[model, failure.as_str()]);
