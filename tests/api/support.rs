@@ -1,5 +1,6 @@
 //! A running service and a small HTTP client, for tests.
 
+pub mod book;
 mod client;
 pub mod http2;
 mod raw;
