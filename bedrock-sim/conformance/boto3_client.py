@@ -286,7 +286,18 @@ def a_bucket_runs_dry():
     equal(codes, ["OK", "OK", "ThrottlingException"])
 
 
-for test in [a_huge_delta, garbage, flapping, early_ends, stop_reasons, reasoning, a_bucket_runs_dry]:
+def a_certain_text_is_refused():
+    def said(text):
+        messages = [{"role": "user", "content": [{"text": text}]}]
+        return bedrock.converse(modelId="sim.error-when", messages=messages)
+
+    assert said("Tell me of this.")["stopReason"]
+    for _ in range(2):
+        refused = lambda: said("Please REFUSE THIS.")
+        raises(errors.ClientError, refused, code="ServiceUnavailableException", status=503)
+
+
+for test in [a_huge_delta, garbage, flapping, early_ends, stop_reasons, reasoning, a_bucket_runs_dry, a_certain_text_is_refused]:
     check(test.__name__, test)
 
 # Every JSON member that is sent stands in AWS's own model, with the right type.
