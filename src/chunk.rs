@@ -1,8 +1,29 @@
-//! How large a text is, before any model has seen it.
+//! How large a text is before any model has seen it, and where it may be cut.
 //!
-//! Owns the token estimate. It knows no model's vocabulary and calls nobody:
-//! bills and usage figures come from the models' own counts, never from here.
-//! The rule it protects: one pass over the bytes, no table, no allocation.
+//! Owns the token estimate ([`TextProfile`], scaled to one model by
+//! [`TokenRatios`]) and the splitter ([`split`]). It knows no model's vocabulary,
+//! writes no prompt and calls nobody: bills and usage figures come from the models'
+//! own counts, never from here. The rule it protects: the parts of a text are the
+//! text, byte for byte, and none is larger than it was asked to be; and the work is
+//! linear in the text, whatever the text is.
+
+mod boundary;
+mod context;
+mod cut;
+mod markup;
+mod outline;
+mod profile;
+mod ratios;
+mod split;
+
+pub use markup::Markup;
+pub use profile::TextProfile;
+pub use ratios::TokenRatios;
+pub use split::{Chunk, SplitPolicy, split};
+
+/// Names the rules by which texts are cut. Whoever keeps something about a part under
+/// a key puts this into the key: a change of the rules changes it.
+pub const CHUNKER_VERSION: &str = "1";
 
 /// Estimates how many tokens a language model makes of `text`.
 ///
@@ -24,67 +45,7 @@
 ///
 /// Text that is not empty has at least one token.
 pub fn estimate_tokens(text: &str) -> u32 {
-    let mut runs = 0_u64;
-    let mut non_ascii_bytes = 0_u64;
-    let mut class = Class::Other;
-    let mut left_in_token = 0_u8;
-    for &byte in text.as_bytes() {
-        let current = Class::of(byte);
-        non_ascii_bytes += u64::from(current as u8 == Class::Other as u8);
-        // Written without branches on the text: prose changes class every few
-        // bytes, so a branch here would be mispredicted most of the time.
-        let continues = current as u8 == class as u8;
-        let fits = continues & (left_in_token > 0);
-        runs += u64::from(!fits & current.opens_token(continues));
-        left_in_token = if fits { left_in_token - 1 } else { current.bytes_after_first(continues) };
-        class = current;
-    }
-    let estimate = (runs + non_ascii_bytes.div_ceil(3)).max(u64::from(!text.is_empty()));
-    u32::try_from(estimate).unwrap_or(u32::MAX)
-}
-
-#[derive(Clone, Copy)]
-enum Class {
-    Letter,
-    Digit,
-    Punctuation,
-    White,
-    Other,
-}
-
-impl Class {
-    #[inline]
-    fn of(byte: u8) -> Self {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' => Self::Letter,
-            b'0'..=b'9' => Self::Digit,
-            0x00..=0x20 | 0x7f => Self::White,
-            0x80..=0xff => Self::Other,
-            _ => Self::Punctuation,
-        }
-    }
-
-    /// Whether a byte of this class, where it does not fit the token before it, costs one.
-    #[inline]
-    fn opens_token(self, continues: bool) -> bool {
-        match self {
-            Self::Letter | Self::Digit | Self::Punctuation => true,
-            Self::White => continues,
-            Self::Other => false,
-        }
-    }
-
-    /// How many more bytes of this class the opened token holds.
-    #[inline]
-    fn bytes_after_first(self, continues: bool) -> u8 {
-        match self {
-            Self::Letter => 5,
-            Self::Digit => 2,
-            Self::Punctuation => 1,
-            Self::White if continues => 7,
-            Self::White | Self::Other => 0,
-        }
-    }
+    TextProfile::of(text).base_tokens()
 }
 
 #[cfg(test)]
