@@ -29,6 +29,8 @@ pub mod routing;
 
 pub mod pipeline;
 
+pub mod documents;
+
 pub mod http;
 
 pub mod config;

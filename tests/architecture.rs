@@ -17,9 +17,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("inference", &["domain"]),
     ("routing", &["domain", "inference", "telemetry"]),
     ("pipeline", &["domain", "chunk", "tasks", "routing", "telemetry"]),
-    ("http", &["domain", "tasks", "pipeline", "telemetry"]),
-    ("config", &["domain", "telemetry", "inference", "routing", "pipeline", "http"]),
-    ("app", &["domain", "telemetry", "inference", "routing", "pipeline", "http", "config"]),
+    ("documents", &["domain"]),
+    ("http", &["domain", "tasks", "pipeline", "documents", "telemetry"]),
+    ("config", &["domain", "telemetry", "inference", "routing", "pipeline", "documents", "http"]),
+    ("app", &["domain", "telemetry", "inference", "routing", "pipeline", "documents", "http", "config"]),
     ("main", &["app"]),
 ];
 

@@ -4,6 +4,7 @@
 //! work; 2 the command line or the configuration is wrong; 130 and 143 a second
 //! signal (SIGINT, SIGTERM) ended the service at once, as shells count signals.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::signals::Signals;
 use super::{App, Reload, demo, healthcheck};
 use crate::config::{self, Environment, Loaded, Problems, Reading, RunMode, Sources};
-use crate::{http, telemetry};
+use crate::{documents, http, telemetry};
 
 /// Turns text into better text on AWS Bedrock: summarize, rephrase, expand.
 #[derive(Debug, Parser)]
@@ -53,6 +54,12 @@ enum Command {
     Openapi,
     /// Ask a running instance whether it is ready: exit code 0 or 1.
     Healthcheck(HealthcheckArgs),
+    /// Read one document from standard input; started by the service itself.
+    #[command(name = documents::SUBCOMMAND, hide = true)]
+    Extract {
+        #[arg(allow_hyphen_values = true)]
+        job: Vec<OsString>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -97,6 +104,14 @@ pub fn no_runtime(error: &io::Error) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
+/// Runs the command that must have no runtime around it, if it was asked for.
+pub fn run_alone(cli: &Cli) -> Option<ExitCode> {
+    match &cli.command {
+        Command::Extract { job } => Some(ExitCode::from(documents::run_child(job))),
+        _ => None,
+    }
+}
+
 /// Runs the command to its end.
 pub async fn run(cli: Cli) -> ExitCode {
     ExitCode::from(match cli.command {
@@ -105,6 +120,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::CheckConfig(args) => check_config(&sources(RunMode::Serve, args.config, None)),
         Command::Openapi => print(&http::openapi::yaml()),
         Command::Healthcheck(args) => check_health(args.address).await,
+        // It has run alone.
+        Command::Extract { .. } => MISUSED,
     })
 }
 
