@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::documents::Extractor;
 use crate::domain::CallFailure;
 use crate::http::{self, Api, Ending, Readiness, ServeError, Server, ShutdownPolicy};
 use crate::inference::ModelBackend;
@@ -87,7 +88,9 @@ impl App {
         let router = Router::new(backend, Arc::clone(&metrics));
         let pipeline = Pipeline::new(router, config.live(), config.admission, Arc::clone(&metrics));
         let readiness = Arc::new(Readiness::default());
-        let api = Api::new(pipeline, config.http.clone(), Arc::clone(&metrics), Arc::clone(&readiness));
+        let extractor = Extractor::new(config.extraction.clone());
+        let api =
+            Api::new(pipeline, extractor, config.http.clone(), Arc::clone(&metrics), Arc::clone(&readiness));
         let public = Server::bind(config.listen, http::routes(api.clone()), config.server).await?;
         let ops = Server::bind(config.ops_listen, http::ops_routes(api.clone()), config.server).await?;
         let shutdown = config.shutdown;

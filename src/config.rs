@@ -38,6 +38,7 @@ use files::{Files, Occasion};
 use layers::Layers;
 use reader::Reader;
 
+use crate::documents::ExtractionPolicy;
 use crate::domain::ModelId;
 use crate::http::{HttpSettings, ServerSettings, ShutdownPolicy};
 use crate::inference::bedrock::BedrockSettings;
@@ -61,10 +62,10 @@ pub struct Config {
     pub routing: RoutingPolicy,
     pub catalogue: Arc<Catalogue>,
     pub admission: AdmissionPolicy,
-    /// Model calls at once for one request.
-    pub fanout_max_parallel: usize,
-    /// The most tokens one request may hold, whatever its chain could take.
-    pub max_input_tokens: u32,
+    /// Bounds on a request, whatever its chain could take.
+    pub limits: Limits,
+    /// How files are read.
+    pub extraction: ExtractionPolicy,
     pub log: LogSettings,
     pub bedrock: BedrockSettings,
     /// How soon a sign-in that failed is looked for again.
@@ -76,7 +77,7 @@ impl Config {
     pub fn live(&self) -> Live {
         Live {
             catalogue: Arc::clone(&self.catalogue),
-            limits: Limits { max_input_tokens: self.max_input_tokens },
+            limits: self.limits,
             deadlines: self.deadlines,
             routing: Arc::new(self.routing),
         }
@@ -208,8 +209,9 @@ mod tests {
     use super::environment::variable_of;
     use super::layers::Layers;
     use super::{CalendarDate, Environment, Loaded, Origin, Problems, RunMode, Sources, load, load_on};
-    use crate::domain::Region;
+    use crate::domain::{Cost, Region};
     use crate::inference::bedrock::CredentialsSource;
+    use crate::pipeline::{KeepPolicy, Limits};
     use crate::routing::{BreakerPolicy, LimitPolicy};
     use crate::telemetry::LogFormat;
     use std::collections::BTreeSet;
@@ -286,7 +288,7 @@ mod tests {
     }
 
     /// A value for every setting, different from all others and from the default.
-    const EVERY_SETTING: [(&str, &str, &str); 49] = [
+    const EVERY_SETTING: [(&str, &str, &str); 61] = [
         ("http.listen", "0.0.0.0:1001", "\"0.0.0.0:1001\""),
         ("http.heartbeat_ms", "1002", "1002"),
         ("http.max_body_bytes", "1003", "1003"),
@@ -329,6 +331,18 @@ mod tests {
         ("admission.max_waiting", "0", "0"),
         ("fanout.max_parallel", "64", "64"),
         ("limits.max_input_tokens", "1019", "1019"),
+        ("documents.target_chunk_tokens", "1045", "1045"),
+        ("documents.target_answer_tokens", "1046", "1046"),
+        ("documents.max_chunks", "47", "47"),
+        ("documents.max_cost_usd", "0.5", "0.5"),
+        ("documents.keep_ms", "1048", "1048"),
+        ("documents.keep_max_bytes", "1049", "1049"),
+        ("documents.max_file_bytes", "1029", "1029"),
+        ("documents.max_readers", "51", "51"),
+        ("documents.max_memory_bytes", "268435457", "268435457"),
+        ("documents.max_cpu_ms", "1052", "1052"),
+        ("documents.read_ms", "1053", "1053"),
+        ("documents.max_text_bytes", "1054", "1054"),
         ("shutdown.delay_ms", "33", "33"),
         ("shutdown.drain_ms", "1020", "1020"),
         ("log.format", "pretty", "\"pretty\""),
@@ -394,8 +408,20 @@ mod tests {
         let limit = LimitPolicy { max_in_flight: 43, min_in_flight: 42, decrease_percent: 44 };
         assert_eq!(config.routing.limit, limit);
         assert_eq!((config.admission.max_running, config.admission.max_waiting), (1018, 0));
-        assert_eq!(config.fanout_max_parallel, 64);
-        assert_eq!(config.max_input_tokens, 1019);
+        let limits = Limits {
+            max_input_tokens: 1019,
+            target_chunk_tokens: 1045,
+            target_answer_tokens: 1046,
+            max_chunks: 47,
+            max_cost: Cost::of_usd(0.5).unwrap(),
+            max_parallel: 64,
+            keep: KeepPolicy { max_bytes: 1049, keep_for: millis(1048) },
+        };
+        assert_eq!(config.limits, limits);
+        assert_eq!(config.http.max_file_bytes, 1029);
+        let files = &config.extraction;
+        assert_eq!((files.max_parallel, files.max_memory_bytes), (51, 268_435_457));
+        assert_eq!((files.max_cpu, files.timeout, files.max_text_bytes), (millis(1052), millis(1053), 1054));
         assert_eq!((config.shutdown.delay, config.shutdown.drain), (millis(33), millis(1020)));
         assert_eq!(
             (config.log.format, config.log.filter.as_str()),
@@ -508,7 +534,55 @@ mod tests {
                 "expected a whole number of requests from 0 to 1000000, found -1",
             ),
             ("fanout.max_parallel", "65", "expected a whole number of model calls from 1 to 64, found 65"),
-            ("limits.max_input_tokens", "0", "expected a whole number of tokens from 1 to 10000000, found 0"),
+            (
+                "limits.max_input_tokens",
+                "0",
+                "expected a whole number of tokens from 1 to 100000000, found 0",
+            ),
+            (
+                "documents.target_chunk_tokens",
+                "63",
+                "expected a whole number of tokens from 64 to 1000000, found 63",
+            ),
+            (
+                "documents.target_answer_tokens",
+                "63",
+                "expected a whole number of tokens from 64 to 100000, found 63",
+            ),
+            ("documents.max_chunks", "0", "expected a whole number of parts from 1 to 10000, found 0"),
+            ("documents.max_cost_usd", "-1", "expected a number of USD from 0 to 10000, found -1.0"),
+            (
+                "documents.keep_ms",
+                "-1",
+                "expected a whole number of milliseconds from 0 to 86400000, found -1",
+            ),
+            (
+                "documents.keep_max_bytes",
+                "-1",
+                "expected a whole number of bytes from 0 to 1099511627776, found -1",
+            ),
+            (
+                "documents.max_file_bytes",
+                "0",
+                "expected a whole number of bytes from 1 to 1073741824, found 0",
+            ),
+            ("documents.max_readers", "0", "expected a whole number of processes from 1 to 256, found 0"),
+            (
+                "documents.max_memory_bytes",
+                "1",
+                "expected a whole number of bytes from 268435456 to 68719476736, found 1",
+            ),
+            (
+                "documents.max_cpu_ms",
+                "999",
+                "expected a whole number of milliseconds from 1000 to 3600000, found 999",
+            ),
+            ("documents.read_ms", "0", "expected a whole number of milliseconds from 1 to 3600000, found 0"),
+            (
+                "documents.max_text_bytes",
+                "0",
+                "expected a whole number of bytes from 1 to 1073741824, found 0",
+            ),
             ("shutdown.delay_ms", "-1", "expected a whole number of milliseconds from 0 to 600000, found -1"),
             ("shutdown.drain_ms", "0", "expected a whole number of milliseconds from 1 to 3600000, found 0"),
             ("log.format", "JSON", "expected json or pretty, found \"JSON\""),
@@ -572,7 +646,7 @@ mod tests {
             ("REDRAFT__FANOUT__ZZZ", "known are fanout.max_parallel"),
             (
                 "REDRAFT__ZZZ",
-                "known sections are adaptive, admission, bedrock, breaker, clocks, fanout, http, limits, log, models, ops, routing, shutdown",
+                "known sections are adaptive, admission, bedrock, breaker, clocks, documents, fanout, http, limits, log, models, ops, routing, shutdown",
             ),
         ] {
             let lines = lines(&[(name, "1")]);

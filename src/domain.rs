@@ -7,6 +7,7 @@
 mod call_failure;
 mod failure;
 mod ids;
+mod input_size;
 mod model;
 mod money;
 mod output_size;
@@ -19,6 +20,7 @@ mod usage;
 pub use call_failure::CallFailure;
 pub use failure::FailureCode;
 pub use ids::{GenerationId, InvalidRequestId, RequestId};
+pub use input_size::{InputSize, ModelTokens};
 pub use model::{InvalidModelId, ModelId, Region};
 pub use money::{Cost, Prices, UsdPerMillionTokens};
 pub use output_size::OutputSize;

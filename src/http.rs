@@ -14,7 +14,9 @@ mod dialect;
 mod edge;
 mod error;
 mod health;
+mod intake;
 mod layers;
+mod measure;
 mod meta;
 pub mod openapi;
 mod query;
@@ -38,6 +40,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use body_buffers::BodyBuffers;
 
+use crate::documents::Extractor;
 use crate::domain::TaskKind;
 use crate::pipeline::admission::AdmissionPolicy;
 use crate::pipeline::{Live, Pipeline};
@@ -48,7 +51,10 @@ use crate::telemetry::Metrics;
 pub struct HttpSettings {
     /// Silence on a stream before a heartbeat is sent.
     pub heartbeat: Duration,
+    /// Of JSON.
     pub max_body_bytes: usize,
+    /// Of a file, alone or in a form.
+    pub max_file_bytes: usize,
     /// Bytes of all bodies whose requests do not run yet.
     pub max_buffered_bytes: usize,
     /// How long a client may take to send a body.
@@ -68,12 +74,14 @@ struct Shared {
     readiness: Arc<Readiness>,
     openapi_json: String,
     body_buffers: Arc<BodyBuffers>,
+    extractor: Extractor,
 }
 
 impl Api {
     /// Puts the edge together.
     pub fn new(
         pipeline: Pipeline,
+        extractor: Extractor,
         settings: HttpSettings,
         metrics: Arc<Metrics>,
         readiness: Arc<Readiness>,
@@ -81,7 +89,15 @@ impl Api {
         let openapi_json = openapi::json();
         readiness.set(health::RUNNING, None);
         let body_buffers = BodyBuffers::new(settings.max_buffered_bytes);
-        Self(Arc::new(Shared { pipeline, settings, metrics, readiness, openapi_json, body_buffers }))
+        Self(Arc::new(Shared {
+            pipeline,
+            settings,
+            metrics,
+            readiness,
+            openapi_json,
+            body_buffers,
+            extractor,
+        }))
     }
 }
 
@@ -116,6 +132,8 @@ pub fn routes(api: Api) -> Router {
         .route("/api/summarize", post(|api, request| compat::run(TaskKind::Summarize, api, request)))
         .route("/api/rephrase", post(|api, request| compat::run(TaskKind::Rephrase, api, request)))
         .route("/api/expand", post(|api, request| compat::run(TaskKind::Expand, api, request)))
+        // What they would take
+        .route("/v1/measure", post(measure::run))
         // What the service offers
         .route("/v1/models", get(meta::models))
         .route("/v1/capabilities", get(meta::capabilities))

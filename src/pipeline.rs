@@ -1,41 +1,64 @@
 //! One use case: a writing task from admission to its last event.
 //!
-//! Owns admission, the plan (which chain, does the text fit) and the run, which
-//! tells the work as a stream of [`Event`]s. There is one pipeline and there are
+//! Owns admission, the plan (which chain, in which parts, at what cost) and the run,
+//! which tells the work as a stream of [`Event`]s. There is one pipeline and there are
 //! two folds of it, both in `http`: one JSON answer, or the events one by one.
-//! Nothing is spawned: whoever drops a run ends it, upstream included.
+//! Nothing is spawned for a run: whoever drops it ends it, every call upstream included.
 
 pub mod admission;
+mod books;
+mod desk;
+mod estimator;
 mod event;
+mod fan_out;
+mod forecast;
+mod kept_parts;
+mod layout;
 mod ledger;
 mod live;
 mod plan;
+mod progress;
 mod run;
+mod work;
+mod workflow;
 
+pub use desk::Manners;
 pub use event::{
-    AttemptReport, Done, Event, Failure, OnFailover, Reset, Started, Timing, UsageReport, Warning,
-    WarningCode,
+    AttemptReport, ChunkChange, ChunkCounts, ChunkState, Done, Event, Failure, FallbackReport, OnChunkError,
+    OnFailover, Partial, ProgressReport, Reset, Stage, Started, Timing, UsageReport, Warning, WarningCode,
 };
+pub use forecast::Forecast;
+pub use kept_parts::KeepPolicy;
 pub use ledger::ModelUsage;
-pub use live::{Deadlines, Live};
-pub use plan::{ChainChoice, Limits, Plan, PlanError, Preference};
+pub use live::{Deadlines, Limits, Live};
+pub use plan::{ChainChoice, Plan, PlanError, Preference};
 pub use run::Run;
 
-// Words of routing that are part of this room's own interface.
+// Words of routing and telemetry that are part of this room's own interface.
 pub use crate::routing::{Catalogue, Chain, Deadline, Fallback, FinishReason, Mode, Model, WeightedTarget};
+pub use crate::telemetry::Strategy;
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use admission::{Admission, AdmissionPolicy, Permit, Refusal};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::TaskKind;
-use crate::routing::{RouteOptions, Router};
+use self::books::Books;
+use self::desk::Desk;
+use self::estimator::Estimator;
+use self::kept_parts::KeptParts;
+use self::plan::{Draft, Order};
+use crate::domain::{FencedDocument, InputSize, ModelId, OutputSize, Prompt, TaskKind};
+use crate::routing::{RouteRequest, Router};
+use crate::tasks::Task;
 use crate::telemetry::{Metrics, RequestRecord};
 
-/// What a model of ordinary speed (60 tokens a second) writes well within the
-/// `answer` clock's default of 25 s.
-const LONGEST_WHOLE_ANSWER_TOKENS: u32 = 1000;
+/// Documents of more bytes than this are looked at off the threads that serve requests.
+const LARGE_DOCUMENT_BYTES: usize = 128 * 1024;
+
+/// How long a model's own count of a text may take, when it could change the plan.
+const COUNT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The pipeline, built once.
 pub struct Pipeline {
@@ -43,8 +66,25 @@ pub struct Pipeline {
     /// Replaced as a whole; a request keeps the one that it began with.
     live: RwLock<Arc<Live>>,
     admission: Admission,
+    estimator: Arc<Estimator>,
+    kept: Arc<KeptParts>,
     metrics: Arc<Metrics>,
     cut: CancellationToken,
+}
+
+/// What a request would take, for whoever asks before it is made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measure {
+    pub chain: Arc<str>,
+    /// The model that is asked first.
+    pub model: ModelId,
+    pub forecast: Forecast,
+    /// The most tokens that the task takes.
+    pub quota: u32,
+    /// Whether the input tokens are the model's own count.
+    pub exact: bool,
+    /// The limit that the request exceeds, if it does.
+    pub excess: Option<PlanError>,
 }
 
 impl Pipeline {
@@ -52,8 +92,15 @@ impl Pipeline {
     pub fn new(router: Router, live: Live, admission: AdmissionPolicy, metrics: Arc<Metrics>) -> Self {
         let admission = Admission::new(admission, Arc::clone(&metrics));
         router.adopt(&live.catalogue, &live.routing);
-        let live = RwLock::new(Arc::new(live));
-        Self { router: Arc::new(router), live, admission, metrics, cut: CancellationToken::new() }
+        Self {
+            router: Arc::new(router),
+            live: RwLock::new(Arc::new(live)),
+            admission,
+            estimator: Arc::new(Estimator::new(Arc::clone(&metrics))),
+            kept: Arc::new(KeptParts::new()),
+            metrics,
+            cut: CancellationToken::new(),
+        }
     }
 
     /// What requests that begin now go by.
@@ -71,8 +118,64 @@ impl Pipeline {
     /// The most tokens a document of this task may have on its default chain, with
     /// its default options.
     pub fn input_quota(&self, kind: TaskKind) -> u32 {
-        let live = self.live();
-        plan::quota(kind, live.catalogue.task_chain(kind), live.limits)
+        plan::quota(kind, &self.live(), &self.estimator, &self.kept)
+    }
+
+    /// Finds the chain and lays the work out. It calls no model to write anything; where
+    /// the text is close to a limit, a model may be asked to count it.
+    ///
+    /// # Errors
+    /// When the chain does not exist or the request is beyond a limit.
+    pub async fn plan(
+        &self,
+        live: &Arc<Live>,
+        task: &Task,
+        choice: &ChainChoice,
+        deadline: Deadline,
+    ) -> Result<Plan, PlanError> {
+        let (draft, _) = self.draft(live, task, choice, deadline, Order::draft).await?;
+        draft.excess.map_or(Ok(draft.plan), Err)
+    }
+
+    /// What the request would take, also when it is beyond a limit.
+    ///
+    /// # Errors
+    /// When the chain does not exist or no model of it could take any part of the text.
+    pub async fn measure(
+        &self,
+        live: &Arc<Live>,
+        task: &Task,
+        choice: &ChainChoice,
+        deadline: Deadline,
+    ) -> Result<Measure, PlanError> {
+        let (draft, exact) = self.draft(live, task, choice, deadline, Order::full_draft).await?;
+        let Draft { plan, excess, quota, .. } = draft;
+        let model = plan.chain.stages[0].targets[0].target.model.id.clone();
+        let chain = Arc::clone(&plan.chain.name);
+        Ok(Measure { chain, model, forecast: plan.forecast, quota, exact, excess })
+    }
+
+    /// The plan, and whether it stands on an exact count.
+    async fn draft(
+        &self,
+        live: &Arc<Live>,
+        task: &Task,
+        choice: &ChainChoice,
+        deadline: Deadline,
+        way: fn(&Order) -> Result<Draft, PlanError>,
+    ) -> Result<(Draft, bool), PlanError> {
+        let mut order = Order::new(task, choice, live, &self.estimator, &self.kept)?;
+        let draft = drafted(&mut order, way).await?;
+        if !draft.is_close {
+            return Ok((draft, false));
+        }
+        let target = &order.chain.stages[0].targets[0].target;
+        let patience = COUNT_PATIENCE.min(deadline.time_left() / 4);
+        let Some(tokens) = self.router.count_tokens(&document_alone(&order), target, patience).await else {
+            return Ok((draft, false));
+        };
+        order.correction = Some(self.estimator.correction(&order.profile, &target.model, tokens));
+        Ok((drafted(&mut order, way).await?, true))
     }
 
     /// Waits for the right to run.
@@ -104,29 +207,63 @@ impl Pipeline {
     }
 
     /// Starts the work; the first event is there at once, before any model is called.
-    ///
-    /// A long answer is asked for in pieces whatever the caller wants: the `answer`
-    /// clock of a whole call would end it on every model, and each would be billed.
     pub fn run(
         &self,
         plan: Plan,
         permit: Permit,
-        mode: Mode,
-        on_failover: OnFailover,
+        manners: Manners,
+        warnings: Vec<Warning>,
         deadline: Deadline,
         record: RequestRecord,
     ) -> Run {
-        let long = plan.request.output.expected_tokens > LONGEST_WHOLE_ANSWER_TOKENS;
-        let mode = if long { Mode::Pieces } else { mode };
-        let route = self.router.start(RouteOptions {
-            chain: Arc::clone(&plan.chain),
+        let desk = Desk {
             task: plan.task,
-            request: plan.request.clone(),
-            policy: Arc::clone(&plan.live.routing),
-            mode,
+            chain: plan.chain,
+            live: plan.live,
+            temperature: plan.temperature,
             deadline,
             owner: self.router.owner(),
-        });
-        Run::new(plan, route, permit, on_failover, Arc::clone(&self.metrics), record, self.cut.clone())
+            manners,
+            router: Arc::clone(&self.router),
+            estimator: Arc::clone(&self.estimator),
+            kept: Arc::clone(&self.kept),
+            books: Arc::new(Books::default()),
+            metrics: Arc::clone(&self.metrics),
+        };
+        Run::new(desk, plan.layout, plan.cut, warnings, permit, record, self.cut.clone())
+    }
+}
+
+/// Looks at the document and makes the plan, off the threads that serve requests where
+/// it takes long.
+async fn drafted(order: &mut Order, way: fn(&Order) -> Result<Draft, PlanError>) -> Result<Draft, PlanError> {
+    if order.document.len() <= LARGE_DOCUMENT_BYTES {
+        order.look();
+        return way(order);
+    }
+    let mut elsewhere = order.clone();
+    let work = tokio::task::spawn_blocking(move || {
+        elsewhere.look();
+        let draft = way(&elsewhere);
+        (elsewhere.profile, draft)
+    });
+    match work.await {
+        Ok((profile, draft)) => {
+            order.profile = profile;
+            draft
+        }
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// The document as a prompt of its own, for a model to count.
+fn document_alone(order: &Order) -> RouteRequest {
+    let document = order.document.clone();
+    let user = FencedDocument { opening: String::new(), document, closing: String::new() };
+    RouteRequest {
+        prompt: Arc::new(Prompt { system: String::new(), user }),
+        input: InputSize::of_any_model(order.profile.base_tokens()),
+        output: OutputSize { expected_tokens: 1, max_tokens: 1 },
+        temperature: 0.0,
     }
 }

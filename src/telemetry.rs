@@ -14,8 +14,8 @@ mod scope;
 
 pub use call_record::CallRecord;
 pub use labels::{
-    Api, BreakerState, CallOutcome, CallStage, CountResult, Dialect, Outcome, RejectReason, ReloadResult,
-    StreamEnd, TokenDirection,
+    Api, BreakerState, CallOutcome, CallStage, ChunkStatus, CountResult, Dialect, DocumentKind, Outcome,
+    ReadResult, RejectReason, ReloadResult, Strategy, StreamEnd, TokenDirection,
 };
 pub use logging::{LogFormat, LogSettings, subscriber};
 pub use metrics::Metrics;

@@ -10,8 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use redraft::chunk::estimate_tokens;
-use redraft::domain::{Boundary, TaskKind};
-use redraft::tasks::{Fields, PROMPT_VERSION, Task};
+use redraft::domain::{Boundary, OutputSize, Passage, Prompt, TaskKind};
+use redraft::tasks::{Fields, Joined, PROMPT_VERSION, Part, Task};
 use serde_json::{Map, Value};
 
 /// One golden file: its name under the task's folder, and the options of the request.
@@ -20,7 +20,30 @@ struct Case {
     name: String,
     options: String,
     material: &'static str,
+    step: Step,
 }
+
+/// What one call of the work on a document is about.
+#[derive(Clone, Copy, PartialEq)]
+enum Step {
+    Whole,
+    /// The second of its three parts.
+    Part,
+    /// Summaries of parts, which are merged again or make the answer.
+    Merge {
+        last: bool,
+    },
+    /// The second part, which need not be the last one, and the summary of the first.
+    Refine {
+        last: bool,
+    },
+}
+
+const SUMMARIES: &str = concat!(
+    "[Part 1 of 2: Traffic > Bridges]\nGraz opened a bridge of 120 m for cyclists on 3 March 2025.\n\n",
+    "[Part 2 of 2: Traffic > Costs]\nIt cost 4.2 million euros.",
+);
+const SO_FAR: &str = "Graz opened a bridge of 120 m for cyclists on 3 March 2025.";
 
 const TEXT: &str = concat!(
     r#""text": "On 3 March 2025 the city of Graz opened a bridge of 120 m for cyclists.\n\n"#,
@@ -47,7 +70,8 @@ const ALL_SHARED_OPTIONS: &str = concat!(
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let mut add = |kind, name: &str, options: &str, material| {
-        cases.push(Case { kind, name: name.to_owned(), options: options.to_owned(), material });
+        let (name, options) = (name.to_owned(), options.to_owned());
+        cases.push(Case { kind, name, options, material, step: Step::Whole });
     };
 
     for kind in ["key-points", "tldr", "teaser", "headline"] {
@@ -112,7 +136,87 @@ fn cases() -> Vec<Case> {
         add(kind, "context", r#""context": "For pupils of a primary school.""#, TEXT);
         add(kind, "all-shared-options", ALL_SHARED_OPTIONS, TEXT);
     }
+    cases.extend(steps());
     cases
+}
+
+/// The calls of documents that are worked on in parts.
+fn steps() -> Vec<Case> {
+    let case = |kind, name: &str, options: &str, material, step| Case {
+        kind,
+        name: name.to_owned(),
+        options: options.to_owned(),
+        material,
+        step,
+    };
+    let limited = r#""max_words": 25"#;
+    let mut cases = Vec::new();
+    for kind in TaskKind::ALL {
+        cases.push(case(kind, "part", "", TEXT, Step::Part));
+        cases.push(case(kind, "part-hostile", "", HOSTILE, Step::Part));
+        cases.push(case(kind, "part-all-shared-options", ALL_SHARED_OPTIONS, TEXT, Step::Part));
+    }
+    cases.push(case(TaskKind::Rephrase, "part-max-words", limited, TEXT, Step::Part));
+    cases.push(case(TaskKind::Expand, "part-bullets", "", BULLETS, Step::Part));
+    let tldr = r#""type": "tldr", "length": "medium""#;
+    for (name, options, step) in [
+        ("merge", "", Step::Merge { last: false }),
+        ("merge-last", tldr, Step::Merge { last: true }),
+        ("refine", "", Step::Refine { last: false }),
+        ("refine-last", tldr, Step::Refine { last: true }),
+    ] {
+        cases.push(case(TaskKind::Summarize, name, options, TEXT, step));
+    }
+    cases
+}
+
+/// The second part of three, cut where the material has room for it.
+fn second_part(document: &Passage, total: u32) -> Part {
+    let cut = |share: usize| {
+        let mut at = document.len() * share / 3;
+        while !document.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    };
+    let tokens = estimate_tokens(&document.part(cut(1)..cut(2)));
+    Part {
+        text: document.part(cut(1)..cut(2)),
+        before: document.part(0..cut(1)),
+        headings: vec!["Traffic".to_owned(), "Bridges".to_owned()],
+        number: 2,
+        total,
+        tokens,
+        document_tokens: estimate_tokens(document),
+    }
+}
+
+impl Step {
+    fn prompt(self, task: &Task, boundary: &Boundary) -> (Prompt, OutputSize) {
+        let document = task.document();
+        match (self, task) {
+            (Self::Whole, task) => (task.prompt(boundary), task.output_size(estimate_tokens(&document))),
+            (Self::Part, Task::Summarize(task)) => {
+                let part = second_part(&document, 3);
+                (task.part_prompt(&part, boundary), task.part_size(part.tokens))
+            }
+            (Self::Part, Task::Rephrase(task)) => joined(&Joined::Rephrase(task.clone()), boundary),
+            (Self::Part, Task::Expand(task)) => joined(&Joined::Expand(task.clone()), boundary),
+            (Self::Merge { last }, Task::Summarize(task)) => {
+                let size = task.merge_size(estimate_tokens(SUMMARIES), last);
+                (task.merge_prompt(SUMMARIES.into(), last, boundary), size)
+            }
+            (Self::Refine { last }, Task::Summarize(task)) => {
+                let part = second_part(&document, if last { 2 } else { 3 });
+                (task.refine_prompt(&part, SO_FAR, boundary), task.refine_size(&part))
+            }
+            (Self::Merge { .. } | Self::Refine { .. }, _) => panic!("only summaries are merged and refined"),
+        }
+    }
+}
+
+fn joined(task: &Joined, boundary: &Boundary) -> (Prompt, OutputSize) {
+    task.part(&second_part(&task.document(), 3), boundary).expect("the part is not blank")
 }
 
 impl Case {
@@ -131,8 +235,7 @@ impl Case {
         let task = Task::read(self.kind, &mut fields);
         assert_eq!(fields.finish(), Ok(()), "{}/{}", self.kind, self.name);
         let task = task.unwrap();
-        let prompt = task.prompt(&Boundary::fixed("0123456789abcdef"));
-        let size = task.output_size(estimate_tokens(&task.document()));
+        let (prompt, size) = self.step.prompt(&task, &Boundary::fixed("0123456789abcdef"));
         let options = if self.options.is_empty() { "none" } else { &self.options };
         let mut text = String::new();
         writeln!(text, "prompt version: {PROMPT_VERSION}").unwrap();
@@ -194,8 +297,9 @@ fn different_options_make_different_prompts() {
         if defaults_spelled_out.contains(&case.name.as_str()) && case.kind != TaskKind::Rephrase {
             continue;
         }
-        let default =
-            Case { kind: case.kind, name: String::new(), options: String::new(), material: case.material };
+        let (name, options) = (String::new(), String::new());
+        let Case { kind, material, step, .. } = *case;
+        let default = Case { kind, name, options, material, step };
         let system = |case: &Case| case.render().split("===== system =====").nth(1).unwrap().to_owned();
         assert_ne!(system(case), system(&default), "{}/{} changes nothing", case.kind, case.name);
     }

@@ -42,8 +42,16 @@ pub fn difference(running: &Loaded, read: &Loaded) -> Difference {
 /// Whether only a restart changes a setting.
 pub(super) fn needs_restart(key: &str) -> bool {
     const SECTIONS: [&str; 5] = ["http", "ops", "shutdown", "log", "bedrock"];
-    // The connectors of the clients know it.
-    const KEYS: [&str; 1] = ["clocks.connect_ms"];
+    // The connectors of the clients know it, or the reader of files does.
+    const KEYS: [&str; 7] = [
+        "clocks.connect_ms",
+        "documents.max_file_bytes",
+        "documents.max_readers",
+        "documents.max_memory_bytes",
+        "documents.max_cpu_ms",
+        "documents.read_ms",
+        "documents.max_text_bytes",
+    ];
     let section = key.split('.').next().unwrap_or_default();
     SECTIONS.contains(&section) || KEYS.contains(&key)
 }

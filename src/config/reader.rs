@@ -57,6 +57,19 @@ impl<'l, 'p> Reader<'l, 'p> {
         number
     }
 
+    /// A number that need not be whole; `what` is its unit for the message.
+    pub(super) fn number(&mut self, key: &str, range: RangeInclusive<i32>, what: &str) -> Option<f64> {
+        let value = &self.read(key).value;
+        let whole = || value.as_integer().and_then(|number| i32::try_from(number).ok()).map(f64::from);
+        let (least, most) = range.into_inner();
+        let bounds = f64::from(least)..=f64::from(most);
+        let number = value.as_float().or_else(whole).filter(|number| bounds.contains(number));
+        if number.is_none() {
+            self.refuse(key, format_args!("expected a number of {what} from {least} to {most}"));
+        }
+        number
+    }
+
     /// A time in milliseconds.
     pub(super) fn millis(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<Duration> {
         self.whole(key, range, "milliseconds").map(Duration::from_millis)

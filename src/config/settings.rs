@@ -4,9 +4,12 @@
 //! Nothing here returns early: each section reads all it has before it gives up.
 //! Settings that contradict each other are judged only when each is sound alone.
 
+mod documents;
+
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +18,12 @@ use tracing_subscriber::EnvFilter;
 use super::problems::nearest;
 use super::reader::Reader;
 use super::{Config, RunMode, Sources, address};
+use crate::documents::{ExtractionPolicy, this_program};
 use crate::domain::Region;
 use crate::http::{HttpSettings, ServerSettings, ShutdownPolicy};
 use crate::inference::bedrock::{BedrockSettings, CredentialsSource, TrustedAuthorities};
-use crate::pipeline::Deadlines;
 use crate::pipeline::admission::AdmissionPolicy;
+use crate::pipeline::{Deadlines, Limits};
 use crate::routing::{Backoff, BreakerPolicy, Catalogue, Clocks, LimitPolicy, RoutingPolicy};
 use crate::telemetry::{LogFormat, LogSettings};
 
@@ -35,8 +39,8 @@ pub(super) struct Values {
     clocks: AllClocks,
     routing: RoutingPolicy,
     admission: AdmissionPolicy,
-    fanout_max_parallel: usize,
-    max_input_tokens: u32,
+    limits: Limits,
+    files: documents::Files,
     shutdown: ShutdownPolicy,
     log: LogSettings,
     region: Option<Region>,
@@ -80,8 +84,12 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Values> {
     let routing = routing(reader, clocks.map(|clocks| clocks.per_call));
     let max_running = reader.whole("admission.max_running", 1..=1_000_000, "requests");
     let max_waiting = reader.whole("admission.max_waiting", 0..=1_000_000, "requests");
-    let fanout_max_parallel = reader.whole("fanout.max_parallel", 1..=64, "model calls");
-    let max_input_tokens = reader.whole("limits.max_input_tokens", 1..=10_000_000, "tokens");
+    let limits = documents::limits(reader);
+    let files = documents::files(reader);
+    if let (Some(files), Some(http)) = (&files, &http) {
+        let all = ("http.max_buffered_bytes", http.max_buffered_bytes);
+        bound(reader, ("documents.max_file_bytes", files.max_file_bytes), all);
+    }
     let shutdown = shutdown(reader);
     let format = reader.parsed("log.format", "json or pretty", log_format);
     let filter = log_filter(reader);
@@ -101,8 +109,8 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Values> {
         clocks: clocks?,
         routing: routing?,
         admission: AdmissionPolicy { max_running: max_running?, max_waiting: max_waiting? },
-        fanout_max_parallel: fanout_max_parallel?,
-        max_input_tokens: max_input_tokens?,
+        limits: limits?,
+        files: files?,
         shutdown: shutdown?,
         log: LogSettings { format: format?, filter: filter? },
         region: region?,
@@ -139,6 +147,7 @@ impl Values {
             http: HttpSettings {
                 heartbeat: http.heartbeat,
                 max_body_bytes: http.max_body_bytes,
+                max_file_bytes: self.files.max_file_bytes,
                 max_buffered_bytes: http.max_buffered_bytes,
                 body_read_timeout: http.body_read_timeout,
                 allowed_origins: http.allowed_origins,
@@ -153,8 +162,16 @@ impl Values {
             deadlines: Deadlines { json: clocks.request, stream: clocks.stream, longest: clocks.max_request },
             routing: self.routing,
             admission: self.admission,
-            fanout_max_parallel: self.fanout_max_parallel,
-            max_input_tokens: self.max_input_tokens,
+            limits: self.limits,
+            extraction: ExtractionPolicy {
+                // Where the system does not tell, its own way of finding a program is left.
+                program: this_program().unwrap_or_else(|_| PathBuf::from("redraft")),
+                max_parallel: self.files.max_parallel,
+                max_memory_bytes: self.files.max_memory_bytes,
+                max_cpu: self.files.max_cpu,
+                timeout: self.files.timeout,
+                max_text_bytes: self.files.max_text_bytes,
+            },
             log: self.log,
             sign_in_retry: self.sign_in_retry,
             bedrock: BedrockSettings {

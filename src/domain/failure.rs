@@ -25,6 +25,8 @@ pub enum FailureCode {
     UnsupportedMediaType,
     /// The body is JSON, but one or more members are wrong.
     ValidationFailed,
+    /// The file holds no text that can be read.
+    UnprocessableDocument,
     /// The provider's filter or the model declined the content.
     ContentFiltered,
     /// The caller went away; seen in metrics and logs only.
@@ -53,7 +55,7 @@ pub enum FailureCode {
 
 impl FailureCode {
     /// Every code, in the order of the HTTP error table.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::MalformedBody,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -63,6 +65,7 @@ impl FailureCode {
         Self::InputTooLarge,
         Self::UnsupportedMediaType,
         Self::ValidationFailed,
+        Self::UnprocessableDocument,
         Self::ContentFiltered,
         Self::Cancelled,
         Self::Internal,
@@ -89,6 +92,7 @@ impl FailureCode {
             Self::InputTooLarge => "input_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::ValidationFailed => "validation_failed",
+            Self::UnprocessableDocument => "unprocessable_document",
             Self::ContentFiltered => "content_filtered",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",

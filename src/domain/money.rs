@@ -65,6 +65,16 @@ impl Prices {
 pub struct Cost(u64);
 
 impl Cost {
+    /// An amount of at most 1,000,000 USD; `None` for what is no amount of money.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0 to 1e6 USD is 0 to 1e18 pico-dollars, which a u64 holds"
+    )]
+    pub fn of_usd(usd: f64) -> Option<Self> {
+        (usd.is_finite() && (0.0..=1e6).contains(&usd)).then(|| Self((usd * PICO_USD_PER_USD).round() as u64))
+    }
+
     /// The amount in USD.
     #[expect(clippy::cast_precision_loss, reason = "a display value; the sum itself stays exact")]
     pub fn usd(self) -> f64 {

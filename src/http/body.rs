@@ -1,4 +1,4 @@
-//! Reads a JSON object from a request, within bounds of bytes and time.
+//! Reads the bytes of a body, within bounds of size and time, and JSON out of them.
 //!
 //! Every way in which a body can be wrong ends here with an error of its own;
 //! no text of the body is ever repeated in one.
@@ -26,38 +26,54 @@ use crate::telemetry::RejectReason;
 const LONGEST_POINTER_BYTES: usize = 64;
 const FIRST_RESERVE_BYTES: usize = 64 * 1024;
 
-/// Reads the members of the object that the body holds. The bytes count as held
-/// until what comes with them is dropped.
+/// The bytes of a body, which count as held until what comes with them is dropped.
+pub(super) struct HeldBody {
+    pub bytes: Bytes,
+    pub held: HeldBytes,
+}
+
+/// Reads the members of the object that a JSON body holds.
 pub(super) async fn read_object(
     headers: &HeaderMap,
     body: Incoming,
     api: &Api,
 ) -> Result<(Map<String, Value>, HeldBytes), ApiError> {
-    check_media_type(headers)?;
+    if !is_json(&content_type(headers)) {
+        return Err(ApiError::new(FailureCode::UnsupportedMediaType));
+    }
     check_encoding(headers)?;
-    let reading = timeout(api.0.settings.body_read_timeout, read_bytes(headers, body, api));
-    let (bytes, held) = tokio::select! {
-        biased;
-        read = reading => read.unwrap_or_else(|_elapsed| Err(ApiError::new(FailureCode::RequestTimeout)))?,
-        // A body that is still coming at the end of a shutdown will not be worked on.
-        () = api.0.pipeline.until_cut() => return Err(ApiError::new(FailureCode::ShuttingDown)),
-    };
+    let HeldBody { bytes, held } = read(headers, body, api, api.0.settings.max_body_bytes).await?;
     Ok((parse(&bytes)?, held))
 }
 
-fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    let essence = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.split(';').next())
-        .map(|essence| essence.trim().to_ascii_lowercase());
-    match essence {
-        Some(essence) if essence == "application/json" || is_json_suffix(&essence) => Ok(()),
-        _ => Err(ApiError::new(FailureCode::UnsupportedMediaType)),
+/// Reads a body of at most so many bytes.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Incoming,
+    api: &Api,
+    max_bytes: usize,
+) -> Result<HeldBody, ApiError> {
+    let reading = timeout(api.0.settings.body_read_timeout, read_bytes(headers, body, api, max_bytes));
+    tokio::select! {
+        biased;
+        read = reading => read.unwrap_or_else(|_elapsed| Err(ApiError::new(FailureCode::RequestTimeout))),
+        // A body that is still coming at the end of a shutdown will not be worked on.
+        () = api.0.pipeline.until_cut() => Err(ApiError::new(FailureCode::ShuttingDown)),
     }
 }
 
-fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+/// The media type with its parameters; empty when there is none that can be read.
+pub(super) fn content_type(headers: &HeaderMap) -> String {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().trim().to_owned()
+}
+
+/// Whether it is JSON, also by its suffix.
+pub(super) fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     match headers.get(CONTENT_ENCODING) {
         Some(encoding) if encoding != "identity" => {
             let detail = "Send the body uncompressed, without a Content-Encoding.";
@@ -67,16 +83,12 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-fn is_json_suffix(essence: &str) -> bool {
-    essence.starts_with("application/") && essence.ends_with("+json")
-}
-
 async fn read_bytes(
     headers: &HeaderMap,
     mut body: Incoming,
     api: &Api,
-) -> Result<(Bytes, HeldBytes), ApiError> {
-    let max_bytes = api.0.settings.max_body_bytes;
+    max_bytes: usize,
+) -> Result<HeldBody, ApiError> {
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
@@ -101,10 +113,10 @@ async fn read_bytes(
             bytes.extend_from_slice(&data);
         }
     }
-    Ok((bytes.freeze(), held))
+    Ok(HeldBody { bytes: bytes.freeze(), held })
 }
 
-fn buffers_full(api: &Api) -> ApiError {
+pub(super) fn buffers_full(api: &Api) -> ApiError {
     let reason = RejectReason::BuffersFull.as_str();
     api.0.metrics.admission_rejected.with_label_values(&[reason]).inc();
     ApiError { body_unread: true, ..ApiError::new(FailureCode::Overloaded) }
@@ -116,7 +128,8 @@ fn too_large(limit_bytes: usize) -> ApiError {
     ApiError { figures, ..ApiError::detailed(FailureCode::PayloadTooLarge, detail) }
 }
 
-fn parse(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+/// Reads a JSON object.
+pub(super) fn parse(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     // Some editors and clients begin every text with a mark of its encoding.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let malformed = |detail: String| ApiError::detailed(FailureCode::MalformedBody, detail);

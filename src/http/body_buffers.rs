@@ -1,9 +1,10 @@
 //! The memory of bodies whose requests do not run yet.
 //!
-//! A body is held from its first byte until its request is admitted or refused.
-//! Running requests are bounded by admission; what comes before them is bounded
-//! here, by the bytes that have come, because what a client announces costs it
-//! nothing. The one rule: bytes are held by value and given back by dropping.
+//! A body is held from its first byte until its request is admitted or refused, and
+//! that of a long document until its request has ended. Running requests are bounded
+//! by admission; what comes before them is bounded here, by the bytes that have come,
+//! because what a client announces costs it nothing. The one rule: bytes are held by
+//! value and given back by dropping.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

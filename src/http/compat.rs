@@ -10,11 +10,11 @@ use axum::http::header::LINK;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::error::{ApiError, id_of};
+use super::error::{ACCEPT_POST, ApiError, id_of};
 use super::submission::{self, Submission};
 use super::{Api, body, task_routes, whole};
 use crate::domain::{RequestId, TaskKind};
-use crate::pipeline::{ChainChoice, OnFailover, Preference};
+use crate::pipeline::{ChainChoice, Manners, Mode, OnChunkError, OnFailover, Preference};
 use crate::tasks::{Fields, Task};
 use crate::telemetry::{Api as ApiFamily, Dialect, RequestRecord};
 
@@ -33,7 +33,14 @@ pub(super) async fn run(kind: TaskKind, State(api): State<Api>, request: Request
     };
     let mut response = match outcome {
         Ok(body) => Json(body).into_response(),
-        Err(error) => error.with_headers(Json(json!({ "error": sentence(&error) }))),
+        Err(error) => {
+            let mut response = error.with_headers(Json(json!({ "error": sentence(&error) })));
+            // These paths take no files.
+            if let Some(types) = response.headers_mut().get_mut(ACCEPT_POST) {
+                *types = HeaderValue::from_static("application/json");
+            }
+            response
+        }
     };
     response.headers_mut().insert(LINK, successor(kind));
     response
@@ -54,9 +61,10 @@ async fn read(
         fields.set_default("paragraphs", USUAL_PARAGRAPHS);
     }
     let live = api.0.pipeline.live();
-    let deadline = submission::deadline(&parts.headers, live.deadlines, Dialect::Json, record)?;
+    let deadline = submission::deadline(&parts.headers, live.deadlines, Dialect::Json, record.elapsed())?;
     let task = Task::read(kind, &mut fields);
-    let task = submission::finish(fields, task, record)?;
+    let task = submission::finish(fields, task)?;
+    record.set_input_bytes(task.document().len());
     let chain = ChainChoice::Preferred(Preference::Auto);
     Ok(Submission {
         task,
@@ -64,7 +72,13 @@ async fn read(
         dialect: Dialect::Json,
         deadline,
         live,
-        on_failover: OnFailover::Restart,
+        manners: Manners {
+            mode: Mode::Whole,
+            on_failover: OnFailover::Restart,
+            on_chunk_error: OnChunkError::Fail,
+            tell_partials: false,
+        },
+        warnings: Vec::new(),
         can_be_cut: true,
         include_text: false,
         held,
@@ -78,8 +92,8 @@ async fn answer(
     record: RequestRecord,
     request_id: RequestId,
 ) -> Result<Map<String, Value>, ApiError> {
-    let run = match task_routes::start(api, submission, record, request_id).await {
-        Ok((run, _context)) => run,
+    let (run, _context) = match task_routes::start(api, submission, record, request_id).await {
+        Ok(started) => started,
         Err((record, error)) => {
             task_routes::end(record, &error);
             return Err(error);

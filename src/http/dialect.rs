@@ -66,8 +66,10 @@ pub(super) async fn text(mut run: Run, context: AnswerContext, metrics: &Arc<Met
             Some(Event::Failed(failure)) => return ApiError::from(failure).response(&context.request_id),
             Some(
                 Event::Started(_)
+                | Event::Progress(_)
                 | Event::Fallback(_)
                 | Event::Warning(_)
+                | Event::Partial(_)
                 | Event::Reset(_)
                 | Event::Usage(_)
                 | Event::Done(_),

@@ -11,13 +11,14 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::wire::{AttemptBody, FieldProblemBody, OpenAiError, Problem};
+use crate::documents::DocumentFormat;
 use crate::domain::{FailureCode, RequestId};
 use crate::pipeline::admission::Refusal;
 use crate::pipeline::{AttemptReport, Failure, PlanError};
 use crate::tasks::FieldProblem;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
-const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+pub(super) const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -87,6 +88,12 @@ pub(super) const fn row(code: FailureCode) -> Row {
             S::UNPROCESSABLE_ENTITY,
             "Validation failed",
             "Something in the request cannot be used as it is.",
+            false,
+        ),
+        C::UnprocessableDocument => (
+            S::UNPROCESSABLE_ENTITY,
+            "Unprocessable document",
+            "The document cannot be read: it is damaged or breaks the rules of its format.",
             false,
         ),
         C::ContentFiltered => (
@@ -169,6 +176,9 @@ pub(super) struct ApiError {
     pub problems: Vec<FieldProblem>,
     pub retry_after: Option<Duration>,
     pub figures: Figures,
+    /// For the log only. A client's mistake needs none: its code says it, and its text is
+    /// not ours to log.
+    pub cause: Option<String>,
     pub attempts: Vec<AttemptReport>,
     /// Part of the body was not read, so the connection cannot be used again.
     pub body_unread: bool,
@@ -182,6 +192,12 @@ pub(super) struct Figures {
     pub requested: Option<u32>,
     /// Tokens that are allowed.
     pub quota: Option<u32>,
+    /// Parts of the text, and those that are allowed.
+    pub chunks: Option<u32>,
+    pub max_chunks: Option<u32>,
+    /// What the request would cost, and what it may cost.
+    pub estimated_cost_usd: Option<f64>,
+    pub max_cost_usd: Option<f64>,
 }
 
 impl ApiError {
@@ -192,6 +208,7 @@ impl ApiError {
             problems: Vec::new(),
             retry_after: None,
             figures: Figures::default(),
+            cause: None,
             attempts: Vec::new(),
             body_unread: matches!(code, FailureCode::PayloadTooLarge | FailureCode::RequestTimeout),
         }
@@ -240,6 +257,10 @@ impl ApiError {
             limit_bytes: self.figures.limit_bytes,
             requested: self.figures.requested,
             quota: self.figures.quota,
+            chunks: self.figures.chunks,
+            max_chunks: self.figures.max_chunks,
+            estimated_cost_usd: self.figures.estimated_cost_usd,
+            max_cost_usd: self.figures.max_cost_usd,
             attempts: self.attempts.iter().map(AttemptBody::from).collect(),
             partial: None,
             error: OpenAiError {
@@ -272,7 +293,7 @@ impl ApiError {
             headers.insert(RETRY_AFTER_MS, HeaderValue::from(milliseconds(wait)));
         }
         if self.code == FailureCode::UnsupportedMediaType {
-            headers.insert(ACCEPT_POST, HeaderValue::from_static("application/json"));
+            headers.insert(ACCEPT_POST, accept_post());
         }
         if self.body_unread || self.code == FailureCode::ShuttingDown {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -280,6 +301,13 @@ impl ApiError {
         response.extensions_mut().insert(ProblemCode(self.code));
         response
     }
+}
+
+/// What bodies may be.
+fn accept_post() -> HeaderValue {
+    let types = ["application/json", "multipart/form-data"].into_iter();
+    let types: Vec<&str> = types.chain(DocumentFormat::MEDIA_TYPES.iter().copied()).collect();
+    HeaderValue::from_str(&types.join(", ")).expect("media types are visible ASCII")
 }
 
 /// Tells the layers above which error an answer carries.
@@ -299,6 +327,31 @@ impl From<PlanError> for ApiError {
                 );
                 let figures =
                     Figures { requested: Some(requested), quota: Some(quota), ..Figures::default() };
+                Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
+            }
+            PlanError::TooManyChunks { chunks, max_chunks, requested, quota } => {
+                let detail = format!(
+                    "The text makes {chunks} parts; a request may have at most {max_chunks}. Shorten it or send it in several requests."
+                );
+                let figures = Figures {
+                    requested: Some(requested),
+                    quota: Some(quota),
+                    chunks: Some(chunks),
+                    max_chunks: Some(max_chunks),
+                    ..Figures::default()
+                };
+                Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
+            }
+            PlanError::TooExpensive { cost, max_cost } => {
+                let (cost, max_cost) = (cost.usd(), max_cost.usd());
+                let detail = format!(
+                    "The request would cost about {cost:.2} USD; a request may cost at most {max_cost:.2} USD. Shorten the text or ask for a cheaper chain."
+                );
+                let figures = Figures {
+                    estimated_cost_usd: Some(cost),
+                    max_cost_usd: Some(max_cost),
+                    ..Figures::default()
+                };
                 Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
             }
         }
@@ -321,9 +374,15 @@ impl From<Failure> for ApiError {
     fn from(failure: Failure) -> Self {
         // Without a pointer, this code means that the model rejected what it was asked.
         let rejected = failure.code == FailureCode::ValidationFailed;
-        let detail = "The language model did not accept this text. Change the text and try again.";
+        let rejected =
+            rejected.then_some("The language model did not accept this text. Change the text and try again.");
+        let usual = rejected.unwrap_or(row(failure.code).detail);
         Self {
-            detail: rejected.then(|| detail.to_owned()),
+            // What is known of the place comes first, then what can be done.
+            detail: failure
+                .detail
+                .map(|known| format!("{known} {usual}"))
+                .or_else(|| rejected.map(str::to_owned)),
             retry_after: failure.retry_after,
             attempts: failure.attempts,
             ..Self::new(failure.code)

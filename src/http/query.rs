@@ -1,9 +1,15 @@
-//! Reads the query string: one parameter, strictly.
+//! Reads the query string: how the answer is written and, where the body is a file,
+//! the options of the request.
 
+use axum::extract::Query;
 use axum::http::Uri;
+use serde_json::{Map, Value};
 
 use super::error::ApiError;
 use crate::domain::FailureCode;
+
+/// Options that are lists; in a query their entries are separated by commas.
+const LISTS: [&str; 2] = ["include", "expected_input_languages"];
 
 /// The value of `stream`, if the query has one.
 ///
@@ -11,13 +17,73 @@ use crate::domain::FailureCode;
 /// what comes back.
 pub(super) fn stream_parameter(uri: &Uri) -> Result<Option<String>, ApiError> {
     let mut stream = None;
-    for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    for (name, value) in pairs(uri)? {
         if name != "stream" {
-            let detail = "The only query parameter is `stream`; everything else goes into the body.";
+            let detail =
+                "With a JSON body the only query parameter is `stream`; everything else goes into the body.";
             return Err(ApiError::detailed(FailureCode::ValidationFailed, detail));
         }
-        stream = Some(value.to_owned());
+        stream = Some(value);
     }
     Ok(stream)
+}
+
+/// Every parameter as a member, and `stream` apart.
+pub(super) fn options(uri: &Uri) -> Result<(Option<String>, Map<String, Value>), ApiError> {
+    let (mut stream, mut members) = (None, Map::new());
+    for (name, value) in pairs(uri)? {
+        if name == "stream" {
+            stream = Some(value);
+        } else {
+            add_option(&mut members, name, &value)?;
+        }
+    }
+    Ok((stream, members))
+}
+
+/// Adds an option that was written as text: numbers and truth values are taken as such.
+pub(super) fn add_option(members: &mut Map<String, Value>, name: String, text: &str) -> Result<(), ApiError> {
+    let value = if LISTS.contains(&name.as_str()) {
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        Value::from_iter(entries)
+    } else {
+        match serde_json::from_str::<Value>(text) {
+            Ok(value @ (Value::Number(_) | Value::Bool(_))) => value,
+            _ => Value::from(text),
+        }
+    };
+    // The name is the caller's own word; it is told only as a pointer of the body would be.
+    if members.insert(name, value).is_some() {
+        let detail = "An option was given twice; give each once.";
+        return Err(ApiError::detailed(FailureCode::ValidationFailed, detail));
+    }
+    Ok(())
+}
+
+fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, ApiError> {
+    let unreadable = "The query string cannot be read.";
+    Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map(|Query(pairs)| pairs)
+        .map_err(|_| ApiError::detailed(FailureCode::MalformedBody, unreadable))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::options;
+    use axum::http::Uri;
+    use serde_json::json;
+
+    #[test]
+    fn options_are_read_as_what_they_look_like() {
+        let uri: Uri =
+            "/v1/summarize?stream=sse&max_words=80&type=tldr&include=text,partials&context=A%20letter"
+                .parse()
+                .unwrap();
+        let (stream, members) = options(&uri).unwrap();
+        assert_eq!(stream.as_deref(), Some("sse"));
+        let expected =
+            json!({"max_words": 80, "type": "tldr", "include": ["text", "partials"], "context": "A letter"});
+        assert_eq!(serde_json::Value::Object(members), expected);
+        assert!(options(&"/?a=1&a=2".parse().unwrap()).is_err());
+    }
 }

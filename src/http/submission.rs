@@ -9,9 +9,12 @@ use axum::http::{HeaderMap, Version};
 
 use super::body_buffers::HeldBytes;
 use super::error::{ApiError, unknown_chain};
-use super::{Api, body, query, representation};
+use super::{Api, intake, representation};
 use crate::domain::{FailureCode, TaskKind};
-use crate::pipeline::{Catalogue, ChainChoice, Deadline, Deadlines, Live, OnFailover, Preference};
+use crate::pipeline::{
+    Catalogue, ChainChoice, Deadline, Deadlines, Live, Manners, Mode, OnChunkError, OnFailover, Preference,
+    Warning,
+};
 use crate::tasks::{Fields, Task, Vocabulary};
 use crate::telemetry::{Dialect, RequestRecord};
 
@@ -23,7 +26,9 @@ pub(super) struct Submission {
     pub deadline: Deadline,
     /// What it goes by to its end, whatever changes in the meantime.
     pub live: Arc<Live>,
-    pub on_failover: OnFailover,
+    pub manners: Manners,
+    /// What the caller should know about the document that was read.
+    pub warnings: Vec<Warning>,
     /// HTTP/1.0 has no way to tell a cut body from a whole one.
     pub can_be_cut: bool,
     /// Whether `done` repeats the whole text.
@@ -47,45 +52,49 @@ pub(super) async fn read(
 ) -> Result<Submission, ApiError> {
     let (parts, body) = request.into_parts();
     let can_be_cut = parts.version != Version::HTTP_10;
-    let stream = query::stream_parameter(&parts.uri)?;
-    let (members, held) = body::read_object(&parts.headers, body, api).await?;
-    let mut fields = Fields::new(members);
+    let mut intake = intake::read(&parts, body, api).await?;
     record.body_arrived();
-    let dialect = representation::choose(stream.as_deref(), &mut fields, &parts.headers)?;
+    let stream = intake.stream.take();
+    let dialect = representation::choose(stream.as_deref(), &mut intake.fields, &parts.headers)?;
     record.set_dialect(dialect);
     let live = api.0.pipeline.live();
-    let deadline = deadline(&parts.headers, live.deadlines, dialect, record)?;
+    let deadline = deadline(&parts.headers, live.deadlines, dialect, record.elapsed())?;
+    let (mut fields, held, warnings) = intake.with_text(api, deadline).await?;
     let chain = chain_choice(&mut fields, &live.catalogue);
-    let include_text = include(&mut fields);
-    let on_failover = on_failover(&mut fields, dialect, can_be_cut);
+    let Included { text: include_text, partials: tell_partials } = include(&mut fields);
+    let manners = Manners {
+        mode: if dialect == Dialect::Json { Mode::Whole } else { Mode::Pieces },
+        on_failover: on_failover(&mut fields, dialect, can_be_cut),
+        on_chunk_error: fields.word("on_chunk_error").unwrap_or_default(),
+        tell_partials,
+    };
     let task = Task::read(kind, &mut fields);
-    let task = finish(fields, task, record)?;
-    Ok(Submission { task, chain, dialect, deadline, live, on_failover, can_be_cut, include_text, held })
+    let task = finish(fields, task)?;
+    record.set_input_bytes(task.document().len());
+    Ok(Submission { task, chain, dialect, deadline, live, manners, warnings, can_be_cut, include_text, held })
 }
 
 /// The task, if nothing was wrong anywhere.
-pub(super) fn finish(
-    fields: Fields,
-    task: Option<Task>,
-    record: &mut RequestRecord,
-) -> Result<Task, ApiError> {
+pub(super) fn finish(fields: Fields, task: Option<Task>) -> Result<Task, ApiError> {
     fields.finish().map_err(ApiError::invalid)?;
     // A task that is missing has left a problem, so this is not reached without one.
-    let task = task.ok_or_else(|| ApiError::new(FailureCode::Internal))?;
-    record.set_input_bytes(task.document().len());
-    Ok(task)
+    task.ok_or_else(|| {
+        let cause = Some("a task was missing without a problem".to_owned());
+        ApiError { cause, ..ApiError::new(FailureCode::Internal) }
+    })
 }
 
-/// The time this request has, from its header or from the settings.
+/// The time this request has, from its header or from the settings. It runs from the
+/// request's head on, which was `elapsed` ago: a slow upload is the request's own time.
 pub(super) fn deadline(
     headers: &HeaderMap,
     deadlines: Deadlines,
     dialect: Dialect,
-    record: &RequestRecord,
+    elapsed: Duration,
 ) -> Result<Deadline, ApiError> {
     let usual = if dialect == Dialect::Json { deadlines.json } else { deadlines.stream };
     let Some(value) = headers.get(TIMEOUT_HEADER) else {
-        return Ok(from_the_start(usual, record));
+        return Ok(Deadline::after(usual.saturating_sub(elapsed)));
     };
     let digits =
         value.to_str().ok().map(str::trim).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
@@ -96,15 +105,10 @@ pub(super) fn deadline(
         ApiError::detailed(FailureCode::MalformedBody, detail)
     })?;
     let time = Duration::from_millis(wished).clamp(SHORTEST_DEADLINE, deadlines.longest);
-    Ok(from_the_start(time, record))
+    Ok(Deadline::after(time.saturating_sub(elapsed)))
 }
 
-/// The time runs from the request's head on: a slow upload is the request's own time.
-fn from_the_start(time: Duration, record: &RequestRecord) -> Deadline {
-    Deadline::after(time.saturating_sub(record.elapsed()))
-}
-
-fn chain_choice(fields: &mut Fields, catalogue: &Catalogue) -> ChainChoice {
+pub(super) fn chain_choice(fields: &mut Fields, catalogue: &Catalogue) -> ChainChoice {
     let both = fields.contains("chain") && fields.contains("preference");
     let preference = fields.word::<Preference>("preference").unwrap_or_default();
     let chain = fields.string("chain", MAX_CHAIN_CHARS);
@@ -125,12 +129,31 @@ impl Vocabulary for Preference {
         &[("auto", Self::Auto), ("speed", Self::Speed), ("capability", Self::Capability)];
 }
 
-fn include(fields: &mut Fields) -> bool {
+/// Reads what a body says about its answer, for whoever makes none: a slip is told all the same.
+pub(super) fn check_answer_options(fields: &mut Fields) {
+    include(fields);
+    fields.word::<OnFailover>("on_failover");
+    fields.word::<OnChunkError>("on_chunk_error");
+}
+
+/// What the answer is to hold besides the usual.
+struct Included {
+    text: bool,
+    partials: bool,
+}
+
+fn include(fields: &mut Fields) -> Included {
     let words = fields.strings("include", 8, 32).unwrap_or_default();
-    for (index, _) in words.iter().enumerate().filter(|(_, word)| *word != "text") {
-        fields.problem(format!("/include/{index}"), "The only thing to include is \"text\".");
+    let known = |word: &str| matches!(word, "text" | "partials");
+    for (index, _) in words.iter().enumerate().filter(|(_, word)| !known(word)) {
+        fields.problem(format!("/include/{index}"), "What can be included is \"text\" and \"partials\".");
     }
-    words.iter().any(|word| word == "text")
+    let asked = |wanted: &str| words.iter().any(|word| word == wanted);
+    Included { text: asked("text"), partials: asked("partials") }
+}
+
+impl Vocabulary for OnChunkError {
+    const NAMES: &'static [(&'static str, Self)] = &[("fail", Self::Fail), ("skip", Self::Skip)];
 }
 
 impl Vocabulary for OnFailover {

@@ -3,14 +3,17 @@
 //! Dropping the handler or the body at any point drops the run, and with it the
 //! call upstream. Whatever fails before the run starts is an HTTP status.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::response::Response;
 
+use super::body_buffers::HeldBytes;
 use super::error::{ApiError, id_of};
 use super::submission::{self, Submission};
 use super::{Api, dialect, whole};
-use crate::domain::{FailureCode, GenerationId, RequestId, TaskKind};
-use crate::pipeline::{Mode, Run};
+use crate::domain::{GenerationId, RequestId, TaskKind};
+use crate::pipeline::Run;
 use crate::telemetry::{Api as ApiFamily, Dialect, RequestRecord};
 
 /// What an answer says about the request it belongs to.
@@ -25,7 +28,13 @@ pub(super) struct AnswerContext {
     /// Unix time in seconds.
     pub created: u64,
     pub include_text: bool,
+    /// The memory of a long document, which counts until its request has ended.
+    pub _held: Option<Arc<HeldBytes>>,
 }
+
+/// A document of more bytes counts as memory that is held until its request has ended;
+/// the memory of smaller ones is bounded by how many requests run.
+const LONG_DOCUMENT_BYTES: usize = 1 << 20;
 
 pub(super) async fn run(kind: TaskKind, State(api): State<Api>, request: Request) -> Response {
     let request_id = id_of(&request);
@@ -55,9 +64,8 @@ pub(super) async fn start(
     mut record: RequestRecord,
     request_id: RequestId,
 ) -> Result<(Run, AnswerContext), (RequestRecord, ApiError)> {
-    let Submission { task, chain, dialect, deadline, live, on_failover, can_be_cut: _, include_text, held } =
-        submission;
-    let plan = match live.plan(&task, &chain) {
+    let Submission { task, chain, deadline, live, manners, warnings, include_text, held, .. } = submission;
+    let plan = match api.0.pipeline.plan(&live, &task, &chain, deadline).await {
         Ok(plan) => plan,
         Err(error) => return Err((record, error.into())),
     };
@@ -65,8 +73,8 @@ pub(super) async fn start(
         Ok(permit) => permit,
         Err(error) => return Err((record, error.into())),
     };
-    // From here on admission bounds the memory of documents.
-    drop(held);
+    // From here on admission bounds the memory of ordinary documents.
+    let held = (task.document().len() > LONG_DOCUMENT_BYTES).then(|| Arc::new(held));
     let context = AnswerContext {
         generation_id: GenerationId::generate(),
         request_id,
@@ -75,10 +83,10 @@ pub(super) async fn start(
         format: task.format(),
         created: unix_seconds(),
         include_text,
+        _held: held,
     };
     record.served.generation = Some(context.generation_id.as_str().to_owned());
-    let mode = if dialect == Dialect::Json { Mode::Whole } else { Mode::Pieces };
-    Ok((api.0.pipeline.run(plan, permit, mode, on_failover, deadline, record), context))
+    Ok((api.0.pipeline.run(plan, permit, manners, warnings, deadline, record), context))
 }
 
 /// Ends the record and answers with the problem.
@@ -89,9 +97,7 @@ pub(super) fn refuse(record: RequestRecord, error: &ApiError, request_id: &Reque
 
 /// Ends the record of a request that never ran.
 pub(super) fn end(record: RequestRecord, error: &ApiError) {
-    // A client's mistake needs no cause: its code says it, and its text is not ours to log.
-    let cause = (error.code == FailureCode::Internal).then_some("a task was missing without a problem");
-    record.failed(error.code, cause);
+    record.failed(error.code, error.cause.as_deref());
 }
 
 fn unix_seconds() -> u64 {

@@ -6,9 +6,11 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use super::task_routes::AnswerContext;
-use super::wire::{AttemptBody, Chunks, CostBody, TaskAnswer, TimingBody, UsageBody, WarningBody};
+use super::wire::{
+    AttemptBody, Chunks, CostBody, PartialBody, TaskAnswer, TimingBody, UsageBody, WarningBody,
+};
 use crate::domain::FailureCode;
-use crate::pipeline::{Done, Event, Run, UsageReport, Warning};
+use crate::pipeline::{Done, Event, Partial, Run, Strategy, UsageReport, Warning};
 
 pub(super) const X_GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
 const X_MODEL: HeaderName = HeaderName::from_static("x-model");
@@ -18,6 +20,8 @@ pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-tim
 pub(super) struct Gathered {
     pub text: String,
     pub chain: String,
+    pub strategy: Strategy,
+    pub partials: Vec<Partial>,
     pub warnings: Vec<Warning>,
     pub usage: UsageReport,
     pub done: Done,
@@ -25,11 +29,13 @@ pub(super) struct Gathered {
 
 /// Takes every event of the run.
 pub(super) async fn gather(mut run: Run) -> Result<Gathered, ApiError> {
-    let (mut text, mut chain, mut warnings, mut usage) = (String::new(), String::new(), Vec::new(), None);
+    let (mut text, mut chain, mut strategy) = (String::new(), String::new(), Strategy::Single);
+    let (mut warnings, mut partials, mut usage) = (Vec::new(), Vec::new(), None);
     while let Some(event) = run.next().await {
         match event {
-            Event::Started(started) => chain = started.chain.to_string(),
-            Event::Fallback(_) => {}
+            Event::Started(started) => (chain, strategy) = (started.chain.to_string(), started.strategy),
+            Event::Progress(_) | Event::Fallback(_) => {}
+            Event::Partial(partial) => partials.push(partial),
             Event::Warning(warning) => warnings.push(warning),
             Event::Delta(piece) if text.is_empty() => text = piece,
             Event::Delta(piece) => text.push_str(&piece),
@@ -38,7 +44,7 @@ pub(super) async fn gather(mut run: Run) -> Result<Gathered, ApiError> {
             Event::Failed(failure) => return Err(failure.into()),
             Event::Done(done) => {
                 let usage = usage.ok_or_else(|| ApiError::new(FailureCode::Internal))?;
-                return Ok(Gathered { text, chain, warnings, usage, done });
+                return Ok(Gathered { text, chain, strategy, partials, warnings, usage, done });
             }
         }
     }
@@ -66,7 +72,7 @@ pub(super) async fn text(run: Run, context: &AnswerContext) -> Response {
 }
 
 fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
-    let Gathered { text, chain, warnings, usage, done } = gathered;
+    let Gathered { text, chain, strategy, partials, warnings, usage, done } = gathered;
     let body = TaskAnswer {
         id: context.generation_id.as_str(),
         object: context.object,
@@ -79,8 +85,10 @@ fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
         chain,
         fallback: done.fallback,
         attempts: done.attempts.iter().map(AttemptBody::from).collect(),
-        strategy: "single",
-        chunks: Chunks { total: 1, failed: 0, levels: 0 },
+        strategy: strategy.as_str(),
+        chunks: Chunks::from(done.chunks),
+        partial: done.chunks.is_partial(),
+        partials: partials.iter().map(PartialBody::from).collect(),
         usage: UsageBody::from(usage),
         cost: CostBody::from(usage),
         timing: TimingBody::from(&usage.timing),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::Region;
-use crate::pipeline::{AttemptReport, Timing, UsageReport, Warning};
+use crate::pipeline::{AttemptReport, ChunkCounts, Partial, Timing, UsageReport, Warning};
 use crate::tasks::FieldProblem;
 
 /// A finished piece of writing.
@@ -38,10 +38,16 @@ pub(super) struct TaskAnswer<'a> {
     pub fallback: bool,
     /// Every model call, in order.
     pub attempts: Vec<AttemptBody<'a>>,
-    /// How the document was worked on.
+    /// How the document was worked on: `single`; or in parts, `map_reduce`, `map_concat` or `refine`.
     #[schema(example = "single")]
     pub strategy: &'a str,
     pub chunks: Chunks,
+    /// Whether parts of the document are missing in `text`; only with `on_chunk_error: "skip"`.
+    pub partial: bool,
+    /// The summaries of the parts; only with `include: ["partials"]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub partials: Vec<PartialBody<'a>>,
     pub usage: UsageBody,
     pub cost: CostBody,
     pub timing: TimingBody,
@@ -91,6 +97,27 @@ pub(super) struct Chunks {
     pub failed: u32,
     /// How many times partial answers were merged.
     pub levels: u32,
+}
+
+impl From<ChunkCounts> for Chunks {
+    fn from(counts: ChunkCounts) -> Self {
+        Self { total: counts.total, failed: counts.failed, levels: counts.levels }
+    }
+}
+
+/// The summary of one part of the document.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PartialAnswer)]
+pub(super) struct PartialBody<'a> {
+    /// The part, from 0.
+    pub index: u32,
+    pub text: &'a str,
+}
+
+impl<'a> From<&'a Partial> for PartialBody<'a> {
+    fn from(partial: &'a Partial) -> Self {
+        Self { index: partial.index, text: &partial.text }
+    }
 }
 
 /// Tokens, in the four classes that are billed apart.
@@ -173,9 +200,9 @@ pub(super) struct WarningBody<'a> {
     pub detail: &'a str,
 }
 
-impl From<&Warning> for WarningBody<'static> {
-    fn from(warning: &Warning) -> Self {
-        Self { code: warning.code.as_str(), detail: warning.detail }
+impl<'a> From<&'a Warning> for WarningBody<'a> {
+    fn from(warning: &'a Warning) -> Self {
+        Self { code: warning.code.as_str(), detail: &warning.detail }
     }
 }
 
@@ -215,6 +242,22 @@ pub(super) struct Problem<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub quota: Option<u32>,
+    /// Parts that the text makes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub chunks: Option<u32>,
+    /// Parts that are allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub max_chunks: Option<u32>,
+    /// What the request would cost, about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub estimated_cost_usd: Option<f64>,
+    /// What a request may cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub max_cost_usd: Option<f64>,
     /// The model calls that were made.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]

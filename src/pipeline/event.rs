@@ -1,23 +1,30 @@
 //! What a run tells, in order.
 //!
-//! `Started`, then any of `Fallback` and `Warning`, then `Delta`s (with warnings
-//! between them), then `Usage`, then `Done` or `Failed`. The deltas after the last
-//! `Reset`, which only a run that may restart tells, together are the answer. A
-//! failure before anything was billed comes without `Usage`.
+//! `Started`, then any of `Fallback`, `Progress`, `Partial` and `Warning`, then
+//! `Delta`s (with the others between them, where a document is worked on in parts),
+//! then `Usage`, then `Done` or `Failed`. The deltas after the last `Reset`, which
+//! only a run that may restart tells, together are the answer. A failure before
+//! anything was billed comes without `Usage`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::ledger::ModelUsage;
 use crate::domain::{CallFailure, Cost, FailureCode, ModelId, Region, TokenUsage};
 use crate::routing::{Fallback, FinishReason};
+use crate::telemetry::Strategy;
 
 /// One step of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     Started(Started),
-    Fallback(Fallback),
+    /// How far the work on a document in parts has come.
+    Progress(ProgressReport),
+    Fallback(FallbackReport),
     Warning(Warning),
+    /// The answer to one part, for callers that asked for it; it is not the answer.
+    Partial(Partial),
     /// A piece of the answer.
     Delta(String),
     /// The deltas so far are void: another model starts over.
@@ -37,6 +44,102 @@ pub enum OnFailover {
     Restart,
 }
 
+/// What happens when a part of a document cannot be worked on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnChunkError {
+    /// The run fails.
+    #[default]
+    Fail,
+    /// The answer goes on without it and says so.
+    Skip,
+}
+
+/// Which part of the work on a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    Split,
+    /// Its parts.
+    Map,
+    /// Summaries of parts that are merged and will be merged again.
+    Reduce,
+    /// The answer.
+    Final,
+}
+
+impl Stage {
+    /// The stable text form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Split => "split",
+            Self::Map => "map",
+            Self::Reduce => "reduce",
+            Self::Final => "final",
+        }
+    }
+}
+
+/// How far the work on a document in parts has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgressReport {
+    pub stage: Stage,
+    /// The round of merging, from 1.
+    pub level: Option<u32>,
+    /// Of `total`; it never goes back within a stage and level.
+    pub done: u32,
+    pub total: u32,
+    /// What has happened to parts since the last report.
+    pub changes: Vec<ChunkChange>,
+}
+
+/// Something has happened to a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChunkChange {
+    /// From 0.
+    pub index: u32,
+    pub state: ChunkState,
+    /// The model that works on it or did.
+    pub model: Option<ModelId>,
+}
+
+/// What has happened to a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChunkState {
+    Started,
+    Completed,
+    Failed,
+    /// Its answer was there from an earlier request.
+    Cached,
+}
+
+impl ChunkState {
+    /// The stable text form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cached => "cached",
+        }
+    }
+}
+
+/// A change to another target, and what it was to work on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FallbackReport {
+    pub fallback: Fallback,
+    pub stage: Stage,
+    /// The part, from 0, where it is about one.
+    pub chunk: Option<u32>,
+}
+
+/// The answer to one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partial {
+    /// From 0.
+    pub index: u32,
+    pub text: String,
+}
+
 /// The answer starts over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reset {
@@ -51,6 +154,9 @@ pub struct Started {
     pub chain: Arc<str>,
     /// The model that is asked first.
     pub model: ModelId,
+    pub strategy: Strategy,
+    /// The parts of the document; 1 when it is worked on at once.
+    pub chunks: u32,
 }
 
 /// Something the caller should know about an answer that it gets all the same.
@@ -58,7 +164,7 @@ pub struct Started {
 pub struct Warning {
     pub code: WarningCode,
     /// A sentence for people.
-    pub detail: &'static str,
+    pub detail: Cow<'static, str>,
 }
 
 /// The closed list of warnings.
@@ -68,6 +174,12 @@ pub enum WarningCode {
     Truncated,
     /// The cost is unknown because a price is missing.
     UnpricedModel,
+    /// A part of the document is not in the answer.
+    ChunkSkipped,
+    /// Some of the file's bytes were no text in its charset.
+    UndecodableBytes,
+    /// Some of the file could not be read.
+    PartlyRead,
 }
 
 impl WarningCode {
@@ -76,6 +188,9 @@ impl WarningCode {
         match self {
             Self::Truncated => "truncated",
             Self::UnpricedModel => "unpriced_model",
+            Self::ChunkSkipped => "chunk_skipped",
+            Self::UndecodableBytes => "undecodable_bytes",
+            Self::PartlyRead => "partly_read",
         }
     }
 }
@@ -122,6 +237,24 @@ pub struct Done {
     pub attempts: Vec<AttemptReport>,
     /// Length of the answer in Unicode characters.
     pub output_chars: usize,
+    pub chunks: ChunkCounts,
+}
+
+/// The parts that a document was worked on in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkCounts {
+    pub total: u32,
+    /// Those of which nothing is in the answer.
+    pub failed: u32,
+    /// Rounds of merging.
+    pub levels: u32,
+}
+
+impl ChunkCounts {
+    /// Whether something of the document is missing in the answer.
+    pub fn is_partial(&self) -> bool {
+        self.failed > 0
+    }
 }
 
 /// One model's part in the answer, as callers see it.
@@ -141,6 +274,8 @@ pub struct AttemptReport {
 pub struct Failure {
     pub code: FailureCode,
     pub retry_after: Option<Duration>,
+    /// A sentence for people, where more is known than the code says.
+    pub detail: Option<Cow<'static, str>>,
     /// Whether part of the answer had already been told.
     pub partial: bool,
     pub attempts: Vec<AttemptReport>,

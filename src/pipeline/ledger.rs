@@ -111,6 +111,7 @@ mod tests {
             min_output_tokens: 1,
             accepts_temperature: true,
             accepts_system: true,
+            token_ratio: 1.0,
             prices,
         })
     }

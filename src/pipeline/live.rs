@@ -6,9 +6,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::plan::{self, ChainChoice, Limits, Plan, PlanError};
+use super::kept_parts::KeepPolicy;
+use crate::domain::Cost;
 use crate::routing::{Catalogue, RoutingPolicy};
-use crate::tasks::Task;
+
+/// Bounds on a request, whatever its chain could take.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Tokens of a document.
+    pub max_input_tokens: u32,
+    /// The usual size of a part, in tokens: smaller ones run side by side and are cheap
+    /// to repeat.
+    pub target_chunk_tokens: u32,
+    /// The usual size of the answer to a part that is written anew, in tokens.
+    pub target_answer_tokens: u32,
+    /// Parts of a document.
+    pub max_chunks: u32,
+    /// The forecast cost of a request.
+    pub max_cost: Cost,
+    /// Model calls of a request at once.
+    pub max_parallel: usize,
+    /// What is kept of requests that failed.
+    pub keep: KeepPolicy,
+}
 
 /// The time of a whole request, from its head to the end of its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +48,4 @@ pub struct Live {
     pub limits: Limits,
     pub deadlines: Deadlines,
     pub routing: Arc<RoutingPolicy>,
-}
-
-impl Live {
-    /// Finds the chain and checks that the text fits it. Calls no model.
-    ///
-    /// # Errors
-    /// When the chain does not exist or no model of it can hold the text.
-    pub fn plan(self: &Arc<Self>, task: &Task, choice: &ChainChoice) -> Result<Plan, PlanError> {
-        plan::plan(task, choice, self)
-    }
 }

@@ -1,21 +1,21 @@
-//! What will be done, before anything is: the chain, the prompt, the sizes.
+//! What will be done, before anything is: the chain, the way, the parts, the forecast.
 //!
-//! The quota is checked here, against an estimate, so that a text that no model
-//! of the chain can hold costs no call.
+//! Limits are checked here, against estimates with their margins, so that a text that
+//! cannot or must not be worked on costs no call. It calls nobody; where a model's own
+//! count could change the outcome, it says so.
 
 use std::sync::Arc;
 
-use super::live::Live;
-use crate::chunk::estimate_tokens;
-use crate::domain::{Boundary, ModelId, TaskKind, TokenUsage};
-use crate::routing::{Catalogue, Chain, Model, RouteRequest, fits_any, room_for_input};
-use crate::tasks::{Fields, Task};
-
-/// Bounds on a request, whatever the chain could take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    pub max_input_tokens: u32,
-}
+use super::estimator::{Correction, Estimator};
+use super::forecast::{Forecast, Scale, forecast};
+use super::kept_parts::{Cut, KeptParts};
+use super::layout::{Layout, Room, Rooms, is_at_once, outlined, parts};
+use super::live::{Limits, Live};
+use super::work::Call;
+use crate::chunk::TextProfile;
+use crate::domain::{Boundary, Cost, ModelId, Passage, Prompt, TaskKind};
+use crate::routing::{Catalogue, Chain, fits_all};
+use crate::tasks::{Fields, Joined, Part, SummaryStrategy, Task};
 
 /// Which chain the caller asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,80 +36,341 @@ pub enum Preference {
 }
 
 /// A request that can be run.
-#[derive(Debug, Clone)]
 pub struct Plan {
     pub task: TaskKind,
     pub chain: Arc<Chain>,
-    pub request: RouteRequest,
+    pub forecast: Forecast,
+    pub(super) layout: Layout,
+    /// How the document was cut, where it was.
+    pub(super) cut: Option<Cut>,
+    pub(super) temperature: f32,
     /// What the request goes by to its end.
     pub(super) live: Arc<Live>,
 }
 
-impl Plan {
-    /// The model of that id, if the chain has it.
-    pub(super) fn model(&self, id: &ModelId) -> Option<&Arc<Model>> {
-        self.chain.targets().map(|target| &target.model).find(|model| model.id == *id)
-    }
-
-    /// What a call used when nobody told: the estimated prompt, and what was seen of the answer.
-    pub(super) fn estimated_usage(&self, output_tokens: u32) -> TokenUsage {
-        TokenUsage {
-            input_tokens: self.request.input_tokens.into(),
-            output_tokens: output_tokens.into(),
-            ..TokenUsage::default()
-        }
-    }
-}
-
 /// A request that cannot be run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PlanError {
     #[error("there is no chain of that name")]
     UnknownChain { known: Vec<String> },
     #[error("the text has about {requested} tokens, the quota is {quota}")]
     InputTooLarge { requested: u32, quota: u32 },
+    #[error("the text makes {chunks} parts, the limit is {max_chunks}")]
+    TooManyChunks { chunks: u32, max_chunks: u32, requested: u32, quota: u32 },
+    #[error("the request would cost about {} USD, the limit is {}", cost.usd(), max_cost.usd())]
+    TooExpensive { cost: Cost, max_cost: Cost },
 }
 
-pub(super) fn plan(task: &Task, choice: &ChainChoice, live: &Arc<Live>) -> Result<Plan, PlanError> {
-    let limits = live.limits;
-    let chain = choose(task.kind(), choice, &live.catalogue)?;
-    let prompt = task.prompt(&Boundary::generate());
-    let document_tokens = estimate_tokens(&prompt.user.document);
-    let overhead_tokens = overhead_tokens(&prompt.system);
-    let request = RouteRequest {
-        prompt: Arc::new(prompt),
-        input_tokens: document_tokens.saturating_add(overhead_tokens),
-        output: task.output_size(document_tokens),
-        temperature: task.temperature(),
-    };
-    if document_tokens > limits.max_input_tokens || !fits_any(&request, chain) {
-        // Only a refusal needs the exact figure; finding it takes many size estimates.
-        let quota = quota_beside(task, chain, limits, overhead_tokens);
-        return Err(PlanError::InputTooLarge { requested: document_tokens, quota });
+/// A plan, and what is known about how far it can be trusted.
+pub(super) struct Draft {
+    pub plan: Plan,
+    /// The limit that the plan exceeds, if it does.
+    pub excess: Option<PlanError>,
+    /// The most tokens of a document that the task takes here, where that was looked for.
+    pub quota: u32,
+    /// Whether an exact count could lead to another plan.
+    pub is_close: bool,
+}
+
+/// What a plan is made for.
+#[derive(Clone)]
+pub(super) struct Order {
+    pub task: Task,
+    pub chain: Arc<Chain>,
+    pub live: Arc<Live>,
+    pub estimator: Arc<Estimator>,
+    pub kept: Arc<KeptParts>,
+    pub document: Passage,
+    /// Of the document.
+    pub profile: TextProfile,
+    pub correction: Option<Correction>,
+}
+
+impl Order {
+    /// Finds the chain.
+    pub(super) fn new(
+        task: &Task,
+        choice: &ChainChoice,
+        live: &Arc<Live>,
+        estimator: &Arc<Estimator>,
+        kept: &Arc<KeptParts>,
+    ) -> Result<Self, PlanError> {
+        let chain = Arc::clone(choose(task.kind(), choice, &live.catalogue)?);
+        Ok(Self {
+            task: task.clone(),
+            chain,
+            live: Arc::clone(live),
+            estimator: Arc::clone(estimator),
+            kept: Arc::clone(kept),
+            document: task.document(),
+            profile: TextProfile::default(),
+            correction: None,
+        })
     }
-    Ok(Plan { task: task.kind(), chain: Arc::clone(chain), request, live: Arc::clone(live) })
+
+    /// Looks at the document, once: a plan needs its profile.
+    pub(super) fn look(&mut self) {
+        if self.profile == TextProfile::default() {
+            self.profile = TextProfile::of(&self.document);
+        }
+    }
+
+    /// The plan for a request that is to be run: most texts fit every model by far, and
+    /// then nothing has to be looked for.
+    pub(super) fn draft(&self) -> Result<Draft, PlanError> {
+        let prompt = self.task.prompt(&Boundary::generate());
+        match self.plainly_at_once(prompt) {
+            Ok(draft) => Ok(draft),
+            Err(prompt) => self.draft_in_full(prompt),
+        }
+    }
+
+    /// The plan with the quota, for whoever asks what a request would take.
+    pub(super) fn full_draft(&self) -> Result<Draft, PlanError> {
+        self.draft_in_full(self.task.prompt(&Boundary::generate()))
+    }
+
+    /// The plan of a text that every model of the chain takes at once, margins included;
+    /// else the prompt back.
+    fn plainly_at_once(&self, prompt: Prompt) -> Result<Draft, Prompt> {
+        let limits = self.live.limits;
+        let output = self.task.output_size(self.profile.base_tokens());
+        let wanted = match &self.task {
+            Task::Summarize(task) => {
+                matches!(task.strategy(), SummaryStrategy::Auto | SummaryStrategy::Single)
+            }
+            Task::Rephrase(_) | Task::Expand(_) => output.expected_tokens <= limits.target_answer_tokens,
+        };
+        if !wanted {
+            return Err(prompt);
+        }
+        let call = self.single(prompt);
+        let first = &self.chain.stages[0].targets[0].target.model;
+        let requested = call.request.input.expected(&first.id);
+        if !fits_all(&call.request, &self.chain)
+            || call.request.input.at_most(&first.id) > limits.max_input_tokens
+        {
+            return Err(Arc::unwrap_or_clone(call.request.prompt));
+        }
+        let (all_tokens, document_tokens) = (call.profile.base_tokens().max(1), self.profile.base_tokens());
+        let scale = Scale {
+            document_tokens,
+            tokens_per_estimated: f64::from(requested) / f64::from(all_tokens),
+            rules_tokens: all_tokens.saturating_sub(document_tokens),
+        };
+        let layout = Layout::Single(call);
+        let forecast = forecast(&layout, &self.chain, limits, scale, &self.estimator);
+        let excess = beyond(&forecast, limits, forecast.input_tokens, limits.max_input_tokens);
+        Ok(Draft {
+            plan: self.plan(layout, forecast),
+            excess,
+            quota: limits.max_input_tokens,
+            is_close: false,
+        })
+    }
+
+    fn plan(&self, layout: Layout, forecast: Forecast) -> Plan {
+        Plan {
+            task: self.task.kind(),
+            chain: Arc::clone(&self.chain),
+            forecast,
+            layout,
+            cut: None,
+            temperature: self.task.temperature(),
+            live: Arc::clone(&self.live),
+        }
+    }
+
+    /// It splits the document where it must be, which takes time with its length.
+    fn draft_in_full(&self, prompt: Prompt) -> Result<Draft, PlanError> {
+        let size = self.estimator.size(&self.profile, &self.chain, self.correction.as_ref());
+        let document_tokens = self.profile.base_tokens();
+        let base = f64::from(document_tokens.max(1));
+        let limits = self.live.limits;
+        let factor = |model: &ModelId| f64::from(size.at_most(model)) / base;
+        let room = Room::new(&self.chain, limits, &factor, &prompt.system);
+        let first = &self.chain.stages[0].targets[0].target.model.id;
+        let requested = size.expected(first);
+        let at_once = room.at_once(&self.task);
+        let (way, part_tokens) = self.way(document_tokens, at_once, &room);
+        // Tokens of the first model are what limits and callers are told in.
+        let told = |estimated: u32| scaled(estimated, f64::from(requested) / base);
+        let quota = match way {
+            Way::AtOnceOnly => told(at_once.largest),
+            Way::AtOnce | Way::InParts => {
+                // A text makes some more parts than its length says, because they end where it pauses.
+                let in_parts = part_tokens.saturating_mul(limits.max_chunks) / 10 * 9;
+                told(self.most_at_once(at_once).max(in_parts))
+            }
+        }
+        .min(limits.max_input_tokens);
+        if at_once.largest == 0 || (matches!(way, Way::InParts) && part_tokens == 0) {
+            return Err(PlanError::InputTooLarge { requested, quota: 0 });
+        }
+        let excess = match way {
+            Way::AtOnceOnly if document_tokens > at_once.largest => {
+                Some(PlanError::InputTooLarge { requested, quota })
+            }
+            _ if requested > limits.max_input_tokens => Some(PlanError::InputTooLarge { requested, quota }),
+            Way::InParts if document_tokens.div_ceil(part_tokens.max(1)) > limits.max_chunks => {
+                let chunks = document_tokens.div_ceil(part_tokens.max(1));
+                Some(PlanError::TooManyChunks { chunks, max_chunks: limits.max_chunks, requested, quota })
+            }
+            Way::AtOnceOnly | Way::AtOnce | Way::InParts => None,
+        };
+        let (layout, cut) = match way {
+            // What is far beyond every limit is not split only to be refused.
+            Way::InParts if excess.is_some() => {
+                let parts = outlined(&self.document, document_tokens, part_tokens);
+                (self.laid_out(parts, &room, prompt), None)
+            }
+            Way::InParts => {
+                let (layout, cut) = self.in_parts(part_tokens, &room, prompt);
+                (layout, Some(cut))
+            }
+            Way::AtOnceOnly | Way::AtOnce => (Layout::Single(self.single(prompt)), None),
+        };
+        let scale = Scale {
+            document_tokens,
+            tokens_per_estimated: f64::from(requested) / base,
+            rules_tokens: room.rules_tokens(),
+        };
+        let forecast = forecast(&layout, &self.chain, limits, scale, &self.estimator);
+        let excess = excess.or_else(|| beyond(&forecast, limits, requested, quota));
+        let boundary = match &self.task {
+            Task::Summarize(task) => match task.strategy() {
+                SummaryStrategy::Single => Some(at_once.largest),
+                SummaryStrategy::Auto => Some(at_once.smallest),
+                SummaryStrategy::MapReduce | SummaryStrategy::Refine => None,
+            },
+            Task::Rephrase(_) | Task::Expand(_) => None,
+        };
+        let boundaries = boundary.map(told).into_iter().chain([limits.max_input_tokens]);
+        let is_close = self.correction.is_none()
+            && boundaries.into_iter().any(|boundary| is_close(size.at_most(first), boundary, requested));
+        let plan = Plan { cut, ..self.plan(layout, forecast) };
+        Ok(Draft { plan, excess, quota, is_close })
+    }
+
+    fn way(&self, document_tokens: u32, at_once: Rooms, room: &Room<'_>) -> (Way, u32) {
+        match &self.task {
+            Task::Summarize(task) => {
+                let part = match task.strategy() {
+                    SummaryStrategy::Refine => room.refined_part(task),
+                    _ => room.summed_up_part(task),
+                };
+                let way = match task.strategy() {
+                    SummaryStrategy::Single => Way::AtOnceOnly,
+                    strategy if is_at_once(strategy, document_tokens, at_once) => Way::AtOnce,
+                    _ => Way::InParts,
+                };
+                (way, part)
+            }
+            Task::Rephrase(task) => {
+                self.joined_way(&Joined::Rephrase(task.clone()), document_tokens, at_once, room)
+            }
+            Task::Expand(task) => {
+                self.joined_way(&Joined::Expand(task.clone()), document_tokens, at_once, room)
+            }
+        }
+    }
+
+    /// The longest document that is worked on at once without being asked to.
+    fn most_at_once(&self, at_once: Rooms) -> u32 {
+        match &self.task {
+            Task::Summarize(task) if is_at_once(task.strategy(), at_once.smallest, at_once) => {
+                at_once.smallest
+            }
+            // A longer text that is written anew is always worked on in parts.
+            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) => 0,
+        }
+    }
+
+    /// A text that is written anew is worked on at once where the answer is short enough to
+    /// be quick.
+    fn joined_way(&self, task: &Joined, document_tokens: u32, at_once: Rooms, room: &Room<'_>) -> (Way, u32) {
+        let part = room.joined_part(task);
+        let quick =
+            task.output_size(document_tokens).expected_tokens <= self.live.limits.target_answer_tokens;
+        let fits = document_tokens <= at_once.smallest;
+        let way = if document_tokens <= part || (quick && fits) { Way::AtOnce } else { Way::InParts };
+        (way, part)
+    }
+
+    /// A request that failed a short while ago is cut again as it was then, whatever has
+    /// been learnt since: else none of its parts would be found again.
+    fn in_parts(&self, part_tokens: u32, room: &Room<'_>, prompt: Prompt) -> (Layout, Cut) {
+        let key = self.kept.key(&self.task.prompt(&Boundary::fixed("")), 0, &self.chain.name);
+        let part_tokens = self.kept.part_tokens(key).unwrap_or(part_tokens);
+        let is_list = matches!(&self.task, Task::Expand(task) if task.is_list());
+        let parts = parts(&self.document, part_tokens, is_list);
+        (self.laid_out(parts, room, prompt), Cut { key, part_tokens })
+    }
+
+    fn laid_out(&self, parts: Vec<Part>, room: &Room<'_>, prompt: Prompt) -> Layout {
+        if parts.len() < 2 {
+            return Layout::Single(self.single(prompt));
+        }
+        match &self.task {
+            Task::Rephrase(task) => Layout::Joined { task: Joined::Rephrase(task.clone()), parts },
+            Task::Expand(task) => Layout::Joined { task: Joined::Expand(task.clone()), parts },
+            Task::Summarize(task) if task.strategy() == SummaryStrategy::Refine => {
+                Layout::Refined { task: task.clone(), parts }
+            }
+            Task::Summarize(task) => Layout::Reduced { task: task.clone(), parts, room: room.merged(task) },
+        }
+    }
+
+    fn single(&self, prompt: Prompt) -> Call {
+        let output = self.task.output_size(self.profile.base_tokens());
+        let size =
+            |profile: &TextProfile| self.estimator.size(profile, &self.chain, self.correction.as_ref());
+        Call::of(prompt, self.profile, output, self.task.temperature(), size)
+    }
+}
+
+/// How a document can be gone through.
+#[derive(Clone, Copy)]
+enum Way {
+    /// At once, whatever its length: the caller says so.
+    AtOnceOnly,
+    AtOnce,
+    InParts,
+}
+
+/// Whether a number is above a boundary only because of its margin.
+fn is_close(with_margin: u32, boundary: u32, number: u32) -> bool {
+    let margin = with_margin.saturating_sub(number);
+    boundary > 0 && number.abs_diff(boundary) <= margin
+}
+
+/// The limit that a plan with parts exceeds, if it does.
+fn beyond(forecast: &Forecast, limits: Limits, requested: u32, quota: u32) -> Option<PlanError> {
+    let (chunks, max_chunks) = (forecast.chunks, limits.max_chunks);
+    if chunks > max_chunks {
+        return Some(PlanError::TooManyChunks { chunks, max_chunks, requested, quota });
+    }
+    let (cost, max_cost) = (forecast.cost?, limits.max_cost);
+    (cost > max_cost).then_some(PlanError::TooExpensive { cost, max_cost })
 }
 
 /// The most tokens a document may have, for the task with its default options.
-pub(super) fn quota(kind: TaskKind, chain: &Chain, limits: Limits) -> u32 {
+pub(super) fn quota(
+    kind: TaskKind,
+    live: &Arc<Live>,
+    estimator: &Arc<Estimator>,
+    kept: &Arc<KeptParts>,
+) -> u32 {
     // Short words, so that the promise holds for ordinary text: an answer's length follows words.
     const SAMPLE: &str = "a text of short words as most of us write it";
     let members = serde_json::Map::from_iter([("text".to_owned(), SAMPLE.into())]);
-    Task::read(kind, &mut Fields::new(members)).map_or(0, |task| {
-        let prompt = task.prompt(&Boundary::fixed("0000000000000000"));
-        quota_beside(&task, chain, limits, overhead_tokens(&prompt.system))
-    })
-}
-
-fn quota_beside(task: &Task, chain: &Chain, limits: Limits, overhead_tokens: u32) -> u32 {
-    let answer_for = |input: u32| task.output_size(input.saturating_sub(overhead_tokens));
-    room_for_input(chain, answer_for).saturating_sub(overhead_tokens).min(limits.max_input_tokens)
-}
-
-/// The rules and the two fences around the document.
-fn overhead_tokens(system: &str) -> u32 {
-    const FENCES_TOKENS: u32 = 48;
-    estimate_tokens(system).saturating_add(FENCES_TOKENS)
+    let Some(task) = Task::read(kind, &mut Fields::new(members)) else { return 0 };
+    let order = Order::new(&task, &ChainChoice::Preferred(Preference::Auto), live, estimator, kept);
+    let draft = order.and_then(|mut order| {
+        order.look();
+        order.full_draft()
+    });
+    draft.map_or(0, |draft| draft.quota)
 }
 
 fn choose<'a>(
@@ -128,4 +389,13 @@ fn choose<'a>(
         ChainChoice::Preferred(Preference::Speed) => named(&catalogue.speed_chain),
         ChainChoice::Preferred(Preference::Capability) => named(&catalogue.capability_chain),
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "neither is negative, and a float that is too large becomes the largest number"
+)]
+fn scaled(tokens: u32, factor: f64) -> u32 {
+    (f64::from(tokens) * factor).floor() as u32
 }

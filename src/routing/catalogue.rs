@@ -24,6 +24,8 @@ pub struct Model {
     pub accepts_temperature: bool,
     /// Whether it takes rules in `system`; otherwise they lead the user turn.
     pub accepts_system: bool,
+    /// Its tokens for one estimated token, before anything was learnt about it.
+    pub token_ratio: f64,
     /// `None` when the price is not known; costs are then unknown, not zero.
     pub prices: Option<Prices>,
 }
@@ -67,6 +69,11 @@ impl Stage {
 }
 
 impl Chain {
+    /// The model of that id, if the chain has it.
+    pub fn model(&self, id: &ModelId) -> Option<&Arc<Model>> {
+        self.targets().map(|target| &target.model).find(|model| model.id == *id)
+    }
+
     /// Every target, stage by stage.
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         self.stages.iter().flat_map(|stage| &stage.targets).map(|weighted| &weighted.target)

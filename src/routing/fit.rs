@@ -6,15 +6,15 @@
 use std::sync::Arc;
 
 use super::catalogue::{Chain, Model, Target};
-use crate::domain::{OutputSize, Prompt};
+use crate::domain::{InputSize, OutputSize, Prompt};
 use crate::inference::ModelCall;
 
 /// What is asked of a chain, before any model is chosen.
 #[derive(Debug, Clone)]
 pub struct RouteRequest {
     pub prompt: Arc<Prompt>,
-    /// Estimate of the whole prompt.
-    pub input_tokens: u32,
+    /// Of the whole prompt.
+    pub input: InputSize,
     pub output: OutputSize,
     pub temperature: f32,
 }
@@ -43,43 +43,47 @@ pub(super) fn fits(request: &RouteRequest, model: &Model) -> bool {
     room_for_output(request, model).is_some()
 }
 
-/// Whether some target of the chain can take the request.
-pub fn fits_any(request: &RouteRequest, chain: &Chain) -> bool {
-    chain.targets().any(|target| fits(request, &target.model))
+/// Whether every target of the chain can take the request.
+pub fn fits_all(request: &RouteRequest, chain: &Chain) -> bool {
+    chain.targets().all(|target| fits(request, &target.model))
 }
 
 /// What the model can write beside the prompt, if that is enough.
 fn room_for_output(request: &RouteRequest, model: &Model) -> Option<u32> {
-    let room = model.context_tokens.saturating_sub(request.input_tokens).min(model.max_output_tokens);
+    let room =
+        model.context_tokens.saturating_sub(request.input.at_most(&model.id)).min(model.max_output_tokens);
     let enough = request.output.expected_tokens <= room && room >= model.min_output_tokens.max(1);
     enough.then_some(room)
 }
 
-/// The largest prompt that some target of the chain can take together with the
-/// answer that `answer_for` says it needs, in tokens. Zero when none can.
-pub fn room_for_input(chain: &Chain, answer_for: impl Fn(u32) -> OutputSize) -> u32 {
-    let fits = |model: &Model, input: u32| {
+/// The largest prompt that a model can take together with the answer that
+/// `answer_for` says it needs, in estimated tokens of which each is
+/// `tokens_per_estimated` of the model's own. Zero when there is none.
+pub fn room_for_input(
+    model: &Model,
+    tokens_per_estimated: f64,
+    answer_for: impl Fn(u32) -> OutputSize,
+) -> u32 {
+    let fits = |input: u32| {
         let expected = answer_for(input).expected_tokens;
         let needed = expected.max(model.min_output_tokens);
-        needed <= model.max_output_tokens && input.saturating_add(needed) <= model.context_tokens
+        let tokens = f64::from(input) * tokens_per_estimated + f64::from(needed);
+        needed <= model.max_output_tokens && tokens <= f64::from(model.context_tokens)
     };
     // `answer_for` grows with its input, so the boundary can be halved towards.
-    let room = |model: &Model| {
-        let (mut low, mut high) = (0, model.context_tokens);
-        while low < high {
-            let middle = low + (high - low).div_ceil(2);
-            if fits(model, middle) { low = middle } else { high = middle - 1 }
-        }
-        low
-    };
-    chain.targets().map(|target| room(&target.model)).max().unwrap_or(0)
+    let (mut low, mut high) = (0, model.context_tokens.saturating_mul(2));
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        if fits(middle) { low = middle } else { high = middle - 1 }
+    }
+    low
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Misfit, RouteRequest, fit, room_for_input};
-    use crate::domain::{FencedDocument, ModelId, OutputSize, Prompt};
-    use crate::routing::{Chain, Model, Stage, Target};
+    use crate::domain::{FencedDocument, InputSize, ModelId, OutputSize, Prompt};
+    use crate::routing::{Model, Target};
     use std::sync::Arc;
 
     fn target(context_tokens: u32, max_output_tokens: u32, accepts_temperature: bool) -> Target {
@@ -91,6 +95,7 @@ mod tests {
             min_output_tokens: 16,
             accepts_temperature,
             accepts_system: true,
+            token_ratio: 1.0,
             prices: None,
         };
         Target { model: Arc::new(model), region: None }
@@ -100,7 +105,7 @@ mod tests {
         let user = FencedDocument { opening: String::new(), document: "x".into(), closing: String::new() };
         RouteRequest {
             prompt: Arc::new(Prompt { system: String::new(), user }),
-            input_tokens,
+            input: InputSize::of_any_model(input_tokens),
             output: OutputSize { expected_tokens, max_tokens: expected_tokens * 3 / 2 },
             temperature: 0.3,
         }
@@ -124,11 +129,14 @@ mod tests {
 
     #[test]
     fn the_quota_is_the_largest_input_that_still_fits() {
-        let stages = [target(1_000, 400, true), target(2_000, 400, true)].map(Stage::of);
-        let chain = Chain { name: "c".into(), stages: stages.into() };
+        let model = target(2_000, 400, true).model;
         let as_long_as_the_input = |input: u32| OutputSize { expected_tokens: input, max_tokens: input };
-        assert_eq!(room_for_input(&chain, as_long_as_the_input), 400);
+        assert_eq!(room_for_input(&model, 1.0, as_long_as_the_input), 400);
         let short = |_| OutputSize { expected_tokens: 100, max_tokens: 150 };
-        assert_eq!(room_for_input(&chain, short), 1_900);
+        assert_eq!(room_for_input(&model, 1.0, short), 1_900);
+        assert_eq!(room_for_input(&model, 1.25, short), 1_520);
+        assert_eq!(room_for_input(&model, 0.5, short), 3_800);
+        let too_long = |_| OutputSize { expected_tokens: 500, max_tokens: 750 };
+        assert_eq!(room_for_input(&model, 1.0, too_long), 0);
     }
 }

@@ -53,6 +53,8 @@ pub enum Mode {
 pub struct RouteOptions {
     pub chain: Arc<Chain>,
     pub task: TaskKind,
+    /// What part of the task its calls serve.
+    pub stage: CallStage,
     pub request: RouteRequest,
     pub policy: Arc<RoutingPolicy>,
     pub mode: Mode,
@@ -299,7 +301,7 @@ impl Route {
         let router = Arc::clone(&self.router);
         let policy = Arc::clone(&self.options.policy);
         let (backend, clocks, deadline) = (router.backend.as_ref(), &policy.clocks, self.options.deadline);
-        let record = CallRecord::start(&router.metrics, &call.model, CallStage::Single);
+        let record = CallRecord::start(&router.metrics, &call.model, self.options.stage);
         let running = RunningCall::new(record, ticket);
         let started = Instant::now();
         let others_remain = self.others_remain(place);

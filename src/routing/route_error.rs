@@ -34,6 +34,11 @@ impl RouteError {
         Self::without_call(CallFailure::InputTooLong, "no target of the chain can hold the text")
     }
 
+    /// There was nothing that a model could have been asked.
+    pub fn nothing_to_do() -> Self {
+        Self::without_call(CallFailure::EmptyAnswer, "no part of the text held anything to work on")
+    }
+
     /// Whether it tells the caller at least as much as `other`.
     pub(super) fn helps_as_much_as(&self, other: &Self) -> bool {
         helpfulness(self.failure) >= helpfulness(other.failure)

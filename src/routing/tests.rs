@@ -14,10 +14,12 @@ use super::{
     Piece, Progress, RouteError, RouteOptions, RouteRequest, Router, RoutingPolicy, Stage, Target,
     WeightedTarget,
 };
-use crate::domain::{CallFailure, FencedDocument, ModelId, OutputSize, Prompt, Region, TaskKind, TokenUsage};
+use crate::domain::{
+    CallFailure, FencedDocument, InputSize, ModelId, OutputSize, Prompt, Region, TaskKind, TokenUsage,
+};
 use crate::inference::scripted::{ScriptedBackend, Turn};
 use crate::inference::{BackendError, Completion, ModelBackend, StopReason};
-use crate::telemetry::{MetricScope, Metrics};
+use crate::telemetry::{CallStage, MetricScope, Metrics};
 
 pub(super) const POLICY: RoutingPolicy = RoutingPolicy {
     clocks: Clocks {
@@ -80,6 +82,7 @@ impl Bench {
         RouteOptions {
             chain: Arc::clone(&self.chain),
             task: TaskKind::Summarize,
+            stage: CallStage::Single,
             request: request(),
             policy: Arc::new(self.policy),
             mode,
@@ -199,6 +202,7 @@ fn model(id: &str) -> Arc<Model> {
         min_output_tokens: 1,
         accepts_temperature: true,
         accepts_system: true,
+        token_ratio: 1.0,
         prices: None,
     })
 }
@@ -207,7 +211,7 @@ fn request() -> RouteRequest {
     let user = FencedDocument { opening: String::new(), document: "x".into(), closing: String::new() };
     RouteRequest {
         prompt: Arc::new(Prompt { system: String::new(), user }),
-        input_tokens: 100,
+        input: InputSize::of_any_model(100),
         output: OutputSize { expected_tokens: 50, max_tokens: 75 },
         temperature: 0.3,
     }

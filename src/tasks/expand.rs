@@ -88,7 +88,7 @@ impl Expand {
     }
 
     /// Whether the document is a list with one bullet per line.
-    pub(super) fn is_list(&self) -> bool {
+    pub fn is_list(&self) -> bool {
         self.material == Material::Bullets
     }
 

@@ -57,14 +57,15 @@ impl Joined {
         }
     }
 
-    /// What stands between the answers to a part and to the next one: the white space
-    /// that stands between the parts. Items of a list become paragraphs.
-    pub fn seam(&self, part: &str, next: &str) -> String {
-        let end = &part[part.trim_end().len()..];
-        let begin = &next[..next.len() - next.trim_start().len()];
+    /// The white space that stands before and after the answer to a part: that of the
+    /// part itself. Items of a list become paragraphs.
+    pub fn edges<'a>(&self, part: &'a str) -> (&'a str, &'a str) {
+        let lead = &part[..part.len() - part.trim_start().len()];
         match self {
-            Self::Expand(task) if task.is_list() => "\n\n".to_owned(),
-            Self::Rephrase(_) | Self::Expand(_) => [end, begin].concat(),
+            Self::Expand(task) if task.is_list() => ("", "\n\n"),
+            // A blank part is all before its empty answer.
+            Self::Rephrase(_) | Self::Expand(_) if lead.len() == part.len() => (lead, ""),
+            Self::Rephrase(_) | Self::Expand(_) => (lead, &part[part.trim_end().len()..]),
         }
     }
 }
@@ -134,11 +135,12 @@ mod tests {
     }
 
     #[test]
-    fn seams_are_those_of_the_document_and_list_items_become_paragraphs() {
+    fn edges_are_those_of_the_part_and_list_items_become_paragraphs() {
         let text = joined(TaskKind::Rephrase, json!({"text": "a"}));
-        assert_eq!(text.seam("One. \n", "\tTwo."), " \n\t");
-        assert_eq!(text.seam("unbro", "ken"), "");
+        assert_eq!(text.edges("\tOne. \n"), ("\t", " \n"));
+        assert_eq!(text.edges("unbroken"), ("", ""));
+        assert_eq!(text.edges(" \n "), (" \n ", ""));
         let list = joined(TaskKind::Expand, json!({"bullets": ["a", "b"]}));
-        assert_eq!(list.seam("- a\n", "- b"), "\n\n");
+        assert_eq!(list.edges("- a\n"), ("", "\n\n"));
     }
 }

@@ -172,8 +172,13 @@ impl Summarize {
         if part.number == part.total {
             self.output_size(part.document_tokens)
         } else {
-            self.partial_size(REFINED_WORDS)
+            self.refine_size_of_others()
         }
+    }
+
+    /// The size of a summary that is brought on from part to part.
+    pub fn refine_size_of_others(&self) -> OutputSize {
+        self.partial_size(REFINED_WORDS)
     }
 
     fn partial(&self, scene: &Scene, words: u32, document: Passage, boundary: &Boundary) -> Prompt {
@@ -187,7 +192,10 @@ impl Summarize {
                 .to_owned(),
             "Write full sentences in the order of the document: no heading, no list.".to_owned(),
         ];
-        let rules = TaskRules { format: vec![PLAIN_TEXT], ..self.rules(job) };
+        // Such a sentence would be merged like any other.
+        let nothing_usable =
+            "If the document holds nothing that can be summarized, answer with a single hyphen.";
+        let rules = TaskRules { format: vec![PLAIN_TEXT], nothing_usable, ..self.rules(job) };
         // The caller's limit is for the answer.
         let brief = Brief { max_words: None, ..self.brief.clone() };
         compose_in(scene, &rules, &brief, boundary, document)

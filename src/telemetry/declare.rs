@@ -1,8 +1,8 @@
 //! Making and registering metrics: one short call per kind.
 
 use prometheus::{
-    CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    CounterVec, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 
 /// Makes a metric and registers it. Definitions are constants of `metrics.rs`, so a
@@ -33,6 +33,10 @@ impl Declare<'_> {
 
     pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
         self.add(IntGaugeVec::new(Opts::new(name, help), labels).expect(SOUND))
+    }
+
+    pub(super) fn gauges_f64(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+        self.add(GaugeVec::new(Opts::new(name, help), labels).expect(SOUND))
     }
 
     pub(super) fn gauge(&self, name: &str, help: &str) -> IntGauge {

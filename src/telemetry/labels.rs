@@ -76,7 +76,16 @@ label! {
 
 label! {
     /// What part of a request a model call serves.
-    CallStage { Single => "single" }
+    CallStage {
+        /// The whole of it.
+        Single => "single",
+        /// One part of its document.
+        Map => "map",
+        /// Summaries that are merged and will be merged again.
+        Reduce => "reduce",
+        /// The answer out of what the parts gave.
+        Final => "final",
+    }
 }
 
 label! {
@@ -86,6 +95,62 @@ label! {
         Error => "error",
         ClientDisconnect => "client_disconnect",
         Shutdown => "shutdown",
+    }
+}
+
+label! {
+    /// What became of a part of a document.
+    ChunkStatus {
+        Completed => "completed",
+        Failed => "failed",
+        /// It failed, and the answer goes on without it.
+        Skipped => "skipped",
+        /// Its answer was there from an earlier request.
+        Cached => "cached",
+    }
+}
+
+label! {
+    /// What a file is.
+    DocumentKind {
+        PlainText => "plain_text",
+        Markdown => "markdown",
+        Html => "html",
+        Pdf => "pdf",
+        Docx => "docx",
+    }
+}
+
+label! {
+    /// What came of reading a file.
+    ReadResult {
+        Read => "read",
+        TypeMismatch => "type_mismatch",
+        Unsupported => "unsupported",
+        NoText => "no_text",
+        Encrypted => "encrypted",
+        TooLarge => "too_large",
+        Malformed => "malformed",
+        OutOfMemory => "out_of_memory",
+        OutOfTime => "out_of_time",
+        Crashed => "crashed",
+        Busy => "busy",
+        Deadline => "deadline",
+        NotStarted => "not_started",
+    }
+}
+
+label! {
+    /// How a document was worked on.
+    Strategy {
+        /// At once.
+        Single => "single",
+        /// In parts whose summaries were merged.
+        MapReduce => "map_reduce",
+        /// In parts whose answers were joined.
+        MapConcat => "map_concat",
+        /// In parts, one after the other.
+        Refine => "refine",
     }
 }
 
@@ -122,6 +187,7 @@ impl From<FailureCode> for Outcome {
             | Code::InputTooLarge
             | Code::UnsupportedMediaType
             | Code::ValidationFailed
+            | Code::UnprocessableDocument
             | Code::ContentFiltered => Self::ClientError,
             Code::Cancelled => Self::Cancelled,
             Code::Overloaded | Code::ShuttingDown => Self::Rejected,

@@ -5,8 +5,8 @@
 //! zero from the start, so that rates and alerts work from the first scrape.
 
 use prometheus::{
-    CounterVec, Encoder as _, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
-    TextEncoder,
+    CounterVec, Encoder as _, GaugeVec, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Registry, TextEncoder,
 };
 
 use super::declare::{Declare, register};
@@ -50,6 +50,16 @@ const GEN_AI_TOKENS: &[f64] = &[
 /// Waiting for admission: usually nothing, at worst the request's deadline.
 const QUEUE_SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 const INPUT_BYTES: &[f64] = &[1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6, 16e6];
+/// Reading a file: a text is decoded in no time, a long PDF takes seconds.
+const READ_SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Parts of one document: powers of two.
+const CHUNKS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+/// Rounds of merging: two are much.
+const LEVELS: &[f64] = &[0.0, 1.0, 2.0, 3.0, 4.0, 6.0];
+/// The conventions' buckets for workflows.
+const WORKFLOW_SECONDS: &[f64] = &[1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0];
+/// How far an estimate was off, as a share of the exact count; the promise is a quarter.
+const ERROR_RATIOS: &[f64] = &[0.01, 0.02, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0];
 
 /// The labels of a target: a model in a region.
 const TARGET: [&str; 2] = ["model", "region"];
@@ -68,6 +78,14 @@ pub struct Metrics {
     pub time_per_output_token: HistogramVec,
     pub overhead: HistogramVec,
     pub input_bytes: HistogramVec,
+    pub documents_read: IntCounterVec,
+    pub document_read_duration: HistogramVec,
+    pub document_chunks: HistogramVec,
+    pub document_levels: HistogramVec,
+    pub chunks: IntCounterVec,
+    pub workflow_duration: HistogramVec,
+    pub estimate_error: HistogramVec,
+    pub estimate_ratio: GaugeVec,
     pub operation_duration: HistogramVec,
     pub time_to_first_chunk: HistogramVec,
     pub token_usage: HistogramVec,
@@ -163,6 +181,51 @@ impl Metrics {
                 "Size of the document.",
                 &["task"],
                 INPUT_BYTES,
+            ),
+            documents_read: declare.counters(
+                "redraft_documents_read_total",
+                "Files whose text was extracted, by what came of it.",
+                &["format", "result"],
+            ),
+            document_read_duration: declare.histogram(
+                "redraft_document_read_duration_seconds",
+                "Time of extracting the text of a file, with the wait for a place.",
+                &["format"],
+                READ_SECONDS,
+            ),
+            document_chunks: declare.histogram(
+                "redraft_document_chunks",
+                "Parts that a document was worked on in; 1 for one that was worked on at once.",
+                &["task"],
+                CHUNKS,
+            ),
+            document_levels: declare.histogram(
+                "redraft_document_levels",
+                "Rounds of merging that the summaries of a document's parts took.",
+                &["task"],
+                LEVELS,
+            ),
+            chunks: declare.counters(
+                "redraft_chunks_total",
+                "Parts of documents, by what became of them.",
+                &["task", "status"],
+            ),
+            workflow_duration: declare.histogram(
+                "gen_ai_workflow_duration_seconds",
+                "Time of the work on a document in parts, from its plan to its end.",
+                &["gen_ai_workflow_name"],
+                WORKFLOW_SECONDS,
+            ),
+            estimate_error: declare.histogram(
+                "redraft_token_estimate_error_ratio",
+                "Distance of the estimated input tokens of a call from the model's own count, as a share of the count.",
+                &["model"],
+                ERROR_RATIOS,
+            ),
+            estimate_ratio: declare.gauges_f64(
+                "redraft_token_estimate_ratio",
+                "The model's own count of the last call's input, divided by the estimate before any correction; 0 before the first.",
+                &["model"],
             ),
             operation_duration: declare.histogram(
                 "gen_ai_client_operation_duration_seconds",

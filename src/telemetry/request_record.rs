@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::labels::{Api, Dialect, Outcome, StreamEnd};
+use super::labels::{Api, Dialect, Outcome, Strategy, StreamEnd};
 use super::metrics::Metrics;
 use crate::domain::{Cost, FailureCode, ModelId, RequestId, TaskKind, TokenUsage};
 
@@ -19,6 +19,10 @@ pub struct Served {
     pub generation: Option<String>,
     pub chain: Option<Arc<str>>,
     pub model: Option<ModelId>,
+    pub strategy: Option<Strategy>,
+    /// Parts of the document, and those of which nothing is in the answer.
+    pub chunks: u32,
+    pub chunks_failed: u32,
     pub attempts: u32,
     pub fallback: bool,
     pub usage: TokenUsage,
@@ -178,6 +182,9 @@ impl RequestRecord {
                     cause,
                     chain = served.chain.as_deref(),
                     model = served.model.as_ref().map(ModelId::as_str),
+                    strategy = served.strategy.map(Strategy::as_str),
+                    chunks.total = (served.chunks > 0).then_some(served.chunks),
+                    chunks.failed = (served.chunks_failed > 0).then_some(served.chunks_failed),
                     attempts = served.attempts,
                     fallback = served.fallback,
                     input_bytes = self.input_bytes,

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::labels::{
-    Api, BreakerState, CallOutcome, CallStage, CountResult, Dialect, Outcome, RejectReason, ReloadResult,
-    StreamEnd, TokenDirection,
+    Api, BreakerState, CallOutcome, CallStage, ChunkStatus, CountResult, Dialect, DocumentKind, Outcome,
+    ReadResult, RejectReason, ReloadResult, Strategy, StreamEnd, TokenDirection,
 };
 use super::metrics::{Metrics, OPERATION, PROVIDER};
 use crate::domain::{CallFailure, FailureCode, ModelId, Region, TaskKind};
@@ -96,6 +96,15 @@ impl Metrics {
                 self.stream_terminations.with_label_values(&[dialect.as_str(), end.as_str()]);
             }
         }
+        for kind in DocumentKind::ALL {
+            self.document_read_duration.with_label_values(&[kind.as_str()]);
+            for result in ReadResult::ALL {
+                self.documents_read.with_label_values(&[kind.as_str(), result.as_str()]);
+            }
+        }
+        for strategy in Strategy::ALL.iter().filter(|strategy| **strategy != Strategy::Single) {
+            self.workflow_duration.with_label_values(&[strategy.as_str()]);
+        }
         for task in TaskKind::ALL {
             self.create_fixed_task_label_sets(task.as_str());
         }
@@ -117,6 +126,11 @@ impl Metrics {
     fn create_fixed_task_label_sets(&self, task: &str) {
         self.overhead.with_label_values(&[task]);
         self.input_bytes.with_label_values(&[task]);
+        self.document_chunks.with_label_values(&[task]);
+        self.document_levels.with_label_values(&[task]);
+        for status in ChunkStatus::ALL {
+            self.chunks.with_label_values(&[task, status.as_str()]);
+        }
         self.queue_wait.with_label_values(&[task]);
         for &dialect in Dialect::ALL {
             for &outcome in Outcome::ALL {
@@ -183,6 +197,8 @@ impl Metrics {
     fn create_model_label_sets(&self, model: &str, retried: &[CallFailure]) {
         self.time_per_output_token.with_label_values(&[model]);
         self.unpriced_requests.with_label_values(&[model]);
+        self.estimate_error.with_label_values(&[model]);
+        self.estimate_ratio.with_label_values(&[model]);
         self.operation_duration.with_label_values(&[OPERATION, PROVIDER, model, model, ""]);
         self.time_to_first_chunk.with_label_values(&[OPERATION, PROVIDER, model, model]);
         for direction in ["input", "output"] {

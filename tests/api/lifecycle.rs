@@ -209,8 +209,9 @@ async fn a_client_that_stops_reading_is_given_up_and_its_place_is_free() {
     use tokio::io::AsyncWriteExt as _;
     let app = TestApp::with(&[("HTTP__WRITE_MS", "200")]).await;
     // More text than the sockets between here and the service can hold.
-    let body =
-        json!({"text": "A sentence that is long enough to fill a socket. ".repeat(10_000)}).to_string();
+    let first = app.default_chain().await.first;
+    app.sim.set_scenario(&first, Scenario::HugeDelta { bytes: 8_000_000 });
+    let body = json!({"text": "One sentence."}).to_string();
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(app.api).await.unwrap();

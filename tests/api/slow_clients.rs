@@ -43,8 +43,11 @@ async fn an_http2_reader_that_takes_nothing_loses_its_stream_and_no_other() {
 
 #[tokio::test]
 async fn the_model_of_an_http2_reader_that_takes_nothing_stops() {
-    let app = TestApp::with(&[("HTTP__WRITE_MS", "300")]).await;
-    // More than the sockets between here and the model can hold, so that it is still writing.
+    // Parts so large that the sockets between here and the models cannot hold their answers,
+    // so that they are still writing.
+    let large_parts =
+        [("DOCUMENTS__TARGET_CHUNK_TOKENS", "1000000"), ("DOCUMENTS__TARGET_ANSWER_TOKENS", "100000")];
+    let app = TestApp::with(&[&[("HTTP__WRITE_MS", "300")], &large_parts[..]].concat()).await;
     let body =
         json!({"text": "A sentence that is long enough to fill a socket. ".repeat(10_000)}).to_string();
     for dialect in ["sse", "ndjson", "text"] {

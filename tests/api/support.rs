@@ -184,6 +184,8 @@ impl ScriptedApp {
 pub fn load(settings: &[(&str, &str)]) -> config::Config {
     let mut config = config::load(&sources(settings)).unwrap_or_else(|problems| panic!("{problems}")).config;
     config.bedrock.credentials = CredentialsSource::Simulator;
+    // The test itself is another program.
+    config.extraction.program = env!("CARGO_BIN_EXE_redraft").into();
     config
 }
 

@@ -142,13 +142,19 @@ async fn a_body_that_is_no_json_object_is_refused_without_repeating_it() {
 }
 
 #[tokio::test]
-async fn a_media_type_other_than_json_is_415_and_says_what_to_send() {
+async fn a_media_type_that_is_not_read_is_415_and_says_what_to_send() {
     let app = TestApp::start().await;
-    for media_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "nonsense"] {
+    for media_type in ["image/png", "application/x-www-form-urlencoded", "application/jsonp", "nonsense"] {
         let request = Request::post(app.api, "/v1/expand").header("content-type", media_type);
         let answer = request.body("{\"text\":\"a\"}").send().await;
         assert_problem(&answer, 415, "unsupported_media_type");
-        assert_eq!(answer.header("accept-post"), "application/json");
+        let listed: Vec<&str> = answer.header("accept-post").split(", ").collect();
+        for read in ["application/json", "multipart/form-data", "text/plain", "application/pdf"] {
+            assert!(listed.contains(&read), "{read} is not in {listed:?}");
+        }
+        let compatible = Request::post(app.api, "/api/expand").header("content-type", media_type);
+        let compatible = compatible.body("{\"bullets\":\"a\"}").send().await;
+        assert_eq!((compatible.status.as_u16(), compatible.header("accept-post")), (415, "application/json"));
     }
     let none = Request::post(app.api, "/v1/expand").body("{\"text\":\"a\"}").send().await;
     assert_problem(&none, 415, "unsupported_media_type");
@@ -201,9 +207,7 @@ async fn too_many_bytes_and_too_many_tokens_are_told_apart() {
 
 #[tokio::test]
 async fn what_capabilities_promise_is_what_a_request_may_have() {
-    let app =
-        TestApp::with(&[("LIMITS__MAX_INPUT_TOKENS", "10000000"), ("HTTP__MAX_BODY_BYTES", "100000000")])
-            .await;
+    let app = TestApp::with(&[("DOCUMENTS__MAX_CHUNKS", "4"), ("HTTP__MAX_BODY_BYTES", "100000000")]).await;
     let capabilities = app.get("/v1/capabilities").send().await.json();
     for task in capabilities["tasks"].as_array().unwrap() {
         let promised = task["input_quota_tokens"].as_u64().unwrap();

@@ -43,6 +43,7 @@ pub(super) fn read<'a>(path: &str, table: &'a Table, origin: &Origin, problems: 
     let accepts_temperature =
         section.required("accepts_temperature", "true or false", problems, Value::as_bool);
     let accepts_system = section.optional("accepts_system", "true or false", problems, Value::as_bool);
+    let token_ratio = section.optional("token_ratio", "a number from 0.2 to 5", problems, as_ratio);
     let prices = prices(&mut section, problems);
     let date = "a date without quotes, such as 2027-04-08";
     let end_of_life = section.optional("end_of_life", date, problems, as_date);
@@ -69,6 +70,7 @@ pub(super) fn read<'a>(path: &str, table: &'a Table, origin: &Origin, problems: 
             min_output_tokens: min_output_tokens?,
             accepts_temperature: accepts_temperature?,
             accepts_system: accepts_system?.unwrap_or(true),
+            token_ratio: token_ratio?.unwrap_or(1.0),
             prices: prices?,
         })
     };
@@ -120,6 +122,12 @@ fn as_tokens(value: &Value) -> Option<u32> {
 fn as_price(value: &Value) -> Option<UsdPerMillionTokens> {
     let whole = || value.as_integer().and_then(|usd| i32::try_from(usd).ok()).map(f64::from);
     UsdPerMillionTokens::new(value.as_float().or_else(whole)?)
+}
+
+/// No vocabulary is further from the estimate than that.
+fn as_ratio(value: &Value) -> Option<f64> {
+    let whole = || value.as_integer().and_then(|ratio| i32::try_from(ratio).ok()).map(f64::from);
+    value.as_float().or_else(whole).filter(|ratio| (0.2..=5.0).contains(ratio))
 }
 
 fn as_date(value: &Value) -> Option<CalendarDate> {

@@ -10,9 +10,11 @@ use serde::Serialize;
 
 use super::super::error::ApiError;
 use super::super::task_routes::AnswerContext;
-use super::super::wire::{CostBody, Problem, TimingBody, UsageBody};
+use super::super::wire::{Chunks, CostBody, PartialBody, Problem, TimingBody, UsageBody};
 use super::stream_body::{Broken, Encode};
-use crate::pipeline::{Done, Event, Failure, Fallback, Started, UsageReport};
+use crate::pipeline::{
+    ChunkChange, Done, Event, Failure, FallbackReport, ProgressReport, Started, UsageReport,
+};
 
 const API_VERSION: &str = "1";
 /// What a client should wait before it reconnects.
@@ -68,8 +70,8 @@ impl NativeEvents {
             model: started.model.as_str(),
             chain: &started.chain,
             created: context.created,
-            strategy: "single",
-            chunks_total: 1,
+            strategy: started.strategy.as_str(),
+            chunks_total: started.chunks,
             resumable: false,
             request_id: context.request_id.as_str(),
             api_version: API_VERSION,
@@ -101,6 +103,8 @@ impl NativeEvents {
             fallback: done.fallback,
             attempts: done.model_calls,
             output_chars: done.output_chars,
+            partial: done.chunks.is_partial(),
+            chunks: Chunks::from(done.chunks),
             text: text.as_deref(),
         };
         self.write("done", &payload, piece);
@@ -120,9 +124,11 @@ impl Encode for NativeEvents {
     fn encode(&mut self, event: Event, piece: &mut BytesMut) -> Result<(), Broken> {
         match event {
             Event::Started(started) => self.started(&started, piece),
+            Event::Progress(report) => self.write("progress", &ProgressPayload::from(&report), piece),
+            Event::Partial(partial) => self.write("partial", &PartialBody::from(&partial), piece),
             Event::Fallback(fallback) => self.write("fallback", &FallbackPayload::from(&fallback), piece),
             Event::Warning(warning) => {
-                let payload = WarningPayload { code: warning.code.as_str(), detail: warning.detail };
+                let payload = WarningPayload { code: warning.code.as_str(), detail: &warning.detail };
                 self.write("warning", &payload, piece);
             }
             Event::Delta(text) => {
@@ -168,17 +174,63 @@ struct FallbackPayload<'a> {
     reason: &'a str,
     attempt: u32,
     stage: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chunk_index: Option<u32>,
 }
 
-impl<'a> From<&'a Fallback> for FallbackPayload<'a> {
-    fn from(fallback: &'a Fallback) -> Self {
+impl<'a> From<&'a FallbackReport> for FallbackPayload<'a> {
+    fn from(report: &'a FallbackReport) -> Self {
+        let fallback = &report.fallback;
         Self {
             from: fallback.from.as_str(),
             to: fallback.to.as_str(),
             reason: fallback.reason.as_str(),
             attempt: fallback.attempt,
-            stage: "final",
+            stage: report.stage.as_str(),
+            chunk_index: report.chunk,
         }
+    }
+}
+
+#[derive(Serialize)]
+struct ProgressPayload<'a> {
+    stage: &'a str,
+    done: u32,
+    total: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level: Option<u32>,
+    /// The last of `chunks`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chunk: Option<ChunkPayload<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    chunks: Vec<ChunkPayload<'a>>,
+}
+
+impl<'a> From<&'a ProgressReport> for ProgressPayload<'a> {
+    fn from(report: &'a ProgressReport) -> Self {
+        Self {
+            stage: report.stage.as_str(),
+            done: report.done,
+            total: report.total,
+            level: report.level,
+            chunk: report.changes.last().map(ChunkPayload::from),
+            chunks: report.changes.iter().map(ChunkPayload::from).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ChunkPayload<'a> {
+    index: u32,
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
+}
+
+impl<'a> From<&'a ChunkChange> for ChunkPayload<'a> {
+    fn from(change: &'a ChunkChange) -> Self {
+        let model = change.model.as_ref().map(|model| model.as_str());
+        Self { index: change.index, status: change.state.as_str(), model }
     }
 }
 
@@ -222,6 +274,8 @@ struct DonePayload<'a> {
     fallback: bool,
     attempts: u32,
     output_chars: usize,
+    partial: bool,
+    chunks: Chunks,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
 }

@@ -110,6 +110,7 @@ impl<E: Encode> StreamBody<E> {
         let failure = Failure {
             code: FailureCode::Internal,
             retry_after: None,
+            detail: None,
             partial: self.partial,
             attempts: Vec::new(),
         };
@@ -210,8 +211,13 @@ impl Encode for PlainText {
             Event::Delta(text) => piece.extend_from_slice(text.as_bytes()),
             // Text that has left cannot be taken back, so this dialect never asks for a restart.
             Event::Failed(_) | Event::Reset(_) => return Err(Broken),
-            Event::Started(_) | Event::Fallback(_) | Event::Warning(_) | Event::Usage(_) | Event::Done(_) => {
-            }
+            Event::Started(_)
+            | Event::Progress(_)
+            | Event::Fallback(_)
+            | Event::Warning(_)
+            | Event::Partial(_)
+            | Event::Usage(_)
+            | Event::Done(_) => {}
         }
         Ok(())
     }

@@ -112,6 +112,8 @@ pub(super) fn task_example(kind: TaskKind) -> Value {
         fallback,
         strategy: "single",
         chunks: Chunks { total: 1, failed: 0, levels: 0 },
+        partial: false,
+        partials: Vec::new(),
         usage: UsageBody {
             input_tokens: 342,
             output_tokens: 41,

@@ -96,7 +96,7 @@ pub(super) fn failure(code: FailureCode) -> Failure {
         .into_iter()
         .find(|failure| failure.code() == code)
         .map(|failure| vec![attempt(MODEL, failure, 412), attempt(SECOND_MODEL, failure, 388)]);
-    Failure { code, retry_after: None, partial: false, attempts: attempts.unwrap_or_default() }
+    Failure { code, retry_after: None, detail: None, partial: false, attempts: attempts.unwrap_or_default() }
 }
 
 fn with(responses: ResponsesBuilder, family: Family, status: u16) -> ResponsesBuilder {

@@ -95,7 +95,7 @@ fn cut_short(write: fn(&[Event<'_>]) -> String) -> String {
 fn broken_off(write: fn(&[Event<'_>]) -> String) -> String {
     let id = request_id();
     let code = CallFailure::StreamCut.code();
-    let failure = Failure { code, retry_after: None, partial: true, attempts: Vec::new() };
+    let failure = Failure { code, retry_after: None, detail: None, partial: true, attempts: Vec::new() };
     let partial = Some(failure.partial);
     let error = ApiError::from(failure);
     let mut usage = usage(2, used(MODEL, 4, 0.000_123_86), 1, timing(388.9, 61.07, 65.5));

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::{Bench, request};
-use crate::domain::CallFailure;
+use crate::domain::{CallFailure, InputSize};
 use crate::inference::BackendError;
 use crate::routing::RouteRequest;
 use crate::telemetry::CountResult;
@@ -47,7 +47,7 @@ async fn a_count_is_the_models_own_of_the_prompt_as_it_would_be_sent() {
 async fn what_does_not_fit_is_counted_all_the_same() {
     let bench = Bench::of(MODEL);
     bench.backend.then_count(MODEL, Ok(2_000_000));
-    let too_long = RouteRequest { input_tokens: 2_000_000, ..request() };
+    let too_long = RouteRequest { input: InputSize::of_any_model(2_000_000), ..request() };
     assert_eq!(count(&bench, &too_long).await, Some(2_000_000));
     assert_eq!(bench.backend.counted()[0].max_tokens, 5_000);
 }
