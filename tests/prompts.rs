@@ -200,8 +200,10 @@ impl Step {
                 let part = second_part(&document, 3);
                 (task.part_prompt(&part, boundary), task.part_size(part.tokens))
             }
-            (Self::Part, Task::Rephrase(task)) => joined(&Joined::Rephrase(task.clone()), boundary),
-            (Self::Part, Task::Expand(task)) => joined(&Joined::Expand(task.clone()), boundary),
+            (Self::Part, Task::Rephrase(task)) => {
+                joined(&Joined::Rephrase(task.clone()), &document, boundary)
+            }
+            (Self::Part, Task::Expand(task)) => joined(&Joined::Expand(task.clone()), &document, boundary),
             (Self::Merge { last }, Task::Summarize(task)) => {
                 let size = task.merge_size(estimate_tokens(SUMMARIES), last);
                 (task.merge_prompt(SUMMARIES.into(), last, boundary), size)
@@ -215,8 +217,8 @@ impl Step {
     }
 }
 
-fn joined(task: &Joined, boundary: &Boundary) -> (Prompt, OutputSize) {
-    task.part(&second_part(&task.document(), 3), boundary).expect("the part is not blank")
+fn joined(task: &Joined, document: &Passage, boundary: &Boundary) -> (Prompt, OutputSize) {
+    task.part(&second_part(document, 3), boundary).expect("the part is not blank")
 }
 
 impl Case {

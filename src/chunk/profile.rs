@@ -33,6 +33,17 @@ impl TextProfile {
         Self { counts: scan.counts, bytes: u32::try_from(text.len()).unwrap_or(u32::MAX) }
     }
 
+    /// The profile that so many bytes of plain English prose in ASCII have, without looking
+    /// at them: for texts of our own, such as a prompt's rules.
+    pub fn of_english(bytes: usize) -> Self {
+        let share = |per_thousand: u64| u32::try_from(bytes as u64 * per_thousand / 1000).unwrap_or(u32::MAX);
+        let mut counts = [0; CLASSES];
+        for (class, per_thousand) in ENGLISH_PER_THOUSAND_BYTES {
+            counts[class] = share(per_thousand);
+        }
+        Self { counts, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }
+    }
+
     /// The estimate of [`estimate_tokens`](super::estimate_tokens) for the same text.
     pub fn base_tokens(&self) -> u32 {
         tokens_of(&self.counts).max(u32::from(self.bytes > 0))
@@ -109,6 +120,10 @@ fn tokens_of(counts: &[u32; CLASSES]) -> u32 {
         2 * sum(LATIN_WITH_MARKS..INDIC) + 3 * sum(INDIC..FOUR_BYTES) + 4 * sum(FOUR_BYTES..CLASSES);
     u32::try_from(ascii + wide_bytes.div_ceil(BYTES_PER_WIDE_TOKEN)).unwrap_or(u32::MAX)
 }
+
+/// Tokens of English prose, by class: measured on the rules of all tasks.
+const ENGLISH_PER_THOUSAND_BYTES: [(usize, u64); 5] =
+    [(LETTERS, 200), (DIGITS, 5), (PUNCTUATION, 45), (WHITE, 3), (UNBROKEN, 1)];
 
 /// ASCII letters of ordinary words.
 const LETTERS: usize = 0;
@@ -218,6 +233,17 @@ mod tests {
 
     use super::*;
     use crate::chunk::estimate_tokens;
+
+    #[test]
+    fn english_of_our_own_need_not_be_looked_at() {
+        let rules = "- Say only what the document says: no facts, opinions, advice or examples of your own.\n\
+                     - Keep its emphasis and its degree of certainty: a claim stays a claim, a plan stays a plan.\n\
+                     - Copy numbers, names, dates, units and quotations exactly as they stand in the document.\n";
+        let (looked, assumed) = (TextProfile::of(rules), TextProfile::of_english(rules.len()));
+        let off = f64::from(assumed.base_tokens()) / f64::from(looked.base_tokens());
+        assert!((0.9..1.1).contains(&off), "{off}");
+        assert_eq!(TextProfile::of_english(0), TextProfile::of(""));
+    }
 
     #[test]
     fn every_script_has_its_class() {

@@ -81,6 +81,18 @@ impl Cost {
         self.0 as f64 / PICO_USD_PER_USD
     }
 
+    /// The amount times a factor that is not negative, held at the largest amount.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "for forecasts: a float that is too large becomes the largest amount"
+    )]
+    pub fn times(self, factor: f64) -> Self {
+        Self((self.0 as f64 * factor).ceil() as u64)
+    }
+
     /// The sum, held at the largest amount instead of wrapping.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {

@@ -32,7 +32,7 @@ impl fmt::Display for Boundary {
 
 /// The user turn: an opening fence, the document, a closing fence. Before the opening
 /// fence `opening` may hold what helps to understand the document, in fences of its own.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FencedDocument {
     pub opening: String,
     pub document: Passage,
@@ -47,10 +47,23 @@ impl FencedDocument {
 }
 
 /// Everything a model is told in one call.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Prompt {
     /// Role and rules. Empty only when a task needs none.
     pub system: String,
     /// The document to work on.
     pub user: FencedDocument,
+}
+
+/// Tells sizes alone: a prompt holds somebody's document.
+impl fmt::Debug for Prompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Prompt({} bytes of rules, {:?})", self.system.len(), self.user)
+    }
+}
+
+impl fmt::Debug for FencedDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FencedDocument({:?})", self.document)
+    }
 }

@@ -342,10 +342,15 @@ impl From<PlanError> for ApiError {
                 };
                 Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
             }
+            PlanError::CannotMerge => {
+                let detail = "The models of this chain are too small to merge the summaries of so long a text. Ask for \
+                              another chain, for `strategy: \"refine\"`, or send a shorter text.";
+                Self::detailed(FailureCode::InputTooLarge, detail)
+            }
             PlanError::TooExpensive { cost, max_cost } => {
                 let (cost, max_cost) = (cost.usd(), max_cost.usd());
                 let detail = format!(
-                    "The request would cost about {cost:.2} USD; a request may cost at most {max_cost:.2} USD. Shorten the text or ask for a cheaper chain."
+                    "The request could cost up to {cost:.2} USD; a request may cost at most {max_cost:.2} USD. Shorten the text or ask for a cheaper chain."
                 );
                 let figures = Figures {
                     estimated_cost_usd: Some(cost),

@@ -15,11 +15,11 @@ use super::Api;
 use super::body::{self, HeldBody};
 use super::body_buffers::HeldBytes;
 use super::error::{ApiError, Figures};
-use super::query::{add_option, options, stream_parameter};
+use super::query::{add_member, add_option, options, stream_parameter};
 use crate::documents::{DocumentFormat, ExtractError, Note};
 use crate::domain::FailureCode;
 use crate::pipeline::{Deadline, Warning, WarningCode};
-use crate::tasks::Fields;
+use crate::tasks::{FieldProblem, Fields};
 use crate::telemetry::{DocumentKind, ReadResult};
 
 /// A request as it came in.
@@ -55,7 +55,7 @@ pub(super) async fn read(parts: &Parts, body: Incoming, api: &Api) -> Result<Int
         return Ok(Intake { stream, fields: Fields::new(body::parse(&bytes)?), file: None, held });
     }
     let max_bytes = api.0.settings.max_file_bytes;
-    if content_type.starts_with("multipart/form-data") {
+    if body::essence(&content_type) == "multipart/form-data" {
         let (stream, members) = options(&parts.uri)?;
         let HeldBody { bytes, held } = body::read(&parts.headers, body, api, max_bytes).await?;
         let (members, file) = form(parts, bytes, members).await?;
@@ -83,15 +83,18 @@ impl Intake {
         let Self { mut fields, file, mut held, .. } = self;
         let Some(File { format, bytes }) = file else { return Ok((fields, held, Vec::new())) };
         if TEXTS.iter().any(|name| fields.contains(name)) {
-            fields
-                .problem("/text", "The text comes from the file; send no `text` and no `bullets` beside it.");
-            // The reader of the task takes what was sent, so that only this is told.
-            fields.set_default("text", "-");
-            return Ok((fields, held, Vec::new()));
+            let detail = "The text comes from the file; send no `text` and no `bullets` beside it.";
+            let problem = FieldProblem { pointer: "/text".to_owned(), detail: detail.to_owned() };
+            return Err(ApiError::invalid(vec![problem]));
         }
         let kind = DocumentKind::from(format);
         let began = tokio::time::Instant::now();
-        let outcome = api.0.extractor.extract(&format, bytes, deadline.at()).await;
+        let outcome = tokio::select! {
+            biased;
+            outcome = api.0.extractor.extract(&format, bytes, deadline.at()) => outcome,
+            // A document that is still read at the end of a shutdown will not be worked on.
+            () = api.0.pipeline.until_cut() => return Err(ApiError::new(FailureCode::ShuttingDown)),
+        };
         let metrics = &api.0.metrics;
         let result = outcome.as_ref().map_or_else(ReadResult::from, |_| ReadResult::Read);
         metrics.documents_read.with_label_values(&[kind.as_str(), result.as_str()]).inc();
@@ -125,7 +128,7 @@ async fn form(
             OPTIONS => {
                 let text = field.bytes().await.map_err(|_| unreadable())?;
                 for (name, value) in body::parse(&text)? {
-                    members.insert(name, value);
+                    add_member(&mut members, name, value)?;
                 }
             }
             "" => return Err(malformed("A field of the form has no name.")),

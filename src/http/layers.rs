@@ -3,6 +3,7 @@
 //! Order matters: what stands higher also sees what the lower ones answer.
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use tower::ServiceBuilder;
 use tower_http::compression::CompressionLayer;
@@ -18,6 +19,8 @@ pub(super) fn apply(router: Router<Api>, api: &Api) -> Router<Api> {
         .layer(from_fn_with_state(api.clone(), edge::surround))
         // Answers preflights and marks answers, so that pages may read errors too.
         .option_layer(cors::layer(&api.0.settings.allowed_origins))
+        // Bodies are bounded where they are read, each by its own setting.
+        .layer(DefaultBodyLimit::disable())
         // Compresses JSON; a stream must arrive piece by piece.
         .layer(CompressionLayer::new().compress_when(compressible()));
     router.layer(layers)

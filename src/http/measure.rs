@@ -13,7 +13,7 @@ use super::error::{ApiError, id_of};
 use super::{Api, intake, representation, submission};
 use crate::domain::{FailureCode, TaskKind};
 use crate::pipeline::Measure;
-use crate::tasks::{Fields, Task, Vocabulary};
+use crate::tasks::{Fields, Task};
 use crate::telemetry::Dialect;
 
 /// What a request would take.
@@ -107,25 +107,13 @@ fn task_kind(fields: &mut Fields) -> Option<TaskKind> {
         fields.problem("/task", "`task` is missing; send `summarize`, `rephrase` or `expand`.");
         return None;
     }
-    fields.word::<Named>("task").map(|Named(kind)| kind)
-}
-
-/// A task as a member names it. There is no default: the caller has to choose.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Named(TaskKind);
-
-impl Default for Named {
-    fn default() -> Self {
-        Self(TaskKind::Summarize)
+    let named = fields.value("task");
+    let kind =
+        TaskKind::ALL.into_iter().find(|kind| named.as_ref().is_some_and(|name| name == kind.as_str()));
+    if kind.is_none() {
+        fields.problem("/task", "`task` must be `summarize`, `rephrase` or `expand`.");
     }
-}
-
-impl Vocabulary for Named {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("summarize", Self(TaskKind::Summarize)),
-        ("rephrase", Self(TaskKind::Rephrase)),
-        ("expand", Self(TaskKind::Expand)),
-    ];
+    kind
 }
 
 fn told(kind: TaskKind, measure: &Measure) -> MeasureBody<'_> {

@@ -9,7 +9,9 @@ use super::error::ApiError;
 use crate::domain::FailureCode;
 
 /// Options that are lists; in a query their entries are separated by commas.
-const LISTS: [&str; 2] = ["include", "expected_input_languages"];
+const LISTS: [&str; 3] = ["include", "expected_input_languages", "expectedInputLanguages"];
+/// Options that are numbers. All others are texts, whatever they look like.
+const NUMBERS: [&str; 3] = ["paragraphs", "max_words", "maxWords"];
 
 /// The value of `stream`, if the query has one.
 ///
@@ -41,18 +43,26 @@ pub(super) fn options(uri: &Uri) -> Result<(Option<String>, Map<String, Value>),
     Ok((stream, members))
 }
 
-/// Adds an option that was written as text: numbers and truth values are taken as such.
+/// Adds an option that was written as text.
 pub(super) fn add_option(members: &mut Map<String, Value>, name: String, text: &str) -> Result<(), ApiError> {
     let value = if LISTS.contains(&name.as_str()) {
         let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         Value::from_iter(entries)
+    } else if NUMBERS.contains(&name.as_str()) {
+        // What is no number is told by the reader of the option.
+        text.trim().parse::<u32>().map_or_else(|_| Value::from(text), Value::from)
     } else {
-        match serde_json::from_str::<Value>(text) {
-            Ok(value @ (Value::Number(_) | Value::Bool(_))) => value,
-            _ => Value::from(text),
-        }
+        Value::from(text)
     };
-    // The name is the caller's own word; it is told only as a pointer of the body would be.
+    add_member(members, name, value)
+}
+
+/// Adds an option that is there once at most.
+pub(super) fn add_member(
+    members: &mut Map<String, Value>,
+    name: String,
+    value: Value,
+) -> Result<(), ApiError> {
     if members.insert(name, value).is_some() {
         let detail = "An option was given twice; give each once.";
         return Err(ApiError::detailed(FailureCode::ValidationFailed, detail));
@@ -74,15 +84,12 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn options_are_read_as_what_they_look_like() {
-        let uri: Uri =
-            "/v1/summarize?stream=sse&max_words=80&type=tldr&include=text,partials&context=A%20letter"
-                .parse()
-                .unwrap();
+    fn options_are_read_as_what_they_are() {
+        let query = "stream=sse&max_words=80&type=tldr&include=text,partials&context=2024&chain=A%20b";
+        let uri: Uri = format!("/v1/summarize?{query}").parse().unwrap();
         let (stream, members) = options(&uri).unwrap();
         assert_eq!(stream.as_deref(), Some("sse"));
-        let expected =
-            json!({"max_words": 80, "type": "tldr", "include": ["text", "partials"], "context": "A letter"});
+        let expected = json!({"max_words": 80, "type": "tldr", "include": ["text", "partials"], "context": "2024", "chain": "A b"});
         assert_eq!(serde_json::Value::Object(members), expected);
         assert!(options(&"/?a=1&a=2".parse().unwrap()).is_err());
     }

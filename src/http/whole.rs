@@ -88,7 +88,7 @@ fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
         strategy: strategy.as_str(),
         chunks: Chunks::from(done.chunks),
         partial: done.chunks.is_partial(),
-        partials: partials.iter().map(PartialBody::from).collect(),
+        partials: in_order(partials),
         usage: UsageBody::from(usage),
         cost: CostBody::from(usage),
         timing: TimingBody::from(&usage.timing),
@@ -102,6 +102,13 @@ fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
     headers.insert(X_GENERATION_ID, ascii(context.generation_id.as_str()));
     headers.insert(X_MODEL, ascii(done.model.as_str()));
     response
+}
+
+/// Parts end in any order.
+fn in_order(partials: &[Partial]) -> Vec<PartialBody<'_>> {
+    let mut partials: Vec<PartialBody<'_>> = partials.iter().map(PartialBody::from).collect();
+    partials.sort_by_key(|partial| partial.index);
+    partials
 }
 
 fn server_timing(usage: &UsageReport, model: &str) -> HeaderValue {

@@ -105,11 +105,24 @@ impl Call {
         size: impl FnOnce(&TextProfile) -> InputSize,
     ) -> Self {
         let mut profile = document;
-        profile += TextProfile::of(&prompt.system);
+        profile += of_rules(&prompt.system);
         profile += TextProfile::of(&prompt.user.opening);
-        profile += TextProfile::of(&prompt.user.closing);
+        profile += TextProfile::of_english(prompt.user.closing.len());
         let input = size(&profile);
         let request = RouteRequest { prompt: Arc::new(prompt), input, output, temperature };
         Self { request, profile }
+    }
+}
+
+/// The longest rules without a caller's background.
+const RULES_BYTES: usize = 4096;
+
+/// The profile of rules. They are English of our own, which need not be looked at on
+/// every request; with a caller's background they are longer, or not in ASCII.
+fn of_rules(system: &str) -> TextProfile {
+    if system.len() <= RULES_BYTES && system.is_ascii() {
+        TextProfile::of_english(system.len())
+    } else {
+        TextProfile::of(system)
     }
 }

@@ -105,7 +105,8 @@ impl Estimator {
         self.metrics.estimate_ratio.with_label_values(&labels).set(tokens as f64 / f64::from(base));
     }
 
-    /// Learns from the time that a call took to write so many tokens.
+    /// Learns from the time that a whole answer of so many tokens took. That of a streamed
+    /// one is its reader's time, too.
     pub(super) fn timed(&self, model: &Model, output_tokens: u64, took: Duration) {
         let usual = usual_time(output_tokens).as_secs_f64();
         let pace = (took.as_secs_f64() / usual).clamp(0.01, 20.0);
@@ -135,14 +136,14 @@ fn usual_time(output_tokens: u64) -> Duration {
 /// than an estimate does, so its correction is a good one for the others, too.
 fn correct(sizes: &mut [ModelTokens], correction: &Correction) {
     for size in sizes.iter_mut() {
-        size.expected = scaled(size.expected, correction.factor);
+        size.expected = scaled_up(size.expected, correction.factor);
         let margin = if size.model == correction.model { 0.0 } else { COUNTED_MARGIN };
         size.at_most = with_margin(size.expected, margin);
     }
 }
 
 fn with_margin(tokens: u32, margin: f64) -> u32 {
-    scaled(tokens, 1.0 + margin)
+    scaled_up(tokens, 1.0 + margin)
 }
 
 #[expect(
@@ -150,7 +151,7 @@ fn with_margin(tokens: u32, margin: f64) -> u32 {
     clippy::cast_sign_loss,
     reason = "neither is negative, and a float that is too large becomes the largest number"
 )]
-fn scaled(tokens: u32, factor: f64) -> u32 {
+fn scaled_up(tokens: u32, factor: f64) -> u32 {
     (f64::from(tokens) * factor).ceil() as u32
 }
 

@@ -4,7 +4,7 @@
 //! spawned: all of it is polled by whoever asks for the next event, so dropping the
 //! fan-out ends every call at once. It does not know what the work is for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
 
 use futures_util::StreamExt as _;
@@ -17,7 +17,7 @@ use super::event::{ProgressReport, Reset};
 use super::kept_parts::PartKey;
 use super::progress::Progress;
 use super::work::{Work, WorkEvent};
-use crate::domain::ModelId;
+use crate::domain::{CallFailure, ModelId};
 use crate::routing::{Fallback, FinishReason, RouteError};
 
 /// What is to be done about one item.
@@ -51,16 +51,24 @@ type Running = BoxFuture<'static, (usize, Box<Work>, WorkEvent)>;
 /// The fan-out.
 pub(super) struct FanOut {
     running: FuturesUnordered<Running>,
-    next: usize,
-    items: usize,
+    /// Items that wait for their turn.
+    waiting: VecDeque<usize>,
     max_parallel: usize,
     keys: HashMap<usize, PartKey>,
+    /// Items of whose answer something has come.
+    begun: HashSet<usize>,
 }
 
 impl FanOut {
     /// Over so many items.
     pub(super) fn over(items: usize, max_parallel: usize) -> Self {
-        Self { running: FuturesUnordered::new(), next: 0, items, max_parallel, keys: HashMap::new() }
+        Self {
+            running: FuturesUnordered::new(),
+            waiting: (0..items).collect(),
+            max_parallel,
+            keys: HashMap::new(),
+            begun: HashSet::new(),
+        }
     }
 
     /// The next event and the item it is about; `None` when every item has ended.
@@ -71,12 +79,18 @@ impl FanOut {
         desk: &Desk,
         assign: impl Fn(usize) -> Assignment,
     ) -> Option<(usize, ItemEvent)> {
-        if self.next < self.items && self.running.len() < self.max_parallel {
-            let index = self.next;
-            self.next += 1;
-            return Some((index, self.begin(index, assign(index), desk)));
-        }
-        let (index, work, event) = self.running.next().await?;
+        let (index, work, event) = loop {
+            if self.running.len() < self.max_parallel
+                && let Some(index) = self.waiting.pop_front()
+            {
+                return Some((index, self.begin(index, assign(index), desk)));
+            }
+            let (index, work, event) = self.running.next().await?;
+            match &event {
+                WorkEvent::Failed(error) if self.has_to_wait(index, error) => self.waiting.push_front(index),
+                _ => break (index, work, event),
+            }
+        };
         let event = match event {
             WorkEvent::Ended { model, finish } => ItemEvent::Ended { model, finish },
             WorkEvent::Failed(error) => ItemEvent::Failed(error),
@@ -85,15 +99,28 @@ impl FanOut {
                 ItemEvent::FellBack(fallback)
             }
             WorkEvent::Text { text, .. } => {
+                self.begun.insert(index);
                 self.go_on(index, work);
                 ItemEvent::Text(text)
             }
             WorkEvent::Reset(reset) => {
+                self.begun.remove(&index);
                 self.go_on(index, work);
                 ItemEvent::Reset(reset)
             }
         };
         Some((index, event))
+    }
+
+    /// Whether an item found no place only because others of the same run have the places:
+    /// then it takes its turn when one of them ends, and the run asks for fewer at once.
+    fn has_to_wait(&mut self, index: usize, error: &RouteError) -> bool {
+        let crowded = matches!(error.failure, CallFailure::Throttled | CallFailure::TargetBusy);
+        let waits = crowded && !self.running.is_empty() && !self.begun.contains(&index);
+        if waits {
+            self.max_parallel = self.running.len();
+        }
+        waits
     }
 
     /// The name of what was asked about an item.
@@ -112,12 +139,38 @@ impl FanOut {
         ItemEvent::Started { model }
     }
 
-    fn go_on(&mut self, index: usize, mut work: Box<Work>) {
+    fn go_on(&mut self, index: usize, work: Box<Work>) {
         self.running.push(Box::pin(async move {
+            let mut work = work;
             let event = work.next().await;
             (index, work, event)
         }));
     }
+}
+
+/// One piece of work that can be asked for its next event again and again: dropping the
+/// future of [`Self::next`] leaves its call under way.
+pub(super) struct Solo(BoxFuture<'static, (Box<Work>, WorkEvent)>);
+
+impl Solo {
+    pub(super) fn new(work: Box<Work>) -> Self {
+        Self(asked(work))
+    }
+
+    /// The next event; nothing comes after the end.
+    pub(super) async fn next(&mut self) -> WorkEvent {
+        let (work, event) = (&mut self.0).await;
+        let ended = matches!(event, WorkEvent::Ended { .. } | WorkEvent::Failed(_));
+        self.0 = if ended { Box::pin(std::future::pending()) } else { asked(work) };
+        event
+    }
+}
+
+fn asked(mut work: Box<Work>) -> BoxFuture<'static, (Box<Work>, WorkEvent)> {
+    Box::pin(async move {
+        let event = work.next().await;
+        (work, event)
+    })
 }
 
 /// What comes first: the outcome of the work, or that it is time to tell the progress.
@@ -126,7 +179,8 @@ pub(super) enum Meanwhile<T> {
     Done(T),
 }
 
-/// Waits for `work`, which can be dropped and asked again, and tells progress meanwhile.
+/// Waits for `work`, which has to be such that it can be dropped and asked again, and tells
+/// progress meanwhile.
 pub(super) async fn meanwhile<T>(progress: &mut Progress, work: impl Future<Output = T>) -> Meanwhile<T> {
     let mut work = pin!(work);
     loop {

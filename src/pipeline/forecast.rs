@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use super::estimator::Estimator;
-use super::layout::{Layout, groups};
+use super::layout::{
+    JOINED_PART_TOKENS, Layout, MERGE_TOKENS, SUMMED_UP_PART_TOKENS, groups, refined_part_tokens,
+};
 use super::live::Limits;
 use crate::domain::{Cost, OutputSize, TokenUsage};
 use crate::routing::Chain;
@@ -28,6 +30,8 @@ pub struct Forecast {
     pub output_tokens: u32,
     /// Of all calls; `None` when a price is missing.
     pub cost: Option<Cost>,
+    /// The same with the margin of the estimate.
+    pub most_cost: Option<Cost>,
     /// Without waiting for admission or for busy models.
     pub time: Duration,
 }
@@ -41,14 +45,20 @@ struct Wave {
     parallel: u32,
 }
 
-/// What one estimated token of this document is for the model that is asked first.
+/// What estimated tokens of this document are for the model that is asked first.
 #[derive(Clone, Copy)]
 pub(super) struct Scale {
     pub document_tokens: u32,
     pub tokens_per_estimated: f64,
+    /// How much more than expected it may be.
+    pub margin: f64,
     /// What a prompt takes beside the document.
     pub rules_tokens: u32,
 }
+
+/// The summaries of a document's parts cannot be merged: two of them do not fit one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CannotMerge;
 
 /// What a layout of a task will take.
 pub(super) fn forecast(
@@ -57,27 +67,28 @@ pub(super) fn forecast(
     limits: Limits,
     scale: Scale,
     estimator: &Estimator,
-) -> Forecast {
+) -> Result<Forecast, CannotMerge> {
     let parallel = u32::try_from(limits.max_parallel).unwrap_or(u32::MAX);
     let (waves, output, levels) = match layout {
         Layout::Single(call) => {
-            let wave = wave(&[scale.document_tokens], call.request.output, 1, scale);
+            let wave = wave(&[scale.document_tokens], call.request.output, 1, scale.rules_tokens);
             (vec![wave], call.request.output.expected_tokens, 0)
         }
         Layout::Joined { task, parts } => {
-            let output = parts.iter().map(|part| task.output_size(part.tokens).expected_tokens);
-            let output = output.fold(0_u32, u32::saturating_add);
-            let count = u32::try_from(parts.len()).unwrap_or(u32::MAX).max(1);
-            let each = OutputSize { expected_tokens: output / count, max_tokens: output / count };
-            (vec![wave(&tokens(parts), each, parallel, scale)], output, 0)
+            // Parts are about equal, so one of them speaks for all.
+            let each = parts.get(parts.len() / 2).map_or(NOTHING, |part| task.part_size(part));
+            let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+            let rules = scale.rules_tokens.saturating_add(JOINED_PART_TOKENS);
+            (vec![wave(&tokens(parts), each, parallel, rules)], each.expected_tokens.saturating_mul(count), 0)
         }
         Layout::Reduced { task, parts, room } => {
-            let (waves, levels) = reduced(task, parts, *room, parallel, scale);
+            let (waves, levels) = reduced(task, parts, *room, parallel, scale)?;
             (waves, task.merge_size(scale.document_tokens, true).expected_tokens, levels)
         }
         Layout::Refined { task, parts } => {
             let answer = task.merge_size(scale.document_tokens, true).expected_tokens;
-            (vec![wave(&tokens(parts), task.refine_size_of_others(), 1, scale)], answer, 0)
+            let rules = scale.rules_tokens.saturating_add(refined_part_tokens(task));
+            (vec![wave(&tokens(parts), task.refine_size_of_others(), 1, rules)], answer, 0)
         }
     };
     let model = &chain.stages[0].targets[0].target.model;
@@ -85,56 +96,85 @@ pub(super) fn forecast(
     for wave in &waves {
         calls = calls.saturating_add(wave.calls);
         usage += TokenUsage {
-            input_tokens: scaled(wave.input_tokens, scale.tokens_per_estimated),
+            input_tokens: scaled_up(wave.input_tokens, scale.tokens_per_estimated),
             output_tokens: u64::from(wave.calls) * u64::from(wave.output_tokens_each),
             ..TokenUsage::default()
         };
         let rounds = wave.calls.div_ceil(wave.parallel.max(1));
         time += estimator.time(model, wave.output_tokens_each.into()).saturating_mul(rounds);
     }
-    Forecast {
+    let cost = model.prices.and_then(|prices| prices.cost(&usage));
+    Ok(Forecast {
         strategy: layout.strategy(),
         chunks: u32::try_from(layout.parts().len()).unwrap_or(u32::MAX).max(1),
         levels,
         model_calls: calls,
-        input_tokens: u32::try_from(scaled(scale.document_tokens.into(), scale.tokens_per_estimated))
+        input_tokens: u32::try_from(scaled_up(scale.document_tokens.into(), scale.tokens_per_estimated))
             .unwrap_or(u32::MAX),
         output_tokens: output,
-        cost: model.prices.and_then(|prices| prices.cost(&usage)),
+        cost,
+        most_cost: cost.map(|cost| cost.times(1.0 + scale.margin)),
         time,
-    }
+    })
 }
+
+const NOTHING: OutputSize = OutputSize { expected_tokens: 0, max_tokens: 0 };
 
 /// The rounds of a summary in parts, as long as every call writes what it is expected to.
-fn reduced(task: &Summarize, parts: &[Part], room: u32, parallel: u32, scale: Scale) -> (Vec<Wave>, u32) {
+fn reduced(
+    task: &Summarize,
+    parts: &[Part],
+    room: u32,
+    parallel: u32,
+    scale: Scale,
+) -> Result<(Vec<Wave>, u32), CannotMerge> {
+    let part_rules = scale.rules_tokens.saturating_add(SUMMED_UP_PART_TOKENS);
+    let merge_rules = scale.rules_tokens.saturating_add(MERGE_TOKENS);
     let mean = parts.first().map_or(0, |part| part.document_tokens / part.total.max(1));
-    let mut each = task.part_size(mean);
-    let mut waves = vec![wave(&tokens(parts), each, parallel, scale)];
+    let each = task.part_size(mean);
+    let mut waves = vec![wave(&tokens(parts), each, parallel, part_rules)];
     let mut levels = 1;
-    let mut left = vec![each.expected_tokens; parts.len()];
-    while left.iter().fold(0_u32, |sum, size| sum.saturating_add(*size)) > room {
+    let mut left = vec![each.expected_tokens.saturating_add(LABEL_TOKENS); parts.len()];
+    while sum(&left) > room {
         let sizes = groups(&left, room);
-        if sizes.len() == left.len() {
-            // It will not get shorter; the run says so.
-            break;
+        let inputs = grouped(&left, &sizes);
+        let merged = task.merge_size(room, false);
+        let next = vec![merged.expected_tokens.saturating_add(LABEL_TOKENS); inputs.len()];
+        if sizes.len() == left.len() || sum(&next) >= sum(&left) {
+            return Err(CannotMerge);
         }
-        let of_group =
-            |count: &usize| u32::try_from(*count).unwrap_or(u32::MAX).saturating_mul(each.expected_tokens);
-        let inputs: Vec<u32> = sizes.iter().map(of_group).collect();
-        each = task.merge_size(room, false);
-        waves.push(wave(&inputs, each, parallel, scale));
-        left = vec![each.expected_tokens; inputs.len()];
+        waves.push(wave(&inputs, merged, parallel, merge_rules));
+        left = next;
         levels += 1;
     }
-    let rest = left.iter().fold(0_u32, |sum, size| sum.saturating_add(*size));
-    waves.push(wave(&[rest], task.merge_size(scale.document_tokens, true), 1, scale));
-    (waves, levels)
+    let answer = task.merge_size(scale.document_tokens, true);
+    waves.push(wave(&[sum(&left)], answer, 1, merge_rules));
+    Ok((waves, levels))
 }
 
-fn wave(inputs: &[u32], output: OutputSize, parallel: u32, scale: Scale) -> Wave {
+/// What the line takes that says where a summary belongs.
+const LABEL_TOKENS: u32 = 20;
+
+fn sum(sizes: &[u32]) -> u32 {
+    sizes.iter().fold(0_u32, |sum, size| sum.saturating_add(*size))
+}
+
+/// The sizes of groups of so many in a row.
+fn grouped(sizes: &[u32], counts: &[usize]) -> Vec<u32> {
+    let mut rest = sizes;
+    let mut groups = Vec::with_capacity(counts.len());
+    for count in counts {
+        let (group, others) = rest.split_at((*count).min(rest.len()));
+        groups.push(sum(group));
+        rest = others;
+    }
+    groups
+}
+
+fn wave(inputs: &[u32], output: OutputSize, parallel: u32, rules_tokens: u32) -> Wave {
     let calls = u32::try_from(inputs.len()).unwrap_or(u32::MAX);
     let documents: u64 = inputs.iter().map(|tokens| u64::from(*tokens)).sum();
-    let input_tokens = documents + u64::from(calls) * u64::from(scale.rules_tokens);
+    let input_tokens = documents + u64::from(calls) * u64::from(rules_tokens);
     Wave { calls, input_tokens, output_tokens_each: output.expected_tokens, parallel }
 }
 
@@ -148,6 +188,6 @@ fn tokens(parts: &[Part]) -> Vec<u32> {
     clippy::cast_precision_loss,
     reason = "token counts stay far below 2^52 and are not negative"
 )]
-fn scaled(tokens: u64, factor: f64) -> u64 {
+fn scaled_up(tokens: u64, factor: f64) -> u64 {
     (tokens as f64 * factor).ceil() as u64
 }

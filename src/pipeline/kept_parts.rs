@@ -30,7 +30,7 @@ pub struct KeepPolicy {
 pub(super) struct PartKey(u64, u64);
 
 /// An answer to a part.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct KeptPart {
     pub key: PartKey,
     pub text: Arc<str>,
@@ -85,7 +85,7 @@ impl KeptParts {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         store.forget_until(Instant::now());
         let (text, _) = store.parts.remove(&key)?;
-        store.bytes -= text.len();
+        store.bytes -= cost(&text);
         Some(text)
     }
 
@@ -101,25 +101,38 @@ impl KeptParts {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         store.forget_until(now);
-        if let Some(cut) = cut {
+        if let Some(cut) = cut
+            && policy.max_bytes > 0
+        {
             store.cuts.push_back((cut, now + policy.keep_for));
             if store.cuts.len() > MAX_CUTS {
                 store.cuts.pop_front();
             }
         }
         for KeptPart { key, text } in parts {
-            if text.len() > policy.max_bytes {
+            if cost(&text) > policy.max_bytes {
                 continue;
             }
             let until = now + policy.keep_for;
-            store.bytes += text.len();
+            store.bytes += cost(&text);
             if let Some((replaced, _)) = store.parts.insert(key, (text, until)) {
-                store.bytes -= replaced.len();
+                store.bytes -= cost(&replaced);
             }
             store.arrivals.push_back((key, until));
         }
+        // Those that were taken out must not pile up behind those that are still there.
+        if store.arrivals.len() > 2 * store.parts.len() + 64 {
+            let Store { parts, arrivals, .. } = &mut *store;
+            arrivals.retain(|(key, until)| parts.get(key).is_some_and(|(_, kept_until)| kept_until == until));
+        }
         while store.bytes > policy.max_bytes && store.forget_oldest() {}
     }
+}
+
+/// What an answer takes in memory: its text, its key and its places in the lists.
+fn cost(text: &str) -> usize {
+    const PER_ENTRY_BYTES: usize = 128;
+    text.len() + PER_ENTRY_BYTES
 }
 
 impl Store {
@@ -139,7 +152,7 @@ impl Store {
         if self.parts.get(&key).is_some_and(|(_, kept_until)| *kept_until == until)
             && let Some((text, _)) = self.parts.remove(&key)
         {
-            self.bytes -= text.len();
+            self.bytes -= cost(&text);
         }
         true
     }
@@ -152,7 +165,7 @@ mod tests {
     use std::time::Duration;
     use tokio::time::advance;
 
-    const POLICY: KeepPolicy = KeepPolicy { max_bytes: 10, keep_for: Duration::from_secs(600) };
+    const POLICY: KeepPolicy = KeepPolicy { max_bytes: 2 * 128 + 10, keep_for: Duration::from_secs(600) };
 
     fn part(key: PartKey, text: &str) -> KeptPart {
         KeptPart { key, text: text.into() }
@@ -189,10 +202,16 @@ mod tests {
         kept.keep(vec![part(keys[0], "12345"), part(keys[1], "1234"), part(keys[2], "123")], None, POLICY);
         assert_eq!(kept.take(keys[0]), None);
         assert_eq!(kept.take(keys[1]).as_deref(), Some("1234"));
-        kept.keep(vec![part(keys[3], "12345678901")], None, POLICY);
+        kept.keep(vec![part(keys[3], &"1".repeat(139))], None, POLICY);
         assert_eq!(kept.take(keys[3]), None);
         assert_eq!(kept.take(keys[2]).as_deref(), Some("123"));
         assert_eq!(kept.store.lock().unwrap().bytes, 0);
+        for _ in 0..1000 {
+            kept.keep(vec![part(keys[1], "1234")], None, POLICY);
+            assert!(kept.take(keys[1]).is_some());
+            advance(Duration::from_millis(1)).await;
+        }
+        assert!(kept.store.lock().unwrap().arrivals.len() <= 66);
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,9 +6,9 @@
 //! take a part at all, so that a fallback needs no other parts.
 
 use super::live::Limits;
-use crate::chunk::{Chunk, Markup, SplitPolicy, estimate_tokens, split};
-use crate::domain::{OutputSize, Passage};
-use crate::routing::{Chain, room_for_input};
+use crate::chunk::{Chunk, Markup, SplitPolicy, split};
+use crate::domain::{ModelId, OutputSize, Passage};
+use crate::routing::{Chain, room_for_document};
 use crate::tasks::{Joined, Part, Summarize, SummaryStrategy, Task};
 use crate::telemetry::Strategy;
 
@@ -56,51 +56,56 @@ impl Layout {
 /// A part smaller than this is not worth a call; a model that cannot take it is not asked.
 const LEAST_PART_TOKENS: u32 = 64;
 
-/// What the rules about parts, the headings and the opening of the text take in a prompt.
-const PART_RULES_TOKENS: u32 = 450;
-
-/// The two fences around a document.
-const FENCES_TOKENS: u32 = 48;
-
 /// The most tokens of the text before a part that are shown with it.
 const CONTEXT_TOKENS: u32 = 200;
+
+/// What the prompt of a part has beside the part and the rules of the whole task: rules
+/// about parts, headings, and the end of the text before it.
+pub(super) const SUMMED_UP_PART_TOKENS: u32 = 300 + CONTEXT_TOKENS;
+
+/// The same with the opening of the text and the rules about its voice.
+pub(super) const JOINED_PART_TOKENS: u32 = SUMMED_UP_PART_TOKENS + 350;
+
+/// The same for summaries that are merged.
+pub(super) const MERGE_TOKENS: u32 = 100;
+
+/// The same for a part with the summary of the parts before it.
+pub(super) fn refined_part_tokens(task: &Summarize) -> u32 {
+    task.refine_size_of_others().max_tokens.saturating_add(SUMMED_UP_PART_TOKENS)
+}
 
 /// How much room models have for a document, in estimated tokens.
 pub(super) struct Room<'a> {
     chain: &'a Chain,
     limits: Limits,
-    /// Tokens of a model, margin included, for one estimated token.
-    factor: &'a dyn Fn(&crate::domain::ModelId) -> f64,
-    /// What the prompt takes beside the document.
-    rules_tokens: u32,
+    /// Of the document and of the rules, both with their margins.
+    sizes: Sizes<'a>,
+}
+
+/// What estimated tokens are for the models of a chain.
+pub(super) struct Sizes<'a> {
+    /// Tokens of a model for one estimated token of the document.
+    pub per_estimated: &'a dyn Fn(&ModelId) -> f64,
+    /// Tokens of a model for so many estimated tokens of rules, which are English.
+    pub of_rules: &'a dyn Fn(&ModelId, u32) -> u32,
+    /// Estimated tokens of what a prompt has beside its document.
+    pub rules_tokens: u32,
 }
 
 impl<'a> Room<'a> {
-    pub(super) fn new(
-        chain: &'a Chain,
-        limits: Limits,
-        factor: &'a dyn Fn(&crate::domain::ModelId) -> f64,
-        system: &str,
-    ) -> Self {
-        let rules_tokens = estimate_tokens(system).saturating_add(FENCES_TOKENS);
-        Self { chain, limits, factor, rules_tokens }
+    pub(super) fn new(chain: &'a Chain, limits: Limits, sizes: Sizes<'a>) -> Self {
+        Self { chain, limits, sizes }
     }
 
     /// For a document that is worked on at once: what the smallest model takes, so that
     /// every model of the chain can step in, and what the largest one takes.
     pub(super) fn at_once(&self, task: &Task) -> Rooms {
-        self.rooms(self.rules_tokens, |input| task.output_size(input))
-    }
-
-    /// What the prompt takes beside the document.
-    pub(super) fn rules_tokens(&self) -> u32 {
-        self.rules_tokens
+        self.rooms(0, |input| task.output_size(input))
     }
 
     /// The most tokens of a part whose answer is joined with the others.
     pub(super) fn joined_part(&self, task: &Joined) -> u32 {
-        let rules = self.rules_tokens + PART_RULES_TOKENS + CONTEXT_TOKENS;
-        let room = self.rooms(rules, |input| task.output_size(input)).smallest;
+        let room = self.rooms(JOINED_PART_TOKENS, |input| task.output_size(input)).smallest;
         let writable = self.limits.target_answer_tokens;
         let quick = largest(self.limits.target_chunk_tokens, |input| {
             task.output_size(input).expected_tokens <= writable
@@ -111,31 +116,32 @@ impl<'a> Room<'a> {
 
     /// The most tokens of a part that is summed up.
     pub(super) fn summed_up_part(&self, task: &Summarize) -> u32 {
-        let rules = self.rules_tokens + PART_RULES_TOKENS + CONTEXT_TOKENS;
-        self.rooms(rules, |input| task.part_size(input)).smallest.min(self.limits.target_chunk_tokens)
+        let room = self.rooms(SUMMED_UP_PART_TOKENS, |input| task.part_size(input)).smallest;
+        room.min(self.limits.target_chunk_tokens)
     }
 
     /// The most tokens of a part that is brought into a growing summary.
     pub(super) fn refined_part(&self, task: &Summarize) -> u32 {
-        let so_far = task.refine_size_of_others().max_tokens;
-        let rules = self.rules_tokens.saturating_add(PART_RULES_TOKENS).saturating_add(so_far);
         let answer = |input| larger(task.merge_size(input, true), task.refine_size_of_others());
-        self.rooms(rules, answer).smallest.min(self.limits.target_chunk_tokens)
+        let room = self.rooms(refined_part_tokens(task), answer).smallest;
+        room.min(self.limits.target_chunk_tokens)
     }
 
     /// The most tokens of summaries that one call merges.
     pub(super) fn merged(&self, task: &Summarize) -> u32 {
-        let rules = self.rules_tokens.saturating_add(PART_RULES_TOKENS);
         let answer = |input| larger(task.merge_size(input, true), task.merge_size(input, false));
-        self.rooms(rules, answer).smallest
+        self.rooms(MERGE_TOKENS, answer).smallest
     }
 
-    fn rooms(&self, rules_tokens: u32, answer_for: impl Fn(u32) -> OutputSize) -> Rooms {
+    /// `more_tokens`: estimated tokens that such a prompt has beside the document and the
+    /// rules of the whole task.
+    fn rooms(&self, more_tokens: u32, answer_for: impl Fn(u32) -> OutputSize) -> Rooms {
         let mut rooms = Rooms { smallest: 0, largest: 0 };
+        let rules_tokens = self.sizes.rules_tokens.saturating_add(more_tokens);
         for target in self.chain.targets() {
             let model = &target.model;
-            let answer = |input: u32| answer_for(input.saturating_sub(rules_tokens));
-            let room = room_for_input(model, (self.factor)(&model.id), answer).saturating_sub(rules_tokens);
+            let rules = (self.sizes.of_rules)(&model.id, rules_tokens);
+            let room = room_for_document(model, rules, (self.sizes.per_estimated)(&model.id), &answer_for);
             rooms.largest = rooms.largest.max(room);
             if room >= LEAST_PART_TOKENS && (rooms.smallest == 0 || room < rooms.smallest) {
                 rooms.smallest = room;

@@ -7,13 +7,13 @@
 use std::sync::Arc;
 
 use super::estimator::{Correction, Estimator};
-use super::forecast::{Forecast, Scale, forecast};
+use super::forecast::{CannotMerge, Forecast, Scale, forecast};
 use super::kept_parts::{Cut, KeptParts};
-use super::layout::{Layout, Room, Rooms, is_at_once, outlined, parts};
+use super::layout::{Layout, Room, Rooms, Sizes, is_at_once, outlined, parts};
 use super::live::{Limits, Live};
 use super::work::Call;
 use crate::chunk::TextProfile;
-use crate::domain::{Boundary, Cost, ModelId, Passage, Prompt, TaskKind};
+use crate::domain::{Boundary, Cost, InputSize, ModelId, Passage, Prompt, TaskKind};
 use crate::routing::{Catalogue, Chain, fits_all};
 use crate::tasks::{Fields, Joined, Part, SummaryStrategy, Task};
 
@@ -57,6 +57,8 @@ pub enum PlanError {
     InputTooLarge { requested: u32, quota: u32 },
     #[error("the text makes {chunks} parts, the limit is {max_chunks}")]
     TooManyChunks { chunks: u32, max_chunks: u32, requested: u32, quota: u32 },
+    #[error("the models of the chain are too small to merge the summaries of the text's parts")]
+    CannotMerge,
     #[error("the request would cost about {} USD, the limit is {}", cost.usd(), max_cost.usd())]
     TooExpensive { cost: Cost, max_cost: Cost },
 }
@@ -156,10 +158,12 @@ impl Order {
         let scale = Scale {
             document_tokens,
             tokens_per_estimated: f64::from(requested) / f64::from(all_tokens),
+            margin: margin(&call.request.input, &first.id),
             rules_tokens: all_tokens.saturating_sub(document_tokens),
         };
         let layout = Layout::Single(call);
-        let forecast = forecast(&layout, &self.chain, limits, scale, &self.estimator);
+        let forecast = forecast(&layout, &self.chain, limits, scale, &self.estimator)
+            .expect("what is worked on at once is never merged");
         let excess = beyond(&forecast, limits, forecast.input_tokens, limits.max_input_tokens);
         Ok(Draft {
             plan: self.plan(layout, forecast),
@@ -187,8 +191,16 @@ impl Order {
         let document_tokens = self.profile.base_tokens();
         let base = f64::from(document_tokens.max(1));
         let limits = self.live.limits;
-        let factor = |model: &ModelId| f64::from(size.at_most(model)) / base;
-        let room = Room::new(&self.chain, limits, &factor, &prompt.system);
+        let rules = TextProfile::of(&prompt.system);
+        let rules_tokens = rules.base_tokens().saturating_add(FENCES_TOKENS);
+        let rules_size = self.estimator.size(&rules, &self.chain, None);
+        let rules_base = f64::from(rules.base_tokens().max(1));
+        let sizes = Sizes {
+            per_estimated: &|model| f64::from(size.at_most(model)) / base,
+            of_rules: &|model, tokens| scaled(tokens, f64::from(rules_size.at_most(model)) / rules_base),
+            rules_tokens,
+        };
+        let room = Room::new(&self.chain, limits, sizes);
         let first = &self.chain.stages[0].targets[0].target.model.id;
         let requested = size.expected(first);
         let at_once = room.at_once(&self.task);
@@ -233,9 +245,13 @@ impl Order {
         let scale = Scale {
             document_tokens,
             tokens_per_estimated: f64::from(requested) / base,
-            rules_tokens: room.rules_tokens(),
+            margin: margin(&size, first),
+            rules_tokens,
         };
-        let forecast = forecast(&layout, &self.chain, limits, scale, &self.estimator);
+        let forecast = match forecast(&layout, &self.chain, limits, scale, &self.estimator) {
+            Ok(forecast) => forecast,
+            Err(CannotMerge) => return Err(PlanError::CannotMerge),
+        };
         let excess = excess.or_else(|| beyond(&forecast, limits, requested, quota));
         let boundary = match &self.task {
             Task::Summarize(task) => match task.strategy() {
@@ -300,8 +316,14 @@ impl Order {
     /// A request that failed a short while ago is cut again as it was then, whatever has
     /// been learnt since: else none of its parts would be found again.
     fn in_parts(&self, part_tokens: u32, room: &Room<'_>, prompt: Prompt) -> (Layout, Cut) {
-        let key = self.kept.key(&self.task.prompt(&Boundary::fixed("")), 0, &self.chain.name);
-        let part_tokens = self.kept.part_tokens(key).unwrap_or(part_tokens);
+        let way = match &self.task {
+            Task::Summarize(task) => task.strategy() as u32,
+            Task::Rephrase(_) | Task::Expand(_) => 0,
+        };
+        let key = self.kept.key(&self.task.prompt(&Boundary::fixed("")), way, &self.chain.name);
+        // A little more than what is right by now fits all the same: limits are compared with a margin.
+        let most = part_tokens.saturating_add(part_tokens / 20);
+        let part_tokens = self.kept.part_tokens(key).filter(|then| *then <= most).unwrap_or(part_tokens);
         let is_list = matches!(&self.task, Task::Expand(task) if task.is_list());
         let parts = parts(&self.document, part_tokens, is_list);
         (self.laid_out(parts, room, prompt), Cut { key, part_tokens })
@@ -344,13 +366,21 @@ fn is_close(with_margin: u32, boundary: u32, number: u32) -> bool {
     boundary > 0 && number.abs_diff(boundary) <= margin
 }
 
+/// The two fences around a document.
+const FENCES_TOKENS: u32 = 48;
+
+/// How much more than expected a text may be for a model.
+fn margin(size: &InputSize, model: &ModelId) -> f64 {
+    f64::from(size.at_most(model)) / f64::from(size.expected(model).max(1)) - 1.0
+}
+
 /// The limit that a plan with parts exceeds, if it does.
 fn beyond(forecast: &Forecast, limits: Limits, requested: u32, quota: u32) -> Option<PlanError> {
     let (chunks, max_chunks) = (forecast.chunks, limits.max_chunks);
     if chunks > max_chunks {
         return Some(PlanError::TooManyChunks { chunks, max_chunks, requested, quota });
     }
-    let (cost, max_cost) = (forecast.cost?, limits.max_cost);
+    let (cost, max_cost) = (forecast.most_cost?, limits.max_cost);
     (cost > max_cost).then_some(PlanError::TooExpensive { cost, max_cost })
 }
 

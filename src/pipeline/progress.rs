@@ -14,6 +14,9 @@ use crate::domain::ModelId;
 /// The shortest time between two messages.
 const PACE: Duration = Duration::from_millis(250);
 
+/// The most changes in one message, so that any reader of events can hold it.
+const MOST_CHANGES: usize = 200;
+
 /// The progress of a run.
 pub(super) struct Progress {
     stage: Stage,
@@ -73,20 +76,28 @@ impl Progress {
         self.news.then(|| self.last_told.map_or(now, |last| (last + PACE).max(now)))
     }
 
+    /// The last message of the work, which waits for nothing.
+    pub(super) fn last_report(&mut self) -> Option<ProgressReport> {
+        self.last_told = None;
+        self.report()
+    }
+
     /// The message, if one may leave now.
     pub(super) fn report(&mut self) -> Option<ProgressReport> {
         let due = self.due()?;
         if due > Instant::now() {
             return None;
         }
-        self.news = false;
+        let told = self.changes.len().min(MOST_CHANGES);
+        let changes = self.changes.drain(..told).collect();
+        self.news = !self.changes.is_empty();
         self.last_told = Some(Instant::now());
         Some(ProgressReport {
             stage: self.stage,
             level: self.level,
             done: self.done,
             total: self.total,
-            changes: std::mem::take(&mut self.changes),
+            changes,
         })
     }
 }

@@ -185,7 +185,9 @@ impl Run {
     /// Every call that runs is left at once; what the parts have given is kept for a retry.
     fn end_in_failure(&mut self, ending: Ending) {
         let Ending { code, retry_after, cause, detail } = ending;
-        self.leave_work();
+        // Parts that were too large for a model must not be cut so again.
+        let cut = self.document_cut.filter(|_| code != FailureCode::InputTooLarge);
+        self.leave_work(cut);
         let partial = self.output.chars > 0;
         if partial || !self.desk.books.lock().ledger.is_empty() {
             self.told.push_back(Event::Usage(self.usage_report()));
@@ -197,10 +199,10 @@ impl Run {
         }
     }
 
-    fn leave_work(&mut self) {
+    fn leave_work(&mut self, cut: Option<Cut>) {
         let kept = self.workflow.end();
         if !kept.is_empty() {
-            self.desk.kept.keep(kept, self.document_cut, self.desk.live.limits.keep);
+            self.desk.kept.keep(kept, cut, self.desk.live.limits.keep);
         }
     }
 
@@ -278,7 +280,7 @@ impl Drop for Run {
     /// The client went away.
     fn drop(&mut self) {
         if self.record.is_some() {
-            self.leave_work();
+            self.leave_work(self.document_cut);
             if let Some(record) = self.settle() {
                 record.abandoned();
             }

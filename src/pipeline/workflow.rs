@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::desk::Desk;
-use super::event::{ChunkCounts, Event, FallbackReport, OnChunkError, Stage};
+use super::event::{ChunkCounts, Event, FallbackReport, OnChunkError, Stage, Warning, WarningCode};
 use super::kept_parts::KeptPart;
 use super::layout::Layout;
 use super::work::{Work, WorkEvent};
@@ -135,12 +135,27 @@ fn goes_on_without(error: &RouteError, desk: &Desk) -> bool {
     policy == OnChunkError::Skip && error.failure.code() != FailureCode::DeadlineExceeded
 }
 
-/// The end of a run whose part failed.
-fn failed_in(error: RouteError, number: u32, total: u32) -> Ending {
+/// The end of a run whose part failed; `place` as [`place_of`] says it.
+fn failed_in(error: RouteError, place: &str) -> Ending {
     let ending = Ending::from(error);
-    let cause = format!("part {number} of {total}: {}", ending.cause);
-    let detail = Some(format!("Part {number} of {total} of the text could not be worked on.").into());
+    let cause = format!("{place}: {}", ending.cause);
+    let detail = Some(format!("{place} of the text could not be worked on.").into());
     Ending { cause, detail, ..ending }
+}
+
+/// Where parts stand: "Part 3 of 12", or "Parts 3 to 9 of 12".
+fn place_of(numbers: &[u32], total: u32) -> String {
+    match numbers {
+        [first, .., last] => format!("Parts {first} to {last} of {total}"),
+        [only] => format!("Part {only} of {total}"),
+        [] => format!("Nothing of {total}"),
+    }
+}
+
+/// What is said of a part whose answer ended early.
+fn cut_short(place: &str) -> Warning {
+    let detail = format!("What was written about {} is cut short.", place.to_lowercase());
+    Warning { code: WarningCode::Truncated, detail: detail.into() }
 }
 
 /// What is told behind an answer of which parts are missing.

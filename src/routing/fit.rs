@@ -56,21 +56,22 @@ fn room_for_output(request: &RouteRequest, model: &Model) -> Option<u32> {
     enough.then_some(room)
 }
 
-/// The largest prompt that a model can take together with the answer that
-/// `answer_for` says it needs, in estimated tokens of which each is
-/// `tokens_per_estimated` of the model's own. Zero when there is none.
-pub fn room_for_input(
+/// The largest document that a model can take together with its rules, which have so
+/// many tokens of the model's own, and with the answer that `answer_for` says the
+/// document needs; in estimated tokens, of which each is `tokens_per_estimated` of the
+/// model's own. Zero when there is none.
+pub fn room_for_document(
     model: &Model,
+    rules_tokens: u32,
     tokens_per_estimated: f64,
     answer_for: impl Fn(u32) -> OutputSize,
 ) -> u32 {
-    let fits = |input: u32| {
-        let expected = answer_for(input).expected_tokens;
-        let needed = expected.max(model.min_output_tokens);
-        let tokens = f64::from(input) * tokens_per_estimated + f64::from(needed);
+    let fits = |document: u32| {
+        let needed = answer_for(document).expected_tokens.max(model.min_output_tokens);
+        let tokens = f64::from(document) * tokens_per_estimated + f64::from(rules_tokens) + f64::from(needed);
         needed <= model.max_output_tokens && tokens <= f64::from(model.context_tokens)
     };
-    // `answer_for` grows with its input, so the boundary can be halved towards.
+    // `answer_for` grows with its document, so the boundary can be halved towards.
     let (mut low, mut high) = (0, model.context_tokens.saturating_mul(2));
     while low < high {
         let middle = low + (high - low).div_ceil(2);
@@ -81,7 +82,7 @@ pub fn room_for_input(
 
 #[cfg(test)]
 mod tests {
-    use super::{Misfit, RouteRequest, fit, room_for_input};
+    use super::{Misfit, RouteRequest, fit, room_for_document};
     use crate::domain::{FencedDocument, InputSize, ModelId, OutputSize, Prompt};
     use crate::routing::{Model, Target};
     use std::sync::Arc;
@@ -131,12 +132,13 @@ mod tests {
     fn the_quota_is_the_largest_input_that_still_fits() {
         let model = target(2_000, 400, true).model;
         let as_long_as_the_input = |input: u32| OutputSize { expected_tokens: input, max_tokens: input };
-        assert_eq!(room_for_input(&model, 1.0, as_long_as_the_input), 400);
+        assert_eq!(room_for_document(&model, 0, 1.0, as_long_as_the_input), 400);
         let short = |_| OutputSize { expected_tokens: 100, max_tokens: 150 };
-        assert_eq!(room_for_input(&model, 1.0, short), 1_900);
-        assert_eq!(room_for_input(&model, 1.25, short), 1_520);
-        assert_eq!(room_for_input(&model, 0.5, short), 3_800);
+        assert_eq!(room_for_document(&model, 0, 1.0, short), 1_900);
+        assert_eq!(room_for_document(&model, 300, 1.0, short), 1_600);
+        assert_eq!(room_for_document(&model, 0, 1.25, short), 1_520);
+        assert_eq!(room_for_document(&model, 0, 0.5, short), 3_800);
         let too_long = |_| OutputSize { expected_tokens: 500, max_tokens: 750 };
-        assert_eq!(room_for_input(&model, 1.0, too_long), 0);
+        assert_eq!(room_for_document(&model, 0, 1.0, too_long), 0);
     }
 }

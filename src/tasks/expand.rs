@@ -54,6 +54,8 @@ pub struct Expand {
     format: ExpandFormat,
     length: ExpandLength,
     document_words: u32,
+    /// Estimated tokens of the document, at least one.
+    document_tokens: u32,
     brief: Brief,
 }
 
@@ -79,8 +81,9 @@ impl Expand {
         let format = fields.word("format").unwrap_or_default();
         let brief = Brief::read(fields);
         let (material, document) = source?;
-        let document_words = TokensPerWord::of_text(&document).words(&document);
-        Some(Self { document, material, tone, format, length, document_words, brief })
+        let document_tokens = estimate_tokens(&document).max(1);
+        let document_words = TokensPerWord::of_text(&document).words_of(document_tokens);
+        Some(Self { document, material, tone, format, length, document_words, document_tokens, brief })
     }
 
     pub(super) fn document(&self) -> Passage {
@@ -98,12 +101,13 @@ impl Expand {
             return None;
         }
         let document = part.text.clone();
-        let document_words = TokensPerWord::of_text(&document).words(&document);
+        let document_tokens = part.tokens.max(1);
+        let document_words = TokensPerWord::of_text(&document).words_of(document_tokens);
         // The room that a whole text has is for all of its parts.
         let whole = Some(self.word_limit(self.document_words)).filter(|_| self.brief.max_words.is_none());
         let mut brief = self.brief.shared_with(part);
         brief.max_words = brief.max_words.or_else(|| whole.map(|words| part.share_of(words)));
-        Some(Self { document, document_words, brief, ..self.clone() })
+        Some(Self { document, document_words, document_tokens, brief, ..self.clone() })
     }
 
     /// What the model is told about a part; `self` is the job on that part.
@@ -144,8 +148,8 @@ impl Expand {
     /// For a part of the document as well as for all of it: the part's words are
     /// taken to be its share of the tokens.
     pub(super) fn output_size(&self, input_tokens: u32) -> OutputSize {
-        let all_tokens = u64::from(estimate_tokens(&self.document).max(1));
-        let words = u64::from(self.document_words) * u64::from(input_tokens) / all_tokens;
+        let words =
+            u64::from(self.document_words) * u64::from(input_tokens) / u64::from(self.document_tokens);
         let limit = self.word_limit(u32::try_from(words).unwrap_or(u32::MAX));
         with_reserve(self.brief.tokens_per_word(&self.document).tokens(limit))
     }

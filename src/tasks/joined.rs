@@ -7,7 +7,7 @@
 use super::expand::Expand;
 use super::part::Part;
 use super::rephrase::Rephrase;
-use crate::domain::{Boundary, OutputSize, Passage, Prompt};
+use crate::domain::{Boundary, OutputSize, Prompt};
 
 /// A task that is done part by part.
 #[derive(Debug, Clone)]
@@ -33,27 +33,20 @@ impl Joined {
         }
     }
 
+    /// The size of the answer to this part, with its share of what all parts share.
+    pub fn part_size(&self, part: &Part) -> OutputSize {
+        let size = match self {
+            Self::Rephrase(whole) => whole.on(part).map(|task| task.output_size(part.tokens)),
+            Self::Expand(whole) => whole.on(part).map(|task| task.output_size(part.tokens)),
+        };
+        size.unwrap_or_else(|| self.output_size(part.tokens))
+    }
+
     /// The size of the answer to a stretch of so many tokens.
     pub fn output_size(&self, input_tokens: u32) -> OutputSize {
         match self {
             Self::Rephrase(task) => task.output_size(input_tokens),
             Self::Expand(task) => task.output_size(input_tokens),
-        }
-    }
-
-    /// The whole document.
-    pub fn document(&self) -> Passage {
-        match self {
-            Self::Rephrase(task) => task.document(),
-            Self::Expand(task) => task.document(),
-        }
-    }
-
-    /// Whether the document is a list with one item per line.
-    pub fn is_list(&self) -> bool {
-        match self {
-            Self::Rephrase(_) => false,
-            Self::Expand(task) => task.is_list(),
         }
     }
 
@@ -86,6 +79,13 @@ mod tests {
         }
     }
 
+    fn document(task: &Joined) -> Passage {
+        match task {
+            Joined::Rephrase(task) => task.document(),
+            Joined::Expand(task) => task.document(),
+        }
+    }
+
     fn half(document: &Passage, range: std::ops::Range<usize>) -> Part {
         let before = document.part(0..range.start);
         let text = document.part(range);
@@ -101,7 +101,7 @@ mod tests {
         ];
         for (kind, body, limit) in table {
             let task = joined(kind, body);
-            let part = half(&task.document(), 5..9);
+            let part = half(&document(&task), 5..9);
             let (prompt, _) = task.part(&part, &Boundary::fixed("b")).unwrap();
             assert!(prompt.system.contains(limit), "{}", prompt.system);
             assert_eq!(
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn every_part_is_told_the_same_voice() {
         let task = joined(TaskKind::Rephrase, json!({"text": "We met. We talked. We left."}));
-        let document = task.document();
+        let document = document(&task);
         let voices = [0..8, 8..19, 19..27].map(|range| {
             let (prompt, _) = task.part(&half(&document, range), &Boundary::fixed("b")).unwrap();
             let at = prompt.system.find("All parts keep one voice").unwrap();
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_blank_part_is_no_work() {
         let task = joined(TaskKind::Rephrase, json!({"text": "One.\n\n\n\n"}));
-        let part = half(&task.document(), 5..8);
+        let part = half(&document(&task), 5..8);
         assert!(task.part(&part, &Boundary::fixed("b")).is_none());
     }
 

@@ -7,8 +7,6 @@
 
 use std::fmt;
 
-use crate::chunk::estimate_tokens;
-
 /// A language tag of the shape of BCP 47, such as `de` or `pt-BR`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LanguageTag(String);
@@ -102,9 +100,9 @@ impl TokensPerWord {
         u32::try_from(tokens).unwrap_or(u32::MAX)
     }
 
-    /// How many words a text has, as far as its size tells.
-    pub(super) fn words(self, text: &str) -> u32 {
-        let words = u64::from(estimate_tokens(text)) * 100 / self.hundredths();
+    /// How many words a text of so many tokens has.
+    pub(super) fn words_of(self, tokens: u32) -> u32 {
+        let words = u64::from(tokens) * 100 / self.hundredths();
         u32::try_from(words).unwrap_or(u32::MAX)
     }
 

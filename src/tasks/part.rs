@@ -71,6 +71,9 @@ impl Part {
 
     /// A part that is brought into a summary of the parts before it.
     pub(super) fn refined_scene(&self, verb: &str, so_far: &str, boundary: &Boundary) -> Scene {
+        if so_far.is_empty() {
+            return self.summed_up_scene(verb, boundary);
+        }
         let rules = vec![
             format!("The document is part {} of {} of a longer text.", self.number, self.total),
             format!(

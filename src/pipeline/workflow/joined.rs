@@ -9,17 +9,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Ending, Step, failed_in, fell_back, goes_on_without, worse};
+use super::{Ending, Step, cut_short, failed_in, fell_back, goes_on_without, place_of, worse};
 use crate::domain::{Boundary, ModelId};
 use crate::pipeline::desk::Desk;
 use crate::pipeline::event::{
-    ChunkCounts, ChunkState, Event, OnFailover, Reset, Stage, Warning, WarningCode,
+    ChunkCounts, ChunkState, Event, OnFailover, Partial, Reset, Stage, Warning, WarningCode,
 };
 use crate::pipeline::fan_out::{Assignment, FanOut, ItemEvent, Meanwhile, meanwhile};
 use crate::pipeline::kept_parts::KeptPart;
 use crate::pipeline::progress::Progress;
 use crate::pipeline::work::Restart;
-use crate::routing::{FinishReason, RouteError};
+use crate::routing::{FinishReason, Mode, RouteError};
 use crate::tasks::{Joined, Part};
 use crate::telemetry::{CallStage, ChunkStatus};
 
@@ -123,9 +123,12 @@ impl JoinedRun {
                 return step;
             }
             if let Some(text) = self.of_the_front() {
-                return Step::Text { text, whole: false };
+                return Step::Text { text, whole: desk.manners.mode == Mode::Whole };
             }
             if self.front == self.parts.len() {
+                if let Some(report) = self.progress.last_report() {
+                    return Step::Tell(Event::Progress(report));
+                }
                 return self.finished();
             }
             let Self { task, parts, answers, fan_out, progress, .. } = self;
@@ -193,6 +196,7 @@ impl JoinedRun {
             ItemEvent::Kept(text) => {
                 self.keep(index, &text);
                 self.answers[index].push(&text);
+                self.tell_partial(index, desk);
                 self.model.get_or_insert_with(|| desk.chain.stages[0].targets[0].target.model.id.clone());
                 desk.count(ChunkStatus::Cached);
                 self.done(index, ChunkState::Cached, None);
@@ -206,7 +210,11 @@ impl JoinedRun {
                 if finish == FinishReason::Stop {
                     let text = self.whole_answer(index);
                     self.keep(index, &text);
+                } else {
+                    let place = place_of(&[self.parts[index].number], self.parts[index].total);
+                    self.steps.push_back(Step::Tell(Event::Warning(cut_short(&place))));
                 }
+                self.tell_partial(index, desk);
                 self.finish = worse(self.finish, finish);
                 desk.count(ChunkStatus::Completed);
                 self.done(index, ChunkState::Completed, Some(&model));
@@ -220,7 +228,7 @@ impl JoinedRun {
         let (number, total) = (self.parts[index].number, self.parts[index].total);
         if !goes_on_without(&error, desk) {
             desk.count(ChunkStatus::Failed);
-            self.steps.push_back(Step::Failed(failed_in(error, number, total)));
+            self.steps.push_back(Step::Failed(failed_in(error, &place_of(&[number], total))));
             return;
         }
         desk.count(ChunkStatus::Skipped);
@@ -244,7 +252,7 @@ impl JoinedRun {
     /// The answer to a part starts over. Where some of it was told, all is void, and
     /// what the parts before it gave is told again.
     fn reset(&mut self, index: usize, reset: Reset) {
-        let has_told = self.answers[index].has_told.load(Ordering::Relaxed);
+        let has_told = self.answers[index].has_told.swap(false, Ordering::Relaxed);
         self.answers[index].start_over();
         if !has_told || index != self.front {
             return;
@@ -256,8 +264,19 @@ impl JoinedRun {
         self.steps.push_back(Step::Tell(Event::Reset(Reset { discarded_chars, ..reset })));
         self.told.anything = !self.told.text.is_empty();
         self.told.chars = self.told.text.chars().count();
-        if self.told.anything {
-            self.steps.push_back(Step::Text { text: self.told.text.clone(), whole: false });
+        let mut rest = self.told.text.as_str();
+        while !rest.is_empty() {
+            let first = piece(rest);
+            self.steps.push_back(Step::Text { text: first.to_owned(), whole: false });
+            rest = &rest[first.len()..];
+        }
+    }
+
+    fn tell_partial(&mut self, index: usize, desk: &Desk) {
+        if desk.manners.tell_partials {
+            let text = self.whole_answer(index);
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            self.steps.push_back(Step::Tell(Event::Partial(Partial { index, text })));
         }
     }
 

@@ -7,16 +7,16 @@
 
 use std::collections::VecDeque;
 
-use super::{Ending, Step, failed_in, fell_back, gap, goes_on_without};
+use super::{Ending, Step, cut_short, failed_in, fell_back, gap, goes_on_without, place_of, worse};
 use crate::chunk::estimate_tokens;
 use crate::domain::{Boundary, FailureCode, Passage};
 use crate::pipeline::desk::Desk;
 use crate::pipeline::event::{ChunkCounts, ChunkState, Event, Partial, Stage, Warning, WarningCode};
-use crate::pipeline::fan_out::{Assignment, FanOut, ItemEvent, Meanwhile, meanwhile};
+use crate::pipeline::fan_out::{Assignment, FanOut, ItemEvent, Meanwhile, Solo, meanwhile};
 use crate::pipeline::kept_parts::KeptPart;
 use crate::pipeline::layout::groups;
 use crate::pipeline::progress::Progress;
-use crate::pipeline::work::{Restart, Work, WorkEvent};
+use crate::pipeline::work::{Restart, WorkEvent};
 use crate::routing::{FinishReason, Mode, RouteError};
 use crate::tasks::{Part, Summarize};
 use crate::telemetry::{CallStage, ChunkStatus};
@@ -37,6 +37,8 @@ pub(in crate::pipeline) struct ReducedRun {
     tokens: u32,
     parts: u32,
     missing: Vec<u32>,
+    /// The worst of all calls.
+    finish: FinishReason,
     last_error: Option<RouteError>,
     steps: VecDeque<Step>,
     kept: Vec<KeptPart>,
@@ -45,7 +47,7 @@ pub(in crate::pipeline) struct ReducedRun {
 enum Round {
     Map,
     Reduce { level: u32 },
-    Final { work: Box<Work>, levels: u32 },
+    Final { work: Solo, levels: u32 },
 }
 
 /// What one call of a round works on.
@@ -59,8 +61,8 @@ enum Item {
 #[derive(Clone)]
 struct Summary {
     label: String,
-    /// Numbers of the first and the last part, from 1.
-    range: (u32, u32),
+    /// Numbers of its parts, from 1, in order.
+    numbers: Vec<u32>,
     text: String,
 }
 
@@ -75,13 +77,12 @@ impl Summary {
 }
 
 impl Item {
-    /// Numbers of its first and last part.
-    fn range(&self) -> (u32, u32) {
+    /// Numbers of its parts.
+    fn numbers(&self) -> Vec<u32> {
         match self {
-            Self::Part(part) => (part.number, part.number),
+            Self::Part(part) => vec![part.number],
             Self::Group(summaries) => {
-                let last = summaries.last().map_or(0, |summary| summary.range.1);
-                (summaries.first().map_or(0, |summary| summary.range.0), last)
+                summaries.iter().flat_map(|summary| summary.numbers.iter().copied()).collect()
             }
         }
     }
@@ -91,8 +92,7 @@ impl Item {
             Self::Part(part) => part.label(),
             Self::Group(summaries) if summaries.len() == 1 => summaries[0].label.clone(),
             Self::Group(summaries) => {
-                let (first, last) = self.range();
-                let place = format!("Parts {first} to {last} of {parts}");
+                let place = place_of(&self.numbers(), parts);
                 let from =
                     summaries.first().and_then(Summary::path).and_then(|path| path.split(RANGE).next());
                 let to = summaries.last().and_then(Summary::path).and_then(|path| path.rsplit(RANGE).next());
@@ -121,6 +121,7 @@ impl ReducedRun {
             items: parts.into_iter().map(Item::Part).collect(),
             round: Round::Map,
             missing: Vec::new(),
+            finish: FinishReason::Stop,
             last_error: None,
             steps: VecDeque::new(),
             kept: Vec::new(),
@@ -142,7 +143,7 @@ impl ReducedRun {
                 match meanwhile(progress, work.next()).await {
                     Meanwhile::Report(report) => return Step::Tell(Event::Progress(report)),
                     Meanwhile::Done(event) => {
-                        if let Some(step) = self.of_the_answer(event, levels) {
+                        if let Some(step) = self.of_the_answer(event, levels, desk) {
                             return step;
                         }
                         continue;
@@ -192,6 +193,10 @@ impl ReducedRun {
                 let text = self.summaries[index].take().unwrap_or_default();
                 if finish == FinishReason::Stop {
                     self.keep(index, &text);
+                } else {
+                    let place = place_of(&self.items[index].numbers(), self.parts);
+                    self.steps.push_back(Step::Tell(Event::Warning(cut_short(&place))));
+                    self.finish = worse(self.finish, finish);
                 }
                 self.count(ChunkStatus::Completed, desk);
                 self.changed(index, ChunkState::Completed, Some(&model));
@@ -211,15 +216,15 @@ impl ReducedRun {
     }
 
     fn failed(&mut self, index: usize, error: RouteError, desk: &Desk) {
-        let (first, last) = self.items[index].range();
+        let numbers = self.items[index].numbers();
         if !goes_on_without(&error, desk) {
             self.count(ChunkStatus::Failed, desk);
-            self.steps.push_back(Step::Failed(failed_in(error, first, self.parts)));
+            self.steps.push_back(Step::Failed(failed_in(error, &place_of(&numbers, self.parts))));
             return;
         }
         self.summaries[index] = None;
-        for number in first..=last {
-            desk.count(ChunkStatus::Skipped);
+        for number in numbers {
+            self.count(ChunkStatus::Skipped, desk);
             self.missing.push(number);
             let detail = format!("Part {number} of {} of the text is not in the answer.", self.parts);
             let warning = Warning { code: WarningCode::ChunkSkipped, detail: detail.into() };
@@ -275,7 +280,7 @@ impl ReducedRun {
         let with_items = self.items.iter().zip(summaries);
         with_items
             .filter_map(|(item, text)| {
-                Some(Summary { label: item.label(self.parts), range: item.range(), text: text? })
+                Some(Summary { label: item.label(self.parts), numbers: item.numbers(), text: text? })
             })
             .collect()
     }
@@ -284,13 +289,13 @@ impl ReducedRun {
         let document = Passage::from(together(summaries));
         let output = self.task.merge_size(estimate_tokens(&document), true);
         let prompt = self.task.merge_prompt(document, true, &Boundary::generate());
-        let work = Box::new(desk.answer(desk.call(prompt, output), CallStage::Final));
+        let work = Solo::new(Box::new(desk.answer(desk.call(prompt, output), CallStage::Final)));
         self.round = Round::Final { work, levels };
         self.progress.enter(Stage::Final, None, 1);
         Ok(())
     }
 
-    fn of_the_answer(&mut self, event: WorkEvent, levels: u32) -> Option<Step> {
+    fn of_the_answer(&mut self, event: WorkEvent, levels: u32, desk: &Desk) -> Option<Step> {
         Some(match event {
             WorkEvent::FellBack(fallback) => Step::Tell(fell_back(fallback, Stage::Final, None)),
             WorkEvent::Text { text, whole } => Step::Text { text, whole },
@@ -300,8 +305,12 @@ impl ReducedRun {
                 if !self.missing.is_empty() {
                     self.missing.sort_unstable();
                     let text = gap(&self.missing, self.parts);
-                    self.steps.push_back(Step::Text { text, whole: false });
+                    self.steps.push_back(Step::Text { text, whole: desk.manners.mode == Mode::Whole });
                 }
+                self.progress.one_done();
+                let last = self.progress.last_report().map(|report| Step::Tell(Event::Progress(report)));
+                self.steps.extend(last);
+                let finish = worse(self.finish, finish);
                 let failed = u32::try_from(self.missing.len()).unwrap_or(u32::MAX);
                 let chunks = ChunkCounts { total: self.parts, failed, levels };
                 self.steps.push_back(Step::Finished { model, finish, chunks });

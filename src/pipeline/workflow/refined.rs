@@ -6,14 +6,14 @@
 
 use std::collections::VecDeque;
 
-use super::{Step, failed_in, fell_back, gap, goes_on_without};
+use super::{Step, cut_short, failed_in, fell_back, gap, goes_on_without, place_of, worse};
 use crate::domain::{Boundary, OutputSize, Passage, Prompt};
 use crate::pipeline::desk::Desk;
 use crate::pipeline::event::{ChunkCounts, ChunkState, Event, Partial, Stage, Warning, WarningCode};
-use crate::pipeline::fan_out::{Meanwhile, meanwhile};
+use crate::pipeline::fan_out::{Meanwhile, Solo, meanwhile};
 use crate::pipeline::kept_parts::{KeptPart, PartKey};
 use crate::pipeline::progress::Progress;
-use crate::pipeline::work::{Restart, Work, WorkEvent};
+use crate::pipeline::work::{Restart, WorkEvent};
 use crate::routing::{FinishReason, Mode, RouteError};
 use crate::tasks::{Part, Summarize};
 use crate::telemetry::{CallStage, ChunkStatus};
@@ -32,12 +32,14 @@ pub(in crate::pipeline) struct RefinedRun {
     has_told: bool,
     progress: Progress,
     missing: Vec<u32>,
+    /// The worst of all calls.
+    finish: FinishReason,
     steps: VecDeque<Step>,
     kept: Vec<KeptPart>,
 }
 
 struct Now {
-    work: Box<Work>,
+    work: Solo,
     key: PartKey,
     text: String,
 }
@@ -55,6 +57,7 @@ impl RefinedRun {
             has_told: false,
             progress,
             missing: Vec::new(),
+            finish: FinishReason::Stop,
             steps: VecDeque::new(),
             kept: Vec::new(),
         }
@@ -117,7 +120,7 @@ impl RefinedRun {
         if self.at < self.parts.len() {
             self.progress.changed(self.at, ChunkState::Started, model.as_ref());
         }
-        self.now = Some(Now { work, key, text: String::new() });
+        self.now = Some(Now { work: Solo::new(work), key, text: String::new() });
     }
 
     /// How the prompt of the next call is written. Where the last part had to be left out,
@@ -139,7 +142,8 @@ impl RefinedRun {
         let stage = if self.answering { Stage::Final } else { Stage::Map };
         match event {
             WorkEvent::FellBack(fallback) => {
-                self.steps.push_back(Step::Tell(fell_back(fallback, stage, Some(self.at))));
+                let chunk = Some(self.at).filter(|at| *at < self.parts.len());
+                self.steps.push_back(Step::Tell(fell_back(fallback, stage, chunk)));
             }
             WorkEvent::Text { text, whole } if self.answering => {
                 self.has_told = true;
@@ -168,8 +172,12 @@ impl RefinedRun {
                 if self.answering {
                     if !self.missing.is_empty() {
                         let text = gap(&self.missing, self.total());
-                        self.steps.push_back(Step::Text { text, whole: false });
+                        self.steps.push_back(Step::Text { text, whole: desk.manners.mode == Mode::Whole });
                     }
+                    self.progress.one_done();
+                    let last = self.progress.last_report().map(|report| Step::Tell(Event::Progress(report)));
+                    self.steps.extend(last);
+                    let finish = worse(self.finish, finish);
                     let failed = u32::try_from(self.missing.len()).unwrap_or(u32::MAX);
                     let chunks = ChunkCounts { total: self.total(), failed, levels: 0 };
                     self.steps.push_back(Step::Finished { model, finish, chunks });
@@ -177,6 +185,10 @@ impl RefinedRun {
                 }
                 if finish == FinishReason::Stop {
                     self.kept.push(KeptPart { key, text: text.as_str().into() });
+                } else {
+                    let place = place_of(&[self.parts[self.at].number], self.total());
+                    self.steps.push_back(Step::Tell(Event::Warning(cut_short(&place))));
+                    self.finish = worse(self.finish, finish);
                 }
                 self.refined(text, desk);
             }
@@ -211,7 +223,7 @@ impl RefinedRun {
         let told = self.has_told;
         if !goes_on_without(&error, desk) || nothing_else || told {
             desk.count(ChunkStatus::Failed);
-            self.steps.push_back(Step::Failed(failed_in(error, number, total)));
+            self.steps.push_back(Step::Failed(failed_in(error, &place_of(&[number], total))));
             return;
         }
         desk.count(ChunkStatus::Skipped);
