@@ -347,10 +347,10 @@ impl From<PlanError> for ApiError {
                               another chain, for `strategy: \"refine\"`, or send a shorter text.";
                 Self::detailed(FailureCode::InputTooLarge, detail)
             }
-            PlanError::TooExpensive { cost, max_cost } => {
-                let (cost, max_cost) = (cost.usd(), max_cost.usd());
+            PlanError::TooExpensive { cost, most_cost, max_cost } => {
+                let (cost, most_cost, max_cost) = (cost.usd(), most_cost.usd(), max_cost.usd());
                 let detail = format!(
-                    "The request could cost up to {cost:.2} USD; a request may cost at most {max_cost:.2} USD. Shorten the text or ask for a cheaper chain."
+                    "The request could cost up to {most_cost:.2} USD; a request may cost at most {max_cost:.2} USD. Shorten the text or ask for a cheaper chain."
                 );
                 let figures = Figures {
                     estimated_cost_usd: Some(cost),

@@ -6,9 +6,7 @@
 use std::time::Duration;
 
 use super::estimator::Estimator;
-use super::layout::{
-    JOINED_PART_TOKENS, Layout, MERGE_TOKENS, SUMMED_UP_PART_TOKENS, groups, refined_part_tokens,
-};
+use super::layout::{JOINED_PART_TOKENS, Layout, MERGE_TOKENS, SUMMED_UP_PART_TOKENS, groups};
 use super::live::Limits;
 use crate::domain::{Cost, OutputSize, TokenUsage};
 use crate::routing::Chain;
@@ -75,10 +73,17 @@ pub(super) fn forecast(
             (vec![wave], call.request.output.expected_tokens, 0)
         }
         Layout::Joined { task, parts } => {
-            // Parts are about equal, so one of them speaks for all.
-            let each = parts.get(parts.len() / 2).map_or(NOTHING, |part| task.part_size(part));
+            // Parts are about equal, so the mean speaks for all. It is written anew, so what a
+            // token of the text is for the model, a token of the answer is, too.
             let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-            let rules = scale.rules_tokens.saturating_add(JOINED_PART_TOKENS);
+            let tokens_each = scale.document_tokens / count.max(1);
+            let each = parts
+                .first()
+                .map_or(NOTHING, |part| task.part_size(&Part { tokens: tokens_each, ..part.clone() }));
+            let expected_tokens = scaled_up(each.expected_tokens.into(), scale.tokens_per_estimated);
+            let expected_tokens = u32::try_from(expected_tokens).unwrap_or(u32::MAX);
+            let each = OutputSize { expected_tokens, ..each };
+            let rules = scale.rules_tokens.saturating_add(usual(JOINED_PART_TOKENS));
             (vec![wave(&tokens(parts), each, parallel, rules)], each.expected_tokens.saturating_mul(count), 0)
         }
         Layout::Reduced { task, parts, room } => {
@@ -87,7 +92,9 @@ pub(super) fn forecast(
         }
         Layout::Refined { task, parts } => {
             let answer = task.merge_size(scale.document_tokens, true).expected_tokens;
-            let rules = scale.rules_tokens.saturating_add(refined_part_tokens(task));
+            let so_far = task.refine_size_of_others().expected_tokens;
+            let rules =
+                scale.rules_tokens.saturating_add(usual(SUMMED_UP_PART_TOKENS)).saturating_add(so_far);
             (vec![wave(&tokens(parts), task.refine_size_of_others(), 1, rules)], answer, 0)
         }
     };
@@ -118,6 +125,11 @@ pub(super) fn forecast(
     })
 }
 
+/// What is usually needed of a reserve that is always enough.
+const fn usual(reserve_tokens: u32) -> u32 {
+    reserve_tokens / 2
+}
+
 const NOTHING: OutputSize = OutputSize { expected_tokens: 0, max_tokens: 0 };
 
 /// The rounds of a summary in parts, as long as every call writes what it is expected to.
@@ -128,8 +140,8 @@ fn reduced(
     parallel: u32,
     scale: Scale,
 ) -> Result<(Vec<Wave>, u32), CannotMerge> {
-    let part_rules = scale.rules_tokens.saturating_add(SUMMED_UP_PART_TOKENS);
-    let merge_rules = scale.rules_tokens.saturating_add(MERGE_TOKENS);
+    let part_rules = scale.rules_tokens.saturating_add(usual(SUMMED_UP_PART_TOKENS));
+    let merge_rules = scale.rules_tokens.saturating_add(usual(MERGE_TOKENS));
     let mean = parts.first().map_or(0, |part| part.document_tokens / part.total.max(1));
     let each = task.part_size(mean);
     let mut waves = vec![wave(&tokens(parts), each, parallel, part_rules)];

@@ -70,7 +70,7 @@ pub(super) const JOINED_PART_TOKENS: u32 = SUMMED_UP_PART_TOKENS + 350;
 pub(super) const MERGE_TOKENS: u32 = 100;
 
 /// The same for a part with the summary of the parts before it.
-pub(super) fn refined_part_tokens(task: &Summarize) -> u32 {
+fn refined_part_tokens(task: &Summarize) -> u32 {
     task.refine_size_of_others().max_tokens.saturating_add(SUMMED_UP_PART_TOKENS)
 }
 

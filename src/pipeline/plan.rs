@@ -59,8 +59,13 @@ pub enum PlanError {
     TooManyChunks { chunks: u32, max_chunks: u32, requested: u32, quota: u32 },
     #[error("the models of the chain are too small to merge the summaries of the text's parts")]
     CannotMerge,
-    #[error("the request would cost about {} USD, the limit is {}", cost.usd(), max_cost.usd())]
-    TooExpensive { cost: Cost, max_cost: Cost },
+    #[error("the request could cost up to {} USD, the limit is {}", most_cost.usd(), max_cost.usd())]
+    TooExpensive {
+        cost: Cost,
+        /// With the margin of the estimate.
+        most_cost: Cost,
+        max_cost: Cost,
+    },
 }
 
 /// A plan, and what is known about how far it can be trusted.
@@ -380,8 +385,8 @@ fn beyond(forecast: &Forecast, limits: Limits, requested: u32, quota: u32) -> Op
     if chunks > max_chunks {
         return Some(PlanError::TooManyChunks { chunks, max_chunks, requested, quota });
     }
-    let (cost, max_cost) = (forecast.most_cost?, limits.max_cost);
-    (cost > max_cost).then_some(PlanError::TooExpensive { cost, max_cost })
+    let (cost, most_cost, max_cost) = (forecast.cost?, forecast.most_cost?, limits.max_cost);
+    (most_cost > max_cost).then_some(PlanError::TooExpensive { cost, most_cost, max_cost })
 }
 
 /// The most tokens a document may have, for the task with its default options.
