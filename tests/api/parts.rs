@@ -19,6 +19,7 @@ mod refined;
 mod restarted;
 
 use bedrock_sim::{CallRecord, Outcome, Pacing, Sim, SimOptions};
+use redraft::chunk::{TextProfile, TokenRatios};
 use serde_json::{Value, json};
 
 use crate::support::book::Book;
@@ -53,6 +54,16 @@ fn with(settings: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'stati
     let usual = [MODELS].into_iter().chain(SMALL);
     let kept = usual.filter(|(key, _)| settings.iter().all(|(other, _)| other != key));
     kept.chain(settings.iter().copied()).collect()
+}
+
+/// Whether this build tells scripts and sentences apart, and does not only count bytes
+/// and cut at spaces.
+fn knows_texts() -> bool {
+    let english = TextProfile::of(&"It was built in spring. ".repeat(100));
+    let mut ratios = TokenRatios::uniform(1.0);
+    let before = english.tokens(&ratios);
+    ratios.learn(&TextProfile::of("城边的磨坊建于粮食还靠船运来的年代。"), 1000);
+    english.tokens(&ratios) == before
 }
 
 /// Ten parts or so.

@@ -4,12 +4,11 @@
 use std::time::Duration;
 
 use bedrock_sim::Scenario;
-use redraft::chunk::{TextProfile, TokenRatios};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::asked::{Stage, asked, parts};
-use super::{app, summary_of};
+use super::{app, knows_texts, summary_of};
 use crate::support::TestApp;
 use crate::support::book::Book;
 
@@ -20,15 +19,6 @@ async fn summarized(app: &TestApp, body: Value) -> Value {
     let answer = app.post("/v1/summarize", body).patience(PATIENCE).send().await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()
-}
-
-/// Whether texts are cut between sentences.
-fn cuts_between_sentences() -> bool {
-    let mut ratios = TokenRatios::uniform(1.0);
-    let (chinese, english) = (TextProfile::of("第一章写于春天"), TextProfile::of("It was spring"));
-    let before = english.tokens(&ratios);
-    ratios.learn(&chinese, 1000);
-    english.tokens(&ratios) == before
 }
 
 #[tokio::test]
@@ -51,14 +41,14 @@ async fn every_fact_of_a_long_book_is_in_one_part_and_parts_run_side_by_side() {
             let number = rest.get("Fact ".len().."Fact 0000".len()).and_then(|digits| digits.parse().ok());
             let Some(number) = number.filter(|number: &usize| rest.starts_with(&book.facts[number - 1]))
             else {
-                assert!(!cuts_between_sentences(), "cut in a sentence: {rest}");
+                assert!(!knows_texts(), "cut in a sentence: {rest}");
                 continue;
             };
             times_told[number - 1] += 1;
         }
     }
     assert!(times_told.iter().all(|times| *times <= 1));
-    assert!(times_told.iter().all(|times| *times == 1) || !cuts_between_sentences());
+    assert!(times_told.iter().all(|times| *times == 1) || !knows_texts());
     let of_parts = |call: &bedrock_sim::CallRecord| {
         call.request()["system"][0]["text"].as_str().unwrap().contains("The document is part ")
     };

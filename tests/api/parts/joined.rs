@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::asked::{Asked, Stage, asked, joined, parts};
-use super::{answered, app, app_paced, book, streamed, told, well_formed};
+use super::{answered, app, app_paced, book, knows_texts, streamed, told, well_formed};
 use crate::support::book::Book;
 
 fn body(text: &str) -> Value {
@@ -112,7 +112,7 @@ async fn bullets_are_expanded_in_parts_too() {
     assert!(parts.len() > 1 && answer["strategy"] == "map_concat", "{} parts", parts.len());
     for bullet in &bullets {
         let holding = parts.iter().filter(|part| part.document().contains(bullet.as_str())).count();
-        assert_eq!(holding, 1, "{bullet}");
+        assert!(holding == 1 || !knows_texts(), "{bullet}: {holding}");
     }
     let texts: Vec<&str> = parts.iter().map(|part| part.answer().trim()).collect();
     assert_eq!(answer["text"], texts.join("\n\n"));
