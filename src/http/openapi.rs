@@ -9,6 +9,7 @@ mod answers;
 mod errors;
 mod events;
 mod examples;
+mod files;
 mod headers;
 mod options;
 mod paths;
@@ -47,6 +48,7 @@ fn document() -> OpenApi {
     let components = ComponentsBuilder::new();
     let components = answers::components(components);
     let components = requests::components(components);
+    let components = files::components(components);
     let components = events::components(components);
     let components = errors::components(components);
     let mut components = headers::components(components).build();

@@ -4,19 +4,22 @@
 //! adds the closed word lists, which those types hold as plain text, and the
 //! shapes that have no type. Examples are serialized from the same types.
 
+use std::iter;
+
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Components, ComponentsBuilder, Ref, RefOr};
 
+use super::super::measure::MeasureBody;
 use super::super::meta::{ChainBody, ModelBody, ModelsBody, PricesBody, TargetBody, VersionBody};
 use super::super::wire::{
-    AttemptBody, Chunks, CostBody, FieldProblemBody, OpenAiError, Problem, TaskAnswer, TimingBody, UsageBody,
-    WarningBody,
+    AttemptBody, Chunks, CostBody, FieldProblemBody, OpenAiError, PartialBody, Problem, TaskAnswer,
+    TimingBody, UsageBody, WarningBody,
 };
 use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL, SECOND_MODEL};
 use super::{errors, options};
 use crate::domain::{CallFailure, FailureCode, TaskKind};
-use crate::pipeline::{FinishReason, WarningCode};
+use crate::pipeline::{ChunkState, FinishReason, Stage, Strategy, WarningCode};
 
 /// The schemas of JSON answers, as components.
 pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
@@ -24,6 +27,8 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<TaskAnswer<'_>>()
         .schema_from::<AttemptBody<'_>>()
         .schema_from::<Chunks>()
+        .schema_from::<PartialBody<'_>>()
+        .schema_from::<MeasureBody<'_>>()
         .schema_from::<UsageBody>()
         .schema_from::<CostBody>()
         .schema_from::<TimingBody>()
@@ -50,33 +55,51 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
 pub(super) fn close_word_lists(components: &mut Components) {
     let finish = [FinishReason::Stop, FinishReason::Length, FinishReason::ContentFilter, FinishReason::Other]
         .map(FinishReason::as_str);
-    let warnings = [WarningCode::Truncated, WarningCode::UnpricedModel].map(WarningCode::as_str);
+    let warnings = [
+        WarningCode::Truncated,
+        WarningCode::UnpricedModel,
+        WarningCode::ChunkSkipped,
+        WarningCode::UndecodableBytes,
+        WarningCode::PartlyRead,
+    ]
+    .map(WarningCode::as_str);
+    let strategies: Vec<&str> = Strategy::ALL.iter().map(|strategy| strategy.as_str()).collect();
+    let stages = [Stage::Split, Stage::Map, Stage::Reduce, Stage::Final].map(Stage::as_str);
+    let of_a_fallback = [Stage::Map, Stage::Reduce, Stage::Final].map(Stage::as_str);
+    let states = [ChunkState::Started, ChunkState::Completed, ChunkState::Failed, ChunkState::Cached]
+        .map(ChunkState::as_str);
     let failures = CallFailure::ALL.map(CallFailure::as_str);
     let tasks = TaskKind::ALL.map(TaskKind::as_str);
     let codes: Vec<&str> = errors::codes().map(FailureCode::as_str).collect();
-    let lists: [(&str, &str, &[&str]); 15] = [
+    let lists: [(&str, &str, &[&str]); 23] = [
         ("TaskAnswer", "object", &["summary", "rephrase", "expansion"]),
         ("TaskAnswer", "task", &tasks),
         ("TaskAnswer", "format", &["markdown", "plain-text", "as-is"]),
         ("TaskAnswer", "finish_reason", &finish),
-        ("TaskAnswer", "strategy", STRATEGIES),
+        ("TaskAnswer", "strategy", &strategies),
         ("Attempt", "outcome", &["ok", "error", "skipped"]),
         ("Attempt", "error", &failures),
         ("Warning", "code", &warnings),
         ("Problem", "code", &codes),
         ("StartEvent", "task", &tasks),
-        ("StartEvent", "strategy", STRATEGIES),
+        ("StartEvent", "strategy", &strategies),
+        ("ProgressEvent", "stage", &stages),
+        ("ChunkChange", "status", &states),
+        ("FallbackEvent", "stage", &of_a_fallback),
         ("FallbackEvent", "reason", &failures),
         ("ResetEvent", "reason", &failures),
         ("WarningEvent", "code", &warnings),
         ("DoneEvent", "finish_reason", &finish),
+        ("Measure", "task", &tasks),
+        ("Measure", "method", &["estimate", "count_tokens"]),
+        ("Measure", "strategy", &strategies),
+        ("Measure", "unit", &["tokens"]),
+        ("Measure", "refusal", &[FailureCode::InputTooLarge.as_str()]),
     ];
     for (schema, member, words) in lists {
         close(components, schema, member, words).expect("every member in the table stands in its schema");
     }
 }
-
-const STRATEGIES: &[&str] = &["single"];
 
 fn close(components: &mut Components, schema: &str, member: &str, words: &[&str]) -> Option<()> {
     let RefOr::T(Schema::Object(object)) = components.schemas.get_mut(schema)? else { return None };
@@ -134,6 +157,71 @@ pub(super) fn task_example(kind: TaskKind) -> Value {
         attempts,
     };
     to_value(&answer)
+}
+
+/// Examples of whole answers: name, sentence, value.
+pub(super) fn task_examples(kind: TaskKind) -> impl Iterator<Item = (&'static str, &'static str, Value)> {
+    let in_parts = (kind == TaskKind::Summarize).then(|| {
+        let about = "A text of three parts, one of which was left out; the request said `include: [\"partials\"]` \
+                     and `on_chunk_error: \"skip\"`.";
+        ("in-parts", about, in_parts())
+    });
+    iter::once(("whole", "The whole answer.", task_example(kind))).chain(in_parts)
+}
+
+fn in_parts() -> Value {
+    let gap = "\n\n[Not covered: part 2 of 3.]";
+    let mut answer = task_example(TaskKind::Summarize);
+    answer["text"] = format!("{KEY_POINTS}{gap}").into();
+    answer["strategy"] = Strategy::MapReduce.as_str().into();
+    answer["chunks"] = to_value(&Chunks { total: 3, failed: 1, levels: 1 });
+    answer["partial"] = true.into();
+    let partials = [(0, "- The library opened on Monday."), (2, "- The city paid half of it.")];
+    answer["partials"] =
+        partials.iter().map(|(index, text)| to_value(&PartialBody { index: *index, text })).collect();
+    let detail = "Part 2 of 3 of the text is not in the answer.";
+    let warning = WarningBody { code: WarningCode::ChunkSkipped.as_str(), detail };
+    answer["warnings"] = vec![to_value(&warning)].into();
+    answer
+}
+
+/// What `POST /v1/measure` says of the first request example of a summary.
+pub(super) fn measure_example() -> Value {
+    to_value(&measured())
+}
+
+/// What it says of a text that is too long.
+pub(super) fn refused_measure_example() -> Value {
+    to_value(&MeasureBody {
+        input_usage: 5_231_400,
+        fits: false,
+        refusal: Some(FailureCode::InputTooLarge.as_str()),
+        estimated_cost_usd: Some(1.726_71),
+        ..measured()
+    })
+}
+
+fn measured() -> MeasureBody<'static> {
+    MeasureBody {
+        object: "measure",
+        task: TaskKind::Summarize.as_str(),
+        chain: CHAIN,
+        model: MODEL,
+        unit: "tokens",
+        input_usage: 52,
+        input_quota: 5_000_000,
+        exact: false,
+        method: "estimate",
+        fits: true,
+        refusal: None,
+        strategy: Strategy::Single.as_str(),
+        chunks: 1,
+        levels: 0,
+        model_calls: 1,
+        output_tokens: 104,
+        estimated_cost_usd: Some(0.000_465_85),
+        estimated_time_ms: 2333,
+    }
 }
 
 /// The text of an answer, as the plain text representation has it.
@@ -206,7 +294,7 @@ pub(super) fn capabilities_example() -> Value {
             "path": "/v1/rephrase",
             "availability": "available",
             "default_chain": CHAIN,
-            "input_quota_tokens": 200_000,
+            "input_quota_tokens": 2_048_000,
             "options": options::capabilities(TaskKind::Rephrase),
             "output_languages": "any BCP 47 tag; without one, the language of the text",
         }],

@@ -17,7 +17,7 @@ use utoipa::openapi::{ComponentsBuilder, Ref, Response, ResponseBuilder};
 use super::super::error::{ApiError, Figures, row};
 use super::examples::{MODEL, SECOND_MODEL, model_id, request_id};
 use super::headers;
-use crate::domain::{CallFailure, FailureCode, TaskKind};
+use crate::domain::{CallFailure, Cost, FailureCode, TaskKind};
 use crate::pipeline::{AttemptReport, Failure, PlanError};
 use crate::tasks::{Fields, Task};
 
@@ -67,6 +67,24 @@ pub(super) fn of_a_task(responses: ResponsesBuilder, family: Family) -> Response
     }
 }
 
+/// Adds what can go wrong with a measure: no model writes anything, so none can fail.
+pub(super) fn of_a_measure(responses: ResponsesBuilder) -> ResponsesBuilder {
+    use FailureCode as Code;
+    let codes = [
+        Code::MalformedBody,
+        Code::MethodNotAllowed,
+        Code::NotAcceptable,
+        Code::RequestTimeout,
+        Code::PayloadTooLarge,
+        Code::UnsupportedMediaType,
+        Code::ValidationFailed,
+        Code::Internal,
+        Code::Overloaded,
+        Code::DeadlineExceeded,
+    ];
+    codes.into_iter().fold(responses, with_code)
+}
+
 /// Adds one error, as problem+json.
 pub(super) fn with_code(responses: ResponsesBuilder, code: FailureCode) -> ResponsesBuilder {
     with(responses, Family::Problem, row(code).status.as_u16())
@@ -80,7 +98,23 @@ pub(super) fn reference(code: FailureCode) -> Ref {
 /// The body of an error as problem+json has it.
 pub(super) fn problem(code: FailureCode) -> Value {
     let error = example(code, TaskKind::Summarize, json!({ "text": "", "length": "longer" }));
+    as_problem(&error)
+}
+
+fn as_problem(error: &ApiError) -> Value {
     serde_json::to_value(error.problem(&request_id())).expect("strings and numbers always serialize")
+}
+
+/// The other two ways in which a text is too large: it makes too many parts, it is too dear.
+fn sizes() -> [(&'static str, &'static str, ApiError); 2] {
+    let parts =
+        PlanError::TooManyChunks { chunks: 540, max_chunks: 512, requested: 4_870_300, quota: 4_608_000 };
+    let usd = |amount| Cost::of_usd(amount).expect("a small amount is a cost");
+    let price = PlanError::TooExpensive { cost: usd(7.42), max_cost: usd(5.0) };
+    [
+        ("input_too_large-parts", "The text makes more parts than one request may have.", parts.into()),
+        ("input_too_large-cost", "The request would cost more than one may.", price.into()),
+    ]
 }
 
 /// The error that an example shows, made as the service makes it.
@@ -123,13 +157,20 @@ fn by_status(wanted: impl Fn(FailureCode) -> bool) -> BTreeMap<u16, Vec<FailureC
 }
 
 fn response(family: Family, codes: &[FailureCode]) -> Response {
-    let examples = codes.iter().map(|code| {
+    let of_codes = codes.iter().map(|code| {
         let value = match family {
             Family::Problem => problem(*code),
             Family::Sentence => sentence(*code),
         };
-        let example = ExampleBuilder::new().summary(row(*code).detail).value(Some(value));
-        (code.as_str(), example.build())
+        (code.as_str(), row(*code).detail, value)
+    });
+    let of_sizes = codes.contains(&FailureCode::InputTooLarge).then(sizes).into_iter().flatten();
+    let of_sizes = of_sizes.map(|(name, summary, error)| match family {
+        Family::Problem => (name, summary, as_problem(&error)),
+        Family::Sentence => (name, summary, json!({ "error": error.detail() })),
+    });
+    let examples = of_codes.chain(of_sizes).map(|(name, summary, value)| {
+        (name, ExampleBuilder::new().summary(summary).value(Some(value)).build())
     });
     let (media_type, schema) = match family {
         Family::Problem => ("application/problem+json", "Problem"),
@@ -188,7 +229,9 @@ fn example(code: FailureCode, kind: TaskKind, invalid: Value) -> ApiError {
             let _task = Task::read(kind, &mut fields);
             ApiError::invalid(fields.finish().err().unwrap_or_default())
         }
-        FailureCode::InputTooLarge => PlanError::InputTooLarge { requested: 231_400, quota: 200_000 }.into(),
+        FailureCode::InputTooLarge => {
+            PlanError::InputTooLarge { requested: 5_231_400, quota: 5_000_000 }.into()
+        }
         FailureCode::PayloadTooLarge => {
             let figures = Figures { limit_bytes: Some(4 << 20), ..Figures::default() };
             ApiError { figures, ..ApiError::new(code) }
@@ -205,7 +248,7 @@ mod tests {
     #[test]
     fn examples_are_as_full_as_real_answers() {
         assert_eq!(problem(FailureCode::ValidationFailed)["errors"][1]["pointer"], "/length");
-        assert_eq!(problem(FailureCode::InputTooLarge)["quota"], 200_000);
+        assert_eq!(problem(FailureCode::InputTooLarge)["quota"], 5_000_000);
         assert_eq!(problem(FailureCode::ModelCapacity)["attempts"][0]["error"], "throttled");
         assert_eq!(problem(FailureCode::ModelCapacity)["retry_after_ms"], 2000);
         for code in codes() {

@@ -8,13 +8,15 @@ use utoipa::openapi::schema::{AnyOfBuilder, Discriminator, ObjectBuilder, OneOfB
 use utoipa::openapi::{ComponentsBuilder, Ref, RefOr};
 use utoipa::{PartialSchema as _, ToSchema};
 
-use super::super::wire::{CostBody, Problem, TimingBody, UsageBody};
+use super::super::wire::{Chunks, CostBody, Problem, TimingBody, UsageBody};
 
 /// One event, as it is written.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Event<'a> {
     Start(Start<'a>),
+    Progress(Progress<'a>),
+    Partial(Partial<'a>),
     Fallback(Fallback<'a>),
     Warning(Warning<'a>),
     Delta(Delta<'a>),
@@ -28,6 +30,8 @@ impl Event<'_> {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Start(_) => "start",
+            Self::Progress(_) => "progress",
+            Self::Partial(_) => "partial",
             Self::Fallback(_) => "fallback",
             Self::Warning(_) => "warning",
             Self::Delta(_) => "delta",
@@ -54,9 +58,9 @@ pub(super) struct Start<'a> {
     pub(super) chain: &'a str,
     /// Unix time in seconds.
     pub(super) created: u64,
-    /// How the document is worked on.
+    /// How the document is worked on: `single`; or in parts, `map_reduce`, `map_concat` or `refine`.
     pub(super) strategy: &'a str,
-    /// The parts it was split into.
+    /// The parts it was split into; 1 when it is worked on at once.
     pub(super) chunks_total: u32,
     /// Whether this stream can be taken up again after a break.
     pub(super) resumable: bool,
@@ -65,7 +69,58 @@ pub(super) struct Start<'a> {
     pub(super) api_version: &'a str,
 }
 
-/// A model failed before it wrote anything; the next one is asked.
+/// How far the work on a document in parts has come. At most four a second; none where a document
+/// is worked on at once.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProgressEvent)]
+pub(super) struct Progress<'a> {
+    pub(super) seq: u64,
+    /// What is being done: the document was split, its parts are worked on, summaries of parts are
+    /// merged and will be merged again, the answer is written.
+    pub(super) stage: &'a str,
+    /// Of `total`. It never goes back within a stage and level.
+    pub(super) done: u32,
+    /// What the stage has to do: parts, merges, or the one answer.
+    pub(super) total: u32,
+    /// The round of merging, from 1; only with the stage `reduce`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(super) level: Option<u32>,
+    /// The last entry of `chunks`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(super) chunk: Option<ChunkChange<'a>>,
+    /// What has happened to parts since the last `progress`; not there when nothing has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub(super) chunks: Vec<ChunkChange<'a>>,
+}
+
+/// Something has happened to a part of the document.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+pub(super) struct ChunkChange<'a> {
+    /// The part, from 0.
+    pub(super) index: u32,
+    /// `cached`: its answer was there from an earlier request that failed, and costs nothing.
+    pub(super) status: &'a str,
+    /// The model that works on it or did, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(super) model: Option<&'a str>,
+}
+
+/// The summary of one part; it is not a piece of the answer. Only where the request said
+/// `include: ["partials"]`, and in the order in which the parts are done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PartialEvent)]
+pub(super) struct Partial<'a> {
+    pub(super) seq: u64,
+    /// The part, from 0.
+    pub(super) index: u32,
+    pub(super) text: &'a str,
+}
+
+/// A model failed before it wrote anything that was told; the next one is asked.
 #[derive(Serialize, ToSchema)]
 #[schema(as = FallbackEvent)]
 pub(super) struct Fallback<'a> {
@@ -76,8 +131,13 @@ pub(super) struct Fallback<'a> {
     pub(super) reason: &'a str,
     /// Model calls made so far.
     pub(super) attempt: u32,
-    /// Which part of the work.
+    /// Which part of the work: `map` a part of the document, `reduce` a merge of summaries, `final`
+    /// the answer.
     pub(super) stage: &'a str,
+    /// The part of the document, from 0, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(super) chunk_index: Option<u32>,
 }
 
 /// Something to know about an answer that is given all the same.
@@ -147,6 +207,9 @@ pub(super) struct Done<'a> {
     pub(super) attempts: u32,
     /// Unicode characters of the answer.
     pub(super) output_chars: usize,
+    /// Whether parts of the document are missing in the answer; only with `on_chunk_error: "skip"`.
+    pub(super) partial: bool,
+    pub(super) chunks: Chunks,
     /// The whole answer, where the request said `include: ["text"]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -169,12 +232,17 @@ const EVENT: &str = "One event of a stream. `type` tells which; readers pass ove
                      `error` may come at any time; where nothing was billed, no `usage` comes before it. All \
                      `delta`s together are the answer, to the character. With `on_failover: \"restart\"`, a \
                      `reset` may come among the `delta`s, with `fallback`s after it; then those after the last \
-                     `reset` are the answer.";
+                     `reset` are the answer.\n\nWhere a document is worked on in parts, `progress` and, where \
+                     they were asked for, `partial` come anywhere between `start` and `usage`; when its parts \
+                     are joined (`map_concat`), also `fallback` comes among the `delta`s, for parts that are \
+                     told later.";
 
 /// The schemas of this file, as components.
 pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
     let kinds = [
         ("start", "StartEvent", Start::schema()),
+        ("progress", "ProgressEvent", Progress::schema()),
+        ("partial", "PartialEvent", Partial::schema()),
         ("fallback", "FallbackEvent", Fallback::schema()),
         ("warning", "WarningEvent", Warning::schema()),
         ("delta", "DeltaEvent", Delta::schema()),
@@ -188,8 +256,11 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
     let discriminator = Discriminator::with_mapping("type", mapping);
     let event = OneOfBuilder::new().description(Some(EVENT)).discriminator(Some(discriminator));
     let event = kinds.iter().fold(event, |event, (_, name, _)| event.item(Ref::new(path(name))));
-    let components =
-        components.schema("Event", event).schema("EventFrame", frame()).schema_from::<ModelUsage<'_>>();
+    let components = components
+        .schema("Event", event)
+        .schema("EventFrame", frame())
+        .schema_from::<ModelUsage<'_>>()
+        .schema_from::<ChunkChange<'_>>();
     kinds
         .into_iter()
         .fold(components, |components, (kind, name, schema)| components.schema(name, tagged(kind, schema)))

@@ -10,7 +10,9 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{ComponentsBuilder, Header, HeaderBuilder, Ref, Required, ResponseBuilder};
 
 use super::examples::{GENERATION_ID, MODEL, REQUEST_ID};
+use super::files;
 use super::requests::STREAM_PARAMETER_VALUES;
+use crate::documents::DocumentFormat;
 
 /// The headers of every answer.
 pub(super) const ON_EVERY_ANSWER: [&str; 4] =
@@ -120,7 +122,7 @@ fn headers() -> Vec<(&'static str, Header)> {
             "Whether the same request may succeed later.",
             json!("true"),
         ),
-        ("Accept-Post", string(), "The media types that a body may have.", json!("application/json")),
+        ("Accept-Post", string(), "The media types that a body may have.", json!(body_types())),
         ("Allow", string(), "The methods that the path has.", json!("POST")),
         (
             "Connection",
@@ -136,6 +138,11 @@ fn headers() -> Vec<(&'static str, Header)> {
         ),
     ];
     table.into_iter().map(|(name, schema, about, example)| (name, header(schema, about, example))).collect()
+}
+
+fn body_types() -> String {
+    let types = ["application/json", files::FORM].into_iter();
+    types.chain(DocumentFormat::MEDIA_TYPES.iter().copied()).collect::<Vec<_>>().join(", ")
 }
 
 fn header(schema: ObjectBuilder, about: &str, example: Value) -> Header {

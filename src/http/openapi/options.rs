@@ -12,7 +12,7 @@ use crate::domain::TaskKind;
 use crate::pipeline::Preference;
 use crate::tasks::{
     ExpandFormat, ExpandLength, ExpandTone, RephraseFormat, RephraseLength, RephraseTone, Style,
-    SummaryFormat, SummaryLength, SummaryType, Vocabulary,
+    SummaryFormat, SummaryLength, SummaryStrategy, SummaryType, Vocabulary,
 };
 
 /// A member of a request.
@@ -89,6 +89,14 @@ fn summarize() -> Vec<Member> {
             name: "paragraphs",
             about: "Exactly so many paragraphs. Only without `type`, or with the type `tldr`.",
             range: Range::Number { least: 1, most: 10, default: None },
+        },
+        Member {
+            name: "strategy",
+            about: "How a long text is gone through. `auto`: at once where it fits the models of the chain, \
+                    else in parts. `single`: at once. `map-reduce`: in parts side by side, whose summaries \
+                    are merged. `refine`: in parts one after the other, each with the summary so far; it \
+                    takes as long as all parts together.",
+            range: Range::words::<SummaryStrategy>(),
         },
     ]
 }
@@ -174,6 +182,11 @@ impl Range {
     /// Words of which none is taken when the member is missing.
     fn optional_words<T: Vocabulary>() -> Self {
         Self::Words { values: names::<T>(), default: None }
+    }
+
+    /// Whether it is a list, which a query and a field of a form hold as text.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self, Self::Languages { .. })
     }
 
     /// The schema. `null` is the same as leaving the member out.

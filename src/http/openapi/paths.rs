@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn};
-use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::ResponsesBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{
@@ -16,8 +16,9 @@ use utoipa::openapi::{
 
 use super::super::error::describe_problem;
 use super::errors::{self, Family};
-use super::transcripts::{line_transcripts, sse_transcripts};
-use super::{answers, events, headers, requests};
+use super::files::Options;
+use super::transcripts::{Streams, line_transcripts, sse_transcripts};
+use super::{answers, events, files, headers, requests};
 use crate::domain::{FailureCode, TaskKind};
 
 pub(super) const WRITING: &str = "Writing";
@@ -36,6 +37,7 @@ pub(super) fn paths() -> Paths {
             .path(format!("/v1/{kind}"), PathItem::new(HttpMethod::Post, task(kind)))
             .path(format!("/api/{kind}"), PathItem::new(HttpMethod::Post, compat(kind)));
     }
+    paths = paths.path("/v1/measure", PathItem::new(HttpMethod::Post, measure()));
     for (path, operation) in about_the_service().into_iter().chain(probes()) {
         paths = paths.path(path, PathItem::new(HttpMethod::Get, operation));
     }
@@ -55,10 +57,14 @@ fn task(kind: TaskKind) -> OperationBuilder {
          The query parameter `stream` chooses, then the body's `stream`, then the header `Accept`; else it is JSON.\n\n\
          Members may also be written in camelCase, `null` counts as absent, and in words `_` may stand for `-`. \
          Unknown members and query parameters are errors.\n\n\
+         The body is a JSON object, a file, or a form with a file; the options of a file stand in the query, those \
+         of a form in its fields. A text that is too long for a model is worked on in parts: see `strategy` of the \
+         answer.\n\n\
          A plain text stream has no place for an error: its head waits for the first word, and a failure after \
          that breaks the connection."
     );
     let body = request_body(requests::v1_name(kind), requests::v1_examples(kind));
+    let body = files::add(body, Options::Of(kind)).build();
     let responses = ResponsesBuilder::new().response("200", task_answer(kind));
     let responses = errors::of_a_task(responses, Family::Problem);
     OperationBuilder::new()
@@ -67,6 +73,7 @@ fn task(kind: TaskKind) -> OperationBuilder {
         .summary(Some(summary))
         .description(Some(description))
         .parameter_ref(headers::parameter("stream"))
+        .parameter(files::parameter(Options::Of(kind)))
         .parameter_ref(headers::parameter("X-Request-Timeout-Ms"))
         .parameter_ref(headers::parameter("X-Request-Id"))
         .request_body(Some(body))
@@ -74,9 +81,9 @@ fn task(kind: TaskKind) -> OperationBuilder {
 }
 
 fn task_answer(kind: TaskKind) -> ResponseBuilder {
-    let json = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("TaskAnswer")))
-        .examples_from_iter([example("whole", "The whole answer.", answers::task_example(kind))]);
+    let json = ContentBuilder::new().schema(Some(Ref::from_schema_name("TaskAnswer"))).examples_from_iter(
+        answers::task_examples(kind).map(|(name, about, shown)| example(name, about, shown)),
+    );
     let sse = transcripts(events::sse_body(), sse_transcripts());
     let lines = transcripts(events::lines_body(), line_transcripts());
     let text = ContentBuilder::new()
@@ -94,12 +101,44 @@ fn task_answer(kind: TaskKind) -> ResponseBuilder {
     headers::add(answer, &["X-Generation-Id", "X-Model", "Server-Timing", "X-Accel-Buffering"])
 }
 
+/// What a request would take, before it is made.
+fn measure() -> OperationBuilder {
+    let description = "The body is that of the task's own path, in any of its media types, with `task` beside the \
+                       options. No model is asked to write anything; where the text is close to a limit, the first \
+                       model of the chain may be asked to count it. A request that would be refused for its size is \
+                       answered with 200 and `fits: false`. What a request says about its answer is checked and \
+                       changes nothing: the answer is always JSON.";
+    let body = request_body(requests::MEASURE, requests::measure_examples());
+    let examples = [
+        example("fits", "A text that is worked on at once.", answers::measure_example()),
+        example("refused", "A text that would be refused.", answers::refused_measure_example()),
+    ];
+    let json =
+        ContentBuilder::new().schema(Some(Ref::from_schema_name("Measure"))).examples_from_iter(examples);
+    let answer = ResponseBuilder::new()
+        .description("What the request would take; all of it is an estimate.")
+        .content("application/json", json);
+    let answer = headers::add(answer, &headers::ON_EVERY_ANSWER);
+    let responses = ResponsesBuilder::new().response("200", answer);
+    OperationBuilder::new()
+        .tag(WRITING)
+        .operation_id(Some("measure"))
+        .summary(Some("What a request would take"))
+        .description(Some(description))
+        .parameter_ref(headers::parameter("stream"))
+        .parameter(files::parameter(Options::Measured))
+        .parameter_ref(headers::parameter("X-Request-Timeout-Ms"))
+        .parameter_ref(headers::parameter("X-Request-Id"))
+        .request_body(Some(files::add(body, Options::Measured).build()))
+        .responses(errors::of_a_measure(responses))
+}
+
 fn compat(kind: TaskKind) -> OperationBuilder {
     let description = format!(
         "For clients of an older interface. New clients use `POST /v1/{kind}`, which has the same limits and also \
          streams. An error is one friendly sentence, with the status that `/v1` has."
     );
-    let body = request_body(requests::compat_name(kind), requests::compat_examples(kind));
+    let body = request_body(requests::compat_name(kind), requests::compat_examples(kind)).build();
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(answers::compat_name(kind))))
         .examples_from_iter([example("whole", "The answer.", answers::compat_example(kind))]);
@@ -274,13 +313,13 @@ fn metrics() -> OperationBuilder {
         .response("405", errors::reference(FailureCode::MethodNotAllowed))
 }
 
-fn request_body(schema: &str, examples: Vec<requests::Example>) -> RequestBody {
+fn request_body(schema: &str, examples: Vec<requests::Example>) -> RequestBodyBuilder {
     let examples = examples.into_iter().map(|given| example(given.name, given.summary, given.body));
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(schema)))
         .examples_from_iter(examples)
         .build();
-    RequestBodyBuilder::new().required(Some(Required::True)).content("application/json", content).build()
+    RequestBodyBuilder::new().required(Some(Required::True)).content("application/json", content)
 }
 
 fn shape(schema: &str, shown: Value) -> Content {
@@ -297,7 +336,7 @@ fn plain_text(name: &str, summary: &str, shown: &str) -> Content {
         .build()
 }
 
-fn transcripts(schema: Schema, streams: [(&'static str, &'static str, String); 4]) -> Content {
+fn transcripts(schema: Schema, streams: Streams) -> Content {
     let examples = streams.map(|(name, summary, bytes)| example(name, summary, bytes.into()));
     ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
 }

@@ -2,16 +2,16 @@
 //!
 //! The options come from the table in `options`; this file adds the material
 //! (`text`, `bullets`), what a request says about its own answer, and the rules
-//! between members. Schemas are closed, as the reader is. They show each member
+//! between members. Bodies that are files stand in `files`. Schemas are closed, as the reader is. They show each member
 //! under its one documented name, though the reader also takes camelCase.
 
 use serde_json::{Value, json};
-use utoipa::openapi::ComponentsBuilder;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{
-    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder,
-    Schema, SchemaType, Type,
+    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, Discriminator, Object, ObjectBuilder,
+    OneOfBuilder, Schema, SchemaType, Type,
 };
+use utoipa::openapi::{ComponentsBuilder, Ref};
 
 use super::options::{self, Member, Range, not_both, nullable, only};
 use crate::domain::TaskKind;
@@ -32,6 +32,8 @@ const MAX_CHAIN_CHARS: usize = 64;
 const MAX_INCLUDED: usize = 8;
 const MAX_BULLETS: usize = 200;
 const MAX_BULLET_CHARS: usize = 5000;
+/// What `include` may hold.
+pub(super) const INCLUDED: [&str; 2] = ["text", "partials"];
 const NOT_BLANK: &str = "\\S";
 
 const TEXT: &str = "The text to work on. It must hold more than white space. How many tokens it may have: see \
@@ -42,9 +44,53 @@ const BULLETS: &str = "The points to expand: a list, or a string with one point 
 
 /// The schemas of all bodies, as components.
 pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
-    TaskKind::ALL.into_iter().fold(components, |components, kind| {
-        components.schema(v1_name(kind), v1(kind)).schema(compat_name(kind), compat(kind))
+    let measured = TaskKind::ALL.map(|kind| (kind.as_str(), reference(measure_name(kind))));
+    let measure = OneOfBuilder::new()
+        .description(Some("The body of the task's own path, with `task` beside it."))
+        .discriminator(Some(Discriminator::with_mapping("task", measured)));
+    let measure = TaskKind::ALL
+        .into_iter()
+        .fold(measure, |measure, kind| measure.item(Ref::from_schema_name(measure_name(kind))));
+    TaskKind::ALL.into_iter().fold(components.schema(MEASURE, measure), |components, kind| {
+        components
+            .schema(v1_name(kind), v1(kind, Task::OfItsPath))
+            .schema(measure_name(kind), v1(kind, Task::Named))
+            .schema(compat_name(kind), compat(kind))
     })
+}
+
+/// The name of the schema of a body of `POST /v1/measure`.
+pub(super) const MEASURE: &str = "MeasureRequest";
+
+fn measure_name(kind: TaskKind) -> &'static str {
+    match kind {
+        TaskKind::Summarize => "MeasureSummarizeRequest",
+        TaskKind::Rephrase => "MeasureRephraseRequest",
+        TaskKind::Expand => "MeasureExpandRequest",
+    }
+}
+
+fn reference(name: &str) -> String {
+    format!("#/components/schemas/{name}")
+}
+
+/// Examples for `POST /v1/measure`.
+pub(super) fn measure_examples() -> Vec<Example> {
+    vec![
+        Example {
+            name: "summarize",
+            summary: "What the key points of a text would take.",
+            body: json!({ "task": "summarize", "text": LIBRARY }),
+        },
+        Example {
+            name: "expand",
+            summary: "What a long text from three points would take.",
+            body: json!({
+                "task": "expand", "bullets": ["launch on 3 May", "works offline", "free for schools"],
+                "length": "long",
+            }),
+        },
+    ]
 }
 
 /// The name of the schema of a body of `POST /v1/{task}`.
@@ -93,6 +139,15 @@ pub(super) fn v1_examples(kind: TaskKind) -> Vec<Example> {
                 body: json!({
                     "text": LIBRARY, "paragraphs": 2, "max_words": 80, "output_language": "de",
                     "expected_input_languages": ["en"], "context": "For the town's newsletter.",
+                }),
+            },
+            Example {
+                name: "in-parts",
+                summary: "Parts side by side, if the text makes several, and what each of them gave; a part \
+                          that fails is left out.",
+                body: json!({
+                    "text": LIBRARY, "strategy": "map-reduce", "on_chunk_error": "skip",
+                    "include": ["partials"], "stream": true,
                 }),
             },
         ],
@@ -160,13 +215,24 @@ pub(super) fn compat_examples(kind: TaskKind) -> Vec<Example> {
     vec![Example { name: "usual", summary, body }]
 }
 
-const LIBRARY: &str = "The new library opened on Monday. It holds 40,000 books and a reading room for 120 people. \
+pub(super) const LIBRARY: &str = "The new library opened on Monday. It holds 40,000 books and a reading room for 120 people. \
                        Visitors may borrow up to ten books at a time. The building cost 12 million euros, and the \
                        city paid half of it.";
 const ORDER: &str = "We can't ship your order today because the warehouse is closed.";
 
-fn v1(kind: TaskKind) -> Schema {
+/// Where a body says its task.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Task {
+    OfItsPath,
+    Named,
+}
+
+fn v1(kind: TaskKind, task: Task) -> Schema {
     let mut body = material(kind);
+    if task == Task::Named {
+        let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([kind.as_str()]));
+        body = body.property("task", word).required("task");
+    }
     for member in options::of(kind) {
         body = with(body, &member);
     }
@@ -230,10 +296,7 @@ fn bullets() -> Schema {
 }
 
 /// What a request says about its own answer rather than about the text.
-fn about_the_answer() -> [(&'static str, Schema); 4] {
-    let chain = nullable(Type::String).max_length(Some(MAX_CHAIN_CHARS)).examples(["default"]).description(
-        Some("The chain of models to ask; `GET /v1/models` names them. Not together with `preference`."),
-    );
+fn about_the_answer() -> [(&'static str, Schema); 5] {
     let values = [json!(true), json!(false)].into_iter().chain(STREAM_VALUES.map(Value::from));
     let stream = ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::Boolean, Type::String, Type::Null]))
@@ -242,26 +305,60 @@ fn about_the_answer() -> [(&'static str, Schema); 4] {
             "How the answer is written; `true` means `sse` and `false` means `json`. The query parameter \
              `stream` comes before it, the header `Accept` after it.",
         ));
-    let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["text"]));
+    let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(INCLUDED));
     let include = ArrayBuilder::new()
         .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
         .items(word)
         .max_items(Some(MAX_INCLUDED))
-        .description(Some("Extras: `text` lets the event `done` repeat the whole text."));
-    let on_failover = nullable(Type::String)
+        .description(Some(ABOUT_INCLUDE));
+    [
+        ("chain", chain()),
+        ("stream", stream.into()),
+        ("include", include.into()),
+        ("on_failover", on_failover()),
+        ("on_chunk_error", on_chunk_error()),
+    ]
+}
+
+/// Which chain of models is asked.
+pub(super) fn chain() -> Schema {
+    nullable(Type::String)
+        .max_length(Some(MAX_CHAIN_CHARS))
+        .examples(["default"])
+        .description(Some(
+            "The chain of models to ask; `GET /v1/models` names them. Not together with `preference`.",
+        ))
+        .into()
+}
+
+/// What `include` does.
+pub(super) const ABOUT_INCLUDE: &str = "Extras. `text` lets the event `done` repeat the whole text. `partials` \
+                                        tells the summary of each part of a text that is worked on in parts.";
+
+/// What happens when a part of the text cannot be worked on.
+pub(super) fn on_chunk_error() -> Schema {
+    nullable(Type::String)
+        .enum_values(Some([json!("fail"), json!("skip"), Value::Null]))
+        .default(Some(json!("fail")))
+        .description(Some(
+            "What happens when all models fail on a part of a text that is worked on in parts. `fail`: so does \
+             the request. `skip`: the answer goes on without the part and says so: with a sentence in square \
+             brackets in the text, a warning `chunk_skipped` for each, and `partial`.",
+        ))
+        .into()
+}
+
+/// What happens when a model breaks off.
+pub(super) fn on_failover() -> Schema {
+    nullable(Type::String)
         .enum_values(Some([json!("error"), json!("restart"), Value::Null]))
         .default(Some(json!("error")))
         .description(Some(
             "What happens when a model breaks off after part of a stream was sent. `error`: the stream ends \
              with the event `error`. `restart`: the event `reset` makes what was sent void, and the next model \
              starts over; not for plain text. Answers in one piece start over by themselves.",
-        ));
-    [
-        ("chain", chain.into()),
-        ("stream", stream.into()),
-        ("include", include.into()),
-        ("on_failover", on_failover.into()),
-    ]
+        ))
+        .into()
 }
 
 /// Exactly one member carries what is to be worked on.
@@ -315,6 +412,10 @@ mod tests {
     use crate::domain::TaskKind;
     use crate::tasks::{Fields, Task};
 
+    /// They are read beside the task, not with it.
+    const ANSWER_OPTIONS: [&str; 6] =
+        ["chain", "preference", "stream", "include", "on_failover", "on_chunk_error"];
+
     fn is_read(kind: TaskKind, body: &Value, mut ready: impl FnMut(&mut Fields)) -> Result<(), String> {
         let Value::Object(members) = body else { panic!("an example is no object: {body}") };
         let mut fields = Fields::new(members.clone());
@@ -328,7 +429,7 @@ mod tests {
         for kind in TaskKind::ALL {
             for example in v1_examples(kind) {
                 let took = is_read(kind, &example.body, |fields| {
-                    for name in ["chain", "preference", "stream", "include", "on_failover"] {
+                    for name in ANSWER_OPTIONS {
                         fields.value(name);
                     }
                 });

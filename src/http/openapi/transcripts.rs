@@ -4,23 +4,29 @@
 //! an example cannot differ from its schema.
 
 use super::super::error::ApiError;
-use super::super::wire::{CostBody, Problem, TimingBody, UsageBody};
-use super::events::{Delta, Done, Error, Event, Fallback, ModelUsage, Reset, Start, Usage, Warning};
+use super::super::wire::{Chunks, CostBody, Problem, TimingBody, UsageBody};
+use super::events::{
+    ChunkChange, Delta, Done, Error, Event, Fallback, ModelUsage, Partial, Progress, Reset, Start, Usage,
+    Warning,
+};
 use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL, REQUEST_ID, SECOND_MODEL, request_id};
 use crate::domain::CallFailure;
 use crate::pipeline::{Failure, WarningCode};
 
+/// Name, sentence and bytes of each.
+pub(super) type Streams = [(&'static str, &'static str, String); 5];
+
 /// Whole streams as SSE: name, sentence, bytes.
-pub(super) fn sse_transcripts() -> [(&'static str, &'static str, String); 4] {
+pub(super) fn sse_transcripts() -> Streams {
     transcripts(sse)
 }
 
 /// The same streams as lines.
-pub(super) fn line_transcripts() -> [(&'static str, &'static str, String); 4] {
+pub(super) fn line_transcripts() -> Streams {
     transcripts(lines)
 }
 
-fn transcripts(write: fn(&[Event<'_>]) -> String) -> [(&'static str, &'static str, String); 4] {
+fn transcripts(write: fn(&[Event<'_>]) -> String) -> Streams {
     [
         ("done", "The first model is throttled twice, the second one answers.", answered(write)),
         (
@@ -34,6 +40,11 @@ fn transcripts(write: fn(&[Event<'_>]) -> String) -> [(&'static str, &'static st
             "The model breaks off, and the request said `on_failover: \"restart\"`.",
             started_over(write),
         ),
+        (
+            "in-parts",
+            "A text of three parts, whose summaries are merged; the request said `include: [\"partials\"]`.",
+            in_parts(write),
+        ),
     ]
 }
 
@@ -45,6 +56,7 @@ fn answered(write: fn(&[Event<'_>]) -> String) -> String {
         reason: CallFailure::Throttled.as_str(),
         attempt: 2,
         stage: "final",
+        chunk_index: None,
     };
     let by_model = used(SECOND_MODEL, 12, 0.000_044_22);
     let usage = usage(4, by_model, 3, timing(391.22, 118.4, 101.4));
@@ -55,6 +67,8 @@ fn answered(write: fn(&[Event<'_>]) -> String) -> String {
         fallback: true,
         attempts: 3,
         output_chars: 45,
+        partial: false,
+        chunks: at_once(),
         text: None,
     };
     write(&[
@@ -81,6 +95,8 @@ fn cut_short(write: fn(&[Event<'_>]) -> String) -> String {
         fallback: false,
         attempts: 1,
         output_chars: 38,
+        partial: false,
+        chunks: at_once(),
         text: Some(TEXT),
     };
     write(&[
@@ -111,7 +127,15 @@ fn broken_off(write: fn(&[Event<'_>]) -> String) -> String {
 fn started_over(write: fn(&[Event<'_>]) -> String) -> String {
     let reason = CallFailure::StreamCut.as_str();
     let text = "The new library has";
-    let fallback = Fallback { seq: 3, from: MODEL, to: SECOND_MODEL, reason, attempt: 1, stage: "final" };
+    let fallback = Fallback {
+        seq: 3,
+        from: MODEL,
+        to: SECOND_MODEL,
+        reason,
+        attempt: 1,
+        stage: "final",
+        chunk_index: None,
+    };
     let mut usage = usage(5, used(SECOND_MODEL, 26, 0.000_184_03), 2, timing(388.9, 402.5, 64.6));
     usage.cost.estimated = true;
     write(&[
@@ -131,14 +155,86 @@ fn started_over(write: fn(&[Event<'_>]) -> String) -> String {
             fallback: true,
             attempts: 2,
             output_chars: 63,
+            partial: false,
+            chunks: at_once(),
             text: None,
         }),
     ])
 }
 
+fn in_parts(write: fn(&[Event<'_>]) -> String) -> String {
+    const PARTIALS: [&str; 3] =
+        ["- The city planned a library.", "- It cost 12 million euros.", "- It opened on Monday."];
+    let at_work = |model| move |index| ChunkChange { index, status: "started", model: Some(model) };
+    let done = |model| move |index| ChunkChange { index, status: "completed", model: Some(model) };
+    let started: Vec<ChunkChange<'_>> = (0..3).map(at_work(MODEL)).collect();
+    let completed: Vec<ChunkChange<'_>> = [done(MODEL)(0), done(MODEL)(2), done(SECOND_MODEL)(1)].to_vec();
+    let fallback = Fallback {
+        seq: 3,
+        from: MODEL,
+        to: SECOND_MODEL,
+        reason: CallFailure::Throttled.as_str(),
+        attempt: 2,
+        stage: "map",
+        chunk_index: Some(1),
+    };
+    let partial = |seq, index: usize, text| {
+        Event::Partial(Partial { seq, index: u32::try_from(index).unwrap_or(u32::MAX), text })
+    };
+    let mut usage = usage(11, used(MODEL, 118, 0.007_402_5), 6, timing(6120.4, 214.9, 158.2));
+    usage.usage.input_tokens = 24_560;
+    usage.usage.total_tokens = 24_678;
+    usage.by_model[0].input_tokens = 24_560;
+    let progress = |seq, stage, done, total, chunks: Vec<ChunkChange<'static>>| {
+        Event::Progress(Progress {
+            seq,
+            stage,
+            done,
+            total,
+            level: None,
+            chunk: chunks.last().copied(),
+            chunks,
+        })
+    };
+    write(&[
+        start_of("map_reduce", 3),
+        progress(1, "split", 3, 3, Vec::new()),
+        progress(2, "map", 0, 3, started),
+        Event::Fallback(fallback),
+        partial(4, 0, PARTIALS[0]),
+        partial(5, 2, PARTIALS[2]),
+        partial(6, 1, PARTIALS[1]),
+        progress(7, "map", 3, 3, completed),
+        progress(8, "final", 0, 1, Vec::new()),
+        Event::Delta(Delta { seq: 9, text: "- The new library opened on Monday" }),
+        Event::Delta(Delta { seq: 10, text: " and cost 12 million euros." }),
+        Event::Usage(usage),
+        Event::Done(Done {
+            seq: 12,
+            finish_reason: "stop",
+            model: MODEL,
+            fallback: true,
+            attempts: 6,
+            output_chars: 61,
+            partial: false,
+            chunks: Chunks { total: 3, failed: 0, levels: 1 },
+            text: None,
+        }),
+    ])
+}
+
+/// The parts of a text that was worked on at once.
+fn at_once() -> Chunks {
+    Chunks { total: 1, failed: 0, levels: 0 }
+}
+
 const INPUT_TOKENS: u64 = 342;
 
 fn start() -> Event<'static> {
+    start_of("single", 1)
+}
+
+fn start_of(strategy: &'static str, chunks_total: u32) -> Event<'static> {
     Event::Start(Start {
         seq: 0,
         id: GENERATION_ID,
@@ -146,8 +242,8 @@ fn start() -> Event<'static> {
         model: MODEL,
         chain: CHAIN,
         created: CREATED,
-        strategy: "single",
-        chunks_total: 1,
+        strategy,
+        chunks_total,
         resumable: false,
         request_id: REQUEST_ID,
         api_version: "1",
