@@ -5,6 +5,7 @@
 //! serialized, words from the vocabularies, errors from their table. The rule it
 //! protects: nothing is promised here that the service does not do.
 
+mod answer_examples;
 mod answers;
 mod errors;
 mod events;
@@ -13,6 +14,7 @@ mod files;
 mod headers;
 mod options;
 mod paths;
+mod request_examples;
 mod requests;
 mod transcripts;
 

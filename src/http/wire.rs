@@ -44,7 +44,7 @@ pub(super) struct TaskAnswer<'a> {
     pub chunks: Chunks,
     /// Whether parts of the document are missing in `text`; only with `on_chunk_error: "skip"`.
     pub partial: bool,
-    /// The summaries of the parts; only with `include: ["partials"]`.
+    /// The summaries of the parts, in the order in which they were done; only with `include: ["partials"]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub partials: Vec<PartialBody<'a>>,
@@ -105,7 +105,7 @@ impl From<ChunkCounts> for Chunks {
     }
 }
 
-/// The summary of one part of the document.
+/// The summary of one part of the document; with the strategy `refine`, of all up to it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PartialAnswer)]
 pub(super) struct PartialBody<'a> {

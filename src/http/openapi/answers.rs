@@ -1,12 +1,10 @@
-//! What comes back: schemas of the JSON answers, and examples.
+//! What comes back: schemas of the JSON answers.
 //!
 //! Most schemas are derived from the types that are really serialized; this file
 //! adds the closed word lists, which those types hold as plain text, and the
-//! shapes that have no type. Examples are serialized from the same types.
+//! shapes that have no type. Examples stand in `answer_examples`.
 
-use std::iter;
-
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Components, ComponentsBuilder, Ref, RefOr};
 
@@ -16,8 +14,7 @@ use super::super::wire::{
     AttemptBody, Chunks, CostBody, FieldProblemBody, OpenAiError, PartialBody, Problem, TaskAnswer,
     TimingBody, UsageBody, WarningBody,
 };
-use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL, SECOND_MODEL};
-use super::{errors, options};
+use super::errors;
 use crate::domain::{CallFailure, FailureCode, TaskKind};
 use crate::pipeline::{ChunkState, FinishReason, Stage, Strategy, WarningCode};
 
@@ -108,131 +105,6 @@ fn close(components: &mut Components, schema: &str, member: &str, words: &[&str]
     Some(())
 }
 
-/// An answer to the first request example of the task.
-pub(super) fn task_example(kind: TaskKind) -> Value {
-    let (object, text, format, model) = match kind {
-        TaskKind::Summarize => ("summary", KEY_POINTS, "markdown", MODEL),
-        TaskKind::Rephrase => ("rephrase", FORMAL, "as-is", SECOND_MODEL),
-        TaskKind::Expand => ("expansion", EXPANDED, "markdown", MODEL),
-    };
-    let fallback = model != MODEL;
-    let throttled = |latency_ms| {
-        let error = Some(CallFailure::Throttled.as_str());
-        AttemptBody { model: MODEL, region: None, outcome: "error", error, latency_ms }
-    };
-    let mut attempts = if fallback { vec![throttled(104), throttled(98)] } else { Vec::new() };
-    attempts.push(AttemptBody { model, region: None, outcome: "ok", error: None, latency_ms: 812 });
-    let answer = TaskAnswer {
-        id: GENERATION_ID,
-        object,
-        created: CREATED,
-        task: kind.as_str(),
-        text,
-        format,
-        finish_reason: FinishReason::Stop.as_str(),
-        model,
-        chain: CHAIN,
-        fallback,
-        strategy: "single",
-        chunks: Chunks { total: 1, failed: 0, levels: 0 },
-        partial: false,
-        partials: Vec::new(),
-        usage: UsageBody {
-            input_tokens: 342,
-            output_tokens: 41,
-            total_tokens: 383,
-            cache_read_input_tokens: 0,
-            cache_write_input_tokens: 0,
-            model_calls: u32::try_from(attempts.len()).unwrap_or(u32::MAX),
-        },
-        cost: CostBody { usd: Some(if fallback { 0.000_060_17 } else { 0.000_225_61 }), estimated: false },
-        timing: TimingBody {
-            queue_ms: 0.01,
-            time_to_first_token_ms: None,
-            generation_time_ms: Some(812.37),
-            total_ms: 813.02,
-            tokens_per_second: Some(50.5),
-        },
-        warnings: Vec::new(),
-        attempts,
-    };
-    to_value(&answer)
-}
-
-/// Examples of whole answers: name, sentence, value.
-pub(super) fn task_examples(kind: TaskKind) -> impl Iterator<Item = (&'static str, &'static str, Value)> {
-    let in_parts = (kind == TaskKind::Summarize).then(|| {
-        let about = "A text of three parts, one of which was left out; the request said `include: [\"partials\"]` \
-                     and `on_chunk_error: \"skip\"`.";
-        ("in-parts", about, in_parts())
-    });
-    iter::once(("whole", "The whole answer.", task_example(kind))).chain(in_parts)
-}
-
-fn in_parts() -> Value {
-    let gap = "\n\n[Not covered: part 2 of 3.]";
-    let mut answer = task_example(TaskKind::Summarize);
-    answer["text"] = format!("{KEY_POINTS}{gap}").into();
-    answer["strategy"] = Strategy::MapReduce.as_str().into();
-    answer["chunks"] = to_value(&Chunks { total: 3, failed: 1, levels: 1 });
-    answer["partial"] = true.into();
-    let partials = [(0, "- The library opened on Monday."), (2, "- The city paid half of it.")];
-    answer["partials"] =
-        partials.iter().map(|(index, text)| to_value(&PartialBody { index: *index, text })).collect();
-    let detail = "Part 2 of 3 of the text is not in the answer.";
-    let warning = WarningBody { code: WarningCode::ChunkSkipped.as_str(), detail };
-    answer["warnings"] = vec![to_value(&warning)].into();
-    answer
-}
-
-/// What `POST /v1/measure` says of the first request example of a summary.
-pub(super) fn measure_example() -> Value {
-    to_value(&measured())
-}
-
-/// What it says of a text that is too long.
-pub(super) fn refused_measure_example() -> Value {
-    to_value(&MeasureBody {
-        input_usage: 5_231_400,
-        fits: false,
-        refusal: Some(FailureCode::InputTooLarge.as_str()),
-        estimated_cost_usd: Some(1.726_71),
-        ..measured()
-    })
-}
-
-fn measured() -> MeasureBody<'static> {
-    MeasureBody {
-        object: "measure",
-        task: TaskKind::Summarize.as_str(),
-        chain: CHAIN,
-        model: MODEL,
-        unit: "tokens",
-        input_usage: 52,
-        input_quota: 5_000_000,
-        exact: false,
-        method: "estimate",
-        fits: true,
-        refusal: None,
-        strategy: Strategy::Single.as_str(),
-        chunks: 1,
-        levels: 0,
-        model_calls: 1,
-        output_tokens: 104,
-        estimated_cost_usd: Some(0.000_465_85),
-        estimated_time_ms: 2333,
-    }
-}
-
-/// The text of an answer, as the plain text representation has it.
-pub(super) fn text_example(kind: TaskKind) -> &'static str {
-    match kind {
-        TaskKind::Summarize => KEY_POINTS,
-        TaskKind::Rephrase => FORMAL,
-        TaskKind::Expand => EXPANDED,
-    }
-}
-
 /// The name of an older answer's schema.
 pub(super) fn compat_name(kind: TaskKind) -> &'static str {
     match kind {
@@ -242,90 +114,7 @@ pub(super) fn compat_name(kind: TaskKind) -> &'static str {
     }
 }
 
-/// An answer of a compatible path.
-pub(super) fn compat_example(kind: TaskKind) -> Value {
-    let text = match kind {
-        TaskKind::Summarize => {
-            "The new library, half paid for by the city, opened on Monday with 40,000 books."
-        }
-        TaskKind::Rephrase | TaskKind::Expand => text_example(kind),
-    };
-    json!({ compat_member(kind): text, "latency": 0.813 })
-}
-
-/// What `GET /v1/models` shows, shortened to one chain.
-pub(super) fn models_example() -> Value {
-    let prices =
-        |input, output, cache_read, cache_write| PricesBody { input, output, cache_read, cache_write };
-    to_value(&ModelsBody {
-        models: vec![
-            ModelBody {
-                id: MODEL,
-                name: "Amazon Nova 2 Lite",
-                context_tokens: 1_000_000,
-                max_output_tokens: 64_000,
-                usd_per_million_tokens: Some(prices(0.33, 2.75, Some(0.0825), None)),
-            },
-            ModelBody {
-                id: SECOND_MODEL,
-                name: "Claude Haiku 5.5",
-                context_tokens: 1_000_000,
-                max_output_tokens: 128_000,
-                usd_per_million_tokens: Some(prices(0.11, 0.55, Some(0.011), Some(0.1375))),
-            },
-        ],
-        chains: vec![ChainBody {
-            name: CHAIN,
-            models: vec![MODEL, SECOND_MODEL],
-            stages: vec![
-                vec![TargetBody { model: MODEL, region: None, weight: 1 }],
-                vec![TargetBody { model: SECOND_MODEL, region: None, weight: 1 }],
-            ],
-            default_for: TaskKind::ALL.map(TaskKind::as_str).to_vec(),
-        }],
-    })
-}
-
-/// What `GET /v1/capabilities` shows, shortened to one task.
-pub(super) fn capabilities_example() -> Value {
-    json!({
-        "tasks": [{
-            "task": "rephrase",
-            "path": "/v1/rephrase",
-            "availability": "available",
-            "default_chain": CHAIN,
-            "input_quota_tokens": 2_048_000,
-            "options": options::capabilities(TaskKind::Rephrase),
-            "output_languages": "any BCP 47 tag; without one, the language of the text",
-        }],
-        "representations": REPRESENTATIONS,
-        "chains": ["capability", CHAIN, "speed"],
-        "limits": { "max_body_bytes": 4 << 20 },
-    })
-}
-
-/// What `GET /version` shows.
-pub(super) fn version_example() -> Value {
-    to_value(&VersionBody {
-        name: "redraft",
-        version: env!("CARGO_PKG_VERSION"),
-        git_sha: Some("3f9c2ab"),
-        rustc: None,
-    })
-}
-
-const REPRESENTATIONS: [&str; 4] = ["json", "sse", "ndjson", "text"];
-
-const KEY_POINTS: &str = "- The new library opened on Monday with 40,000 books and a reading room for 120 people.\n\
-                          - Visitors may borrow up to ten books at a time.\n\
-                          - The building cost 12 million euros, half of it paid by the city.";
-const FORMAL: &str = "We regret that we are unable to ship your order today, as our warehouse is closed.";
-const EXPANDED: &str = "The launch takes place on 3 May. The app works offline, so that it can be used where there is \
-                        no network. For schools, it is free.";
-
-fn to_value(answer: &impl serde::Serialize) -> Value {
-    serde_json::to_value(answer).expect("strings and numbers always serialize")
-}
+pub(super) const REPRESENTATIONS: [&str; 4] = ["json", "sse", "ndjson", "text"];
 
 fn text(about: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).description(Some(about))
@@ -345,7 +134,8 @@ fn sentence() -> Schema {
     ObjectBuilder::new().property("error", error).required("error").into()
 }
 
-fn compat_member(kind: TaskKind) -> &'static str {
+/// The member of an older answer that holds its text.
+pub(super) fn compat_member(kind: TaskKind) -> &'static str {
     match kind {
         TaskKind::Summarize => "summary",
         TaskKind::Rephrase => "rephrased_text",

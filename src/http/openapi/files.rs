@@ -14,7 +14,8 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use utoipa::openapi::{ComponentsBuilder, Ref, Required};
 
 use super::options::{self, Member};
-use super::requests::{self, LIBRARY};
+use super::request_examples::LIBRARY;
+use super::requests;
 use crate::documents::DocumentFormat;
 use crate::domain::TaskKind;
 

@@ -18,7 +18,7 @@ use super::super::error::describe_problem;
 use super::errors::{self, Family};
 use super::files::Options;
 use super::transcripts::{Streams, line_transcripts, sse_transcripts};
-use super::{answers, events, files, headers, requests};
+use super::{answer_examples, answers, events, files, headers, request_examples, requests};
 use crate::domain::{FailureCode, TaskKind};
 
 pub(super) const WRITING: &str = "Writing";
@@ -63,7 +63,7 @@ fn task(kind: TaskKind) -> OperationBuilder {
          A plain text stream has no place for an error: its head waits for the first word, and a failure after \
          that breaks the connection."
     );
-    let body = request_body(requests::v1_name(kind), requests::v1_examples(kind));
+    let body = request_body(requests::v1_name(kind), request_examples::v1_examples(kind));
     let body = files::add(body, Options::Of(kind)).build();
     let responses = ResponsesBuilder::new().response("200", task_answer(kind));
     let responses = errors::of_a_task(responses, Family::Problem);
@@ -82,7 +82,7 @@ fn task(kind: TaskKind) -> OperationBuilder {
 
 fn task_answer(kind: TaskKind) -> ResponseBuilder {
     let json = ContentBuilder::new().schema(Some(Ref::from_schema_name("TaskAnswer"))).examples_from_iter(
-        answers::task_examples(kind).map(|(name, about, shown)| example(name, about, shown)),
+        answer_examples::task_examples(kind).map(|(name, about, shown)| example(name, about, shown)),
     );
     let sse = transcripts(events::sse_body(), sse_transcripts());
     let lines = transcripts(events::lines_body(), line_transcripts());
@@ -90,7 +90,11 @@ fn task_answer(kind: TaskKind) -> ResponseBuilder {
         .schema(Some(
             ObjectBuilder::new().schema_type(Type::String).description(Some("The answer, nothing else.")),
         ))
-        .examples_from_iter([example("whole", "The whole body.", answers::text_example(kind).into())]);
+        .examples_from_iter([example(
+            "whole",
+            "The whole body.",
+            answer_examples::text_example(kind).into(),
+        )]);
     let answer = ResponseBuilder::new()
         .description("The answer. A stream can still end in the event `error`: its status is sent before its end is known.")
         .content("application/json", json)
@@ -108,10 +112,10 @@ fn measure() -> OperationBuilder {
                        model of the chain may be asked to count it. A request that would be refused for its size is \
                        answered with 200 and `fits: false`. What a request says about its answer is checked and \
                        changes nothing: the answer is always JSON.";
-    let body = request_body(requests::MEASURE, requests::measure_examples());
+    let body = request_body(requests::MEASURE, request_examples::measure_examples());
     let examples = [
-        example("fits", "A text that is worked on at once.", answers::measure_example()),
-        example("refused", "A text that would be refused.", answers::refused_measure_example()),
+        example("fits", "A text that is worked on at once.", answer_examples::measure_example()),
+        example("refused", "A text that would be refused.", answer_examples::refused_measure_example()),
     ];
     let json =
         ContentBuilder::new().schema(Some(Ref::from_schema_name("Measure"))).examples_from_iter(examples);
@@ -138,10 +142,10 @@ fn compat(kind: TaskKind) -> OperationBuilder {
         "For clients of an older interface. New clients use `POST /v1/{kind}`, which has the same limits and also \
          streams. An error is one friendly sentence, with the status that `/v1` has."
     );
-    let body = request_body(requests::compat_name(kind), requests::compat_examples(kind)).build();
+    let body = request_body(requests::compat_name(kind), request_examples::compat_examples(kind)).build();
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(answers::compat_name(kind))))
-        .examples_from_iter([example("whole", "The answer.", answers::compat_example(kind))]);
+        .examples_from_iter([example("whole", "The answer.", answer_examples::compat_example(kind))]);
     let answer = ResponseBuilder::new().description("The answer.").content("application/json", content);
     let answer = headers::add(answer, &headers::ON_EVERY_ANSWER);
     let responses = ResponsesBuilder::new().response("200", headers::add(answer, &["Link"]));
@@ -195,7 +199,7 @@ fn about_the_service() -> Vec<(&'static str, OperationBuilder)> {
             description: "Every model with its sizes and prices, and every chain with its models in the order in \
                           which they are asked.",
             media_type: "application/json",
-            content: shape("Catalogue", answers::models_example()),
+            content: shape("Catalogue", answer_examples::models_example()),
         }
         .operation(),
         Page {
@@ -206,7 +210,7 @@ fn about_the_service() -> Vec<(&'static str, OperationBuilder)> {
             description: "What a page needs to build its controls: the tasks, their options with the values they \
                           take, and the limits.",
             media_type: "application/json",
-            content: shape("Capabilities", answers::capabilities_example()),
+            content: shape("Capabilities", answer_examples::capabilities_example()),
         }
         .operation(),
         Page {
@@ -216,7 +220,7 @@ fn about_the_service() -> Vec<(&'static str, OperationBuilder)> {
             summary: "Which build this is",
             description: "Also on the operator's port.",
             media_type: "application/json",
-            content: shape("Version", answers::version_example()),
+            content: shape("Version", answer_examples::version_example()),
         }
         .operation(),
         Page {
@@ -313,7 +317,7 @@ fn metrics() -> OperationBuilder {
         .response("405", errors::reference(FailureCode::MethodNotAllowed))
 }
 
-fn request_body(schema: &str, examples: Vec<requests::Example>) -> RequestBodyBuilder {
+fn request_body(schema: &str, examples: Vec<request_examples::Example>) -> RequestBodyBuilder {
     let examples = examples.into_iter().map(|given| example(given.name, given.summary, given.body));
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(schema)))
