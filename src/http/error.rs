@@ -81,7 +81,7 @@ pub(super) const fn row(code: FailureCode) -> Row {
         C::UnsupportedMediaType => (
             S::UNSUPPORTED_MEDIA_TYPE,
             "Unsupported media type",
-            "Send the body as JSON, with the header Content-Type: application/json.",
+            "Send JSON, a document (plain text, Markdown, HTML, PDF or DOCX), or a form with the document in its field `file`, and say which in the header Content-Type.",
             false,
         ),
         C::ValidationFailed => (

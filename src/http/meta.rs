@@ -159,7 +159,10 @@ pub(super) async fn capabilities(State(api): State<Api>) -> Json<Value> {
         "tasks": TaskKind::ALL.map(task),
         "representations": ["json", "sse", "ndjson", "text"],
         "chains": catalogue.chains.keys().map(|name| &**name).collect::<Vec<_>>(),
-        "limits": { "max_body_bytes": api.0.settings.max_body_bytes },
+        "limits": {
+            "max_body_bytes": api.0.settings.max_body_bytes,
+            "max_file_bytes": api.0.settings.max_file_bytes,
+        },
     }))
 }
 

@@ -6,11 +6,12 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::desk::Desk;
 use super::event::{ProgressReport, Reset};
@@ -46,6 +47,12 @@ pub(super) enum ItemEvent {
     Failed(RouteError),
 }
 
+/// How long a run pauses whose every call is throttled, unless the provider says more.
+const USUAL_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Then it ends as any request does that finds no capacity.
+const MOST_PAUSES: u32 = 10;
+
 type Running = BoxFuture<'static, (usize, Box<Work>, WorkEvent)>;
 
 /// The fan-out.
@@ -53,7 +60,12 @@ pub(super) struct FanOut {
     running: FuturesUnordered<Running>,
     /// Items that wait for their turn.
     waiting: VecDeque<usize>,
+    /// How many may run at once by now: fewer while they are throttled.
+    parallel: usize,
     max_parallel: usize,
+    /// When the next may begin, where all were throttled.
+    paused_until: Option<Instant>,
+    pauses: u32,
     keys: HashMap<usize, PartKey>,
     /// Items of whose answer something has come.
     begun: HashSet<usize>,
@@ -65,7 +77,10 @@ impl FanOut {
         Self {
             running: FuturesUnordered::new(),
             waiting: (0..items).collect(),
+            parallel: max_parallel,
             max_parallel,
+            paused_until: None,
+            pauses: 0,
             keys: HashMap::new(),
             begun: HashSet::new(),
         }
@@ -80,19 +95,28 @@ impl FanOut {
         assign: impl Fn(usize) -> Assignment,
     ) -> Option<(usize, ItemEvent)> {
         let (index, work, event) = loop {
-            if self.running.len() < self.max_parallel
+            if let Some(end) = self.paused_until {
+                sleep_until(end).await;
+                self.paused_until = None;
+            }
+            if self.running.len() < self.parallel
                 && let Some(index) = self.waiting.pop_front()
             {
                 return Some((index, self.begin(index, assign(index), desk)));
             }
             let (index, work, event) = self.running.next().await?;
             match &event {
-                WorkEvent::Failed(error) if self.has_to_wait(index, error) => self.waiting.push_front(index),
+                WorkEvent::Failed(error) if self.has_to_wait(index, error, desk) => {
+                    self.waiting.push_front(index);
+                }
                 _ => break (index, work, event),
             }
         };
         let event = match event {
-            WorkEvent::Ended { model, finish } => ItemEvent::Ended { model, finish },
+            WorkEvent::Ended { model, finish } => {
+                self.parallel = (self.parallel + 1).min(self.max_parallel);
+                ItemEvent::Ended { model, finish }
+            }
             WorkEvent::Failed(error) => ItemEvent::Failed(error),
             WorkEvent::FellBack(fallback) => {
                 self.go_on(index, work);
@@ -112,15 +136,25 @@ impl FanOut {
         Some((index, event))
     }
 
-    /// Whether an item found no place only because others of the same run have the places:
-    /// then it takes its turn when one of them ends, and the run asks for fewer at once.
-    fn has_to_wait(&mut self, index: usize, error: &RouteError) -> bool {
+    /// Whether an item that found no place takes its turn later. While others of the run have
+    /// the places, it does when one of them ends, and the run asks for fewer at once. When
+    /// the run alone is too much, it pauses as long as it is asked to, a few times.
+    fn has_to_wait(&mut self, index: usize, error: &RouteError, desk: &Desk) -> bool {
         let crowded = matches!(error.failure, CallFailure::Throttled | CallFailure::TargetBusy);
-        let waits = crowded && !self.running.is_empty() && !self.begun.contains(&index);
-        if waits {
-            self.max_parallel = self.running.len();
+        if !crowded || self.begun.contains(&index) {
+            return false;
         }
-        waits
+        self.parallel = self.running.len().max(1);
+        if !self.running.is_empty() {
+            return true;
+        }
+        let pause = error.retry_after.unwrap_or(USUAL_PAUSE).clamp(USUAL_PAUSE, LONGEST_PAUSE);
+        let worth_it = self.pauses < MOST_PAUSES && pause * 2 < desk.deadline.time_left();
+        if worth_it {
+            self.pauses += 1;
+            self.paused_until = Some(Instant::now() + pause);
+        }
+        worth_it
     }
 
     /// The name of what was asked about an item.

@@ -43,6 +43,8 @@ pub(super) struct Cut {
     pub key: PartKey,
     /// The most tokens of its parts.
     pub part_tokens: u32,
+    /// Where their summaries were merged, the most tokens of one merge.
+    pub merge_tokens: Option<u32>,
 }
 
 /// The store.
@@ -89,11 +91,11 @@ impl KeptParts {
         Some(text)
     }
 
-    /// The size of part by which a request was cut whose parts are kept.
-    pub(super) fn part_tokens(&self, key: PartKey) -> Option<u32> {
+    /// How a request was cut whose parts are kept.
+    pub(super) fn cut(&self, key: PartKey) -> Option<Cut> {
         let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         store.forget_until(Instant::now());
-        store.cuts.iter().rev().find(|(cut, _)| cut.key == key).map(|(cut, _)| cut.part_tokens)
+        store.cuts.iter().rev().find(|(cut, _)| cut.key == key).map(|(cut, _)| *cut)
     }
 
     /// Keeps answers of a request that did not succeed, and how its document was cut.
@@ -230,11 +232,12 @@ mod tests {
     async fn a_cut_is_remembered_as_long_as_parts_are() {
         let kept = KeptParts::new();
         let key = keys(&kept, 1)[0];
-        kept.keep(Vec::new(), Some(Cut { key, part_tokens: 700 }), POLICY);
-        kept.keep(Vec::new(), Some(Cut { key, part_tokens: 800 }), POLICY);
-        assert_eq!(kept.part_tokens(key), Some(800));
+        kept.keep(Vec::new(), Some(Cut { key, part_tokens: 700, merge_tokens: None }), POLICY);
+        kept.keep(Vec::new(), Some(Cut { key, part_tokens: 800, merge_tokens: Some(900) }), POLICY);
+        let cut = kept.cut(key).unwrap();
+        assert_eq!((cut.part_tokens, cut.merge_tokens), (800, Some(900)));
         advance(Duration::from_secs(600)).await;
-        assert_eq!(kept.part_tokens(key), None);
+        assert!(kept.cut(key).is_none());
     }
 
     #[test]

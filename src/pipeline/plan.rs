@@ -327,11 +327,19 @@ impl Order {
         };
         let key = self.kept.key(&self.task.prompt(&Boundary::fixed("")), way, &self.chain.name);
         // A little more than what is right by now fits all the same: limits are compared with a margin.
-        let most = part_tokens.saturating_add(part_tokens / 20);
-        let part_tokens = self.kept.part_tokens(key).filter(|then| *then <= most).unwrap_or(part_tokens);
+        let still_fits = |then: u32, now: u32| then <= now.saturating_add(now / 20);
+        let then = self.kept.cut(key).filter(|then| still_fits(then.part_tokens, part_tokens));
+        let part_tokens = then.map_or(part_tokens, |then| then.part_tokens);
         let is_list = matches!(&self.task, Task::Expand(task) if task.is_list());
         let parts = parts(&self.document, part_tokens, is_list);
-        (self.laid_out(parts, room, prompt), Cut { key, part_tokens })
+        let mut layout = self.laid_out(parts, room, prompt);
+        let mut merge_tokens = None;
+        if let Layout::Reduced { room, .. } = &mut layout {
+            let then = then.and_then(|then| then.merge_tokens).filter(|then| still_fits(*then, *room));
+            *room = then.unwrap_or(*room);
+            merge_tokens = Some(*room);
+        }
+        (layout, Cut { key, part_tokens, merge_tokens })
     }
 
     fn laid_out(&self, parts: Vec<Part>, room: &Room<'_>, prompt: Prompt) -> Layout {

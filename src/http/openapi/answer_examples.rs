@@ -201,7 +201,7 @@ pub(super) fn capabilities_example() -> Value {
         }],
         "representations": REPRESENTATIONS,
         "chains": ["capability", CHAIN, "speed"],
-        "limits": { "max_body_bytes": 4 << 20 },
+        "limits": { "max_body_bytes": 4 << 20, "max_file_bytes": 32 << 20 },
     })
 }
 

@@ -177,10 +177,10 @@ fn capabilities() -> Schema {
         ("output_languages", text("Which languages `output_language` may name.").into()),
     ]);
     let representation = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(REPRESENTATIONS));
-    let limits = all_required(vec![(
-        "max_body_bytes",
-        number(Type::Integer, "The most bytes a body may have.").into(),
-    )]);
+    let limits = all_required(vec![
+        ("max_body_bytes", number(Type::Integer, "The most bytes a JSON body may have.").into()),
+        ("max_file_bytes", number(Type::Integer, "The most bytes a file or a form may have.").into()),
+    ]);
     let list =
         |items: ObjectBuilder, about: &str| ArrayBuilder::new().items(items).description(Some(about)).into();
     all_required(vec![

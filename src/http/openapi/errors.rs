@@ -110,7 +110,7 @@ fn sizes() -> [(&'static str, &'static str, ApiError); 2] {
     let parts =
         PlanError::TooManyChunks { chunks: 540, max_chunks: 512, requested: 4_870_300, quota: 4_608_000 };
     let usd = |amount| Cost::of_usd(amount).expect("a small amount is a cost");
-    let price = PlanError::TooExpensive { cost: usd(7.42), max_cost: usd(5.0) };
+    let price = PlanError::TooExpensive { cost: usd(7.42), most_cost: usd(7.86), max_cost: usd(5.0) };
     [
         ("input_too_large-parts", "The text makes more parts than one request may have.", parts.into()),
         ("input_too_large-cost", "The request would cost more than one may.", price.into()),
