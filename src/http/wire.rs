@@ -44,7 +44,7 @@ pub(super) struct TaskAnswer<'a> {
     pub chunks: Chunks,
     /// Whether parts of the document are missing in `text`; only with `on_chunk_error: "skip"`.
     pub partial: bool,
-    /// The summaries of the parts, in the order in which they were done; only with `include: ["partials"]`.
+    /// What each part gave, in the order of the text; only with `include: ["partials"]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub partials: Vec<PartialBody<'a>>,

@@ -109,7 +109,7 @@ pub(super) struct ChunkChange<'a> {
     pub(super) model: Option<&'a str>,
 }
 
-/// The summary of one part, or with `refine` the summary so far; it is not a piece of the answer. Only where the request said
+/// What one part gave, or with `refine` the summary so far; it is not a piece of the answer. Only where the request said
 /// `include: ["partials"]`, and in the order in which the parts are done.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PartialEvent)]

@@ -199,8 +199,8 @@ pub(super) fn chain() -> Schema {
 
 /// What `include` does.
 pub(super) const ABOUT_INCLUDE: &str = "Extras. `text` lets the event `done` repeat the whole text. `partials` \
-                                        tells the summary of each part of a text that is summarized in parts; \
-                                        with `refine`, the summary so far.";
+                                        tells what each part of a text gave that is worked on in parts; with \
+                                        `refine`, the summary so far.";
 
 /// What happens when a part of the text cannot be worked on.
 pub(super) fn on_chunk_error() -> Schema {
