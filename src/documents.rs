@@ -31,4 +31,4 @@ pub use error::{Crash, ExtractError};
 pub use extractor::{ExtractionPolicy, Extractor, this_program};
 pub use format::{Charset, DocumentFormat};
 pub use job::SUBCOMMAND;
-pub use report::{Extracted, Note, TextMarkup};
+pub use report::{Extracted, Note};

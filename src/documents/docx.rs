@@ -14,7 +14,7 @@ use numbering::Numbering;
 use styles::Styles;
 
 use super::error::Refusal;
-use super::report::{Extracted, Note, TextMarkup};
+use super::report::{Extracted, Note};
 use super::text;
 
 const USUAL_MAIN_PART: &str = "word/document.xml";
@@ -42,7 +42,6 @@ pub(super) fn read(bytes: &[u8], max_text_bytes: usize) -> Result<Extracted, Ref
     let has_images = reader.has_images();
     Ok(Extracted {
         text: text::tidy(&text::clean(&reader.into_markdown())),
-        markup: TextMarkup::Markdown,
         notes: if has_images { vec![Note::ImagesDropped] } else { Vec::new() },
     })
 }

@@ -12,7 +12,7 @@ use htmd::options::{BulletListMarker, HrStyle, Options};
 
 use super::error::Refusal;
 use super::format::Charset;
-use super::report::{Extracted, Note, TextMarkup};
+use super::report::{Extracted, Note};
 use super::{sniff, text};
 
 /// Where a page must name its charset, says the standard.
@@ -36,7 +36,7 @@ pub(super) fn read(bytes: &[u8], declared: Option<Charset>) -> Result<Extracted,
         Some(title) => format!("# {title}\n\n{markdown}"),
         None => markdown,
     };
-    Ok(Extracted { text, markup: TextMarkup::Markdown, notes })
+    Ok(Extracted { text, notes })
 }
 
 fn converter() -> HtmlToMarkdown {

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use pdf_extract::{Document, PlainTextOutput, output_doc_page};
 
 use super::error::Refusal;
-use super::report::{Extracted, Note, TextMarkup};
+use super::report::{Extracted, Note};
 use super::{pdf_text, sniff, text};
 
 /// Reads a document.
@@ -40,7 +40,7 @@ pub(super) fn read(bytes: &[u8], max_text_bytes: usize) -> Result<Extracted, Ref
         return Err(Refusal::Malformed);
     }
     let notes = if is_whole { Vec::new() } else { vec![Note::PagesDropped] };
-    Ok(Extracted { text, markup: TextMarkup::Plain, notes })
+    Ok(Extracted { text, notes })
 }
 
 struct Page {

@@ -2,7 +2,7 @@
 
 use super::error::Refusal;
 use super::format::DocumentFormat;
-use super::report::{Extracted, TextMarkup};
+use super::report::Extracted;
 use super::{docx, html, sniff, text};
 
 /// Reads a document whole.
@@ -13,8 +13,9 @@ pub(super) fn document(
 ) -> Result<Extracted, Refusal> {
     sniff::agrees(format, bytes)?;
     let extracted = match format {
-        DocumentFormat::PlainText { charset } => text::read(bytes, charset, TextMarkup::Plain),
-        DocumentFormat::Markdown { charset } => text::read(bytes, charset, TextMarkup::Markdown),
+        DocumentFormat::PlainText { charset } | DocumentFormat::Markdown { charset } => {
+            text::read(bytes, charset)
+        }
         DocumentFormat::Html { charset } => html::read(bytes, charset),
         DocumentFormat::Docx => docx::read(bytes, max_text_bytes),
         DocumentFormat::Pdf => read_pdf(bytes, max_text_bytes),

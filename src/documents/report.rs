@@ -9,15 +9,7 @@ use super::error::Refusal;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extracted {
     pub text: String,
-    pub markup: TextMarkup,
     pub notes: Vec<Note>,
-}
-
-/// How the text is to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextMarkup {
-    Plain,
-    Markdown,
 }
 
 /// What was lost on the way.
@@ -29,18 +21,6 @@ pub enum Note {
     ImagesDropped,
     /// Some pages could not be read, or not to their end.
     PagesDropped,
-}
-
-impl TextMarkup {
-    const ALL: [Self; 2] = [Self::Plain, Self::Markdown];
-
-    /// The stable text form.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Plain => "plain",
-            Self::Markdown => "markdown",
-        }
-    }
 }
 
 impl Note {
@@ -66,7 +46,7 @@ const REFUSED: &str = "refused";
 pub(super) fn line(outcome: &Result<Extracted, Refusal>) -> String {
     match outcome {
         Ok(extracted) => {
-            let mut line = format!("{TITLE} {TOLD} {}", extracted.markup.as_str());
+            let mut line = format!("{TITLE} {TOLD}");
             for note in &extracted.notes {
                 line.push(' ');
                 line.push_str(note.as_str());
@@ -90,10 +70,8 @@ pub(super) fn parse(bytes: Vec<u8>) -> Option<Result<Extracted, Refusal>> {
     }
     match words.next()? {
         TOLD => {
-            let markup = words.next()?;
-            let markup = TextMarkup::ALL.into_iter().find(|known| known.as_str() == markup)?;
             let notes = words.map(|word| Note::ALL.into_iter().find(|note| note.as_str() == word));
-            Some(Ok(Extracted { markup, notes: notes.collect::<Option<_>>()?, text }))
+            Some(Ok(Extracted { notes: notes.collect::<Option<_>>()?, text }))
         }
         REFUSED => {
             let word = words.next()?;
@@ -105,7 +83,7 @@ pub(super) fn parse(bytes: Vec<u8>) -> Option<Result<Extracted, Refusal>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Extracted, MAX_LINE_BYTES, Note, TextMarkup, line, parse};
+    use super::{Extracted, MAX_LINE_BYTES, Note, line, parse};
     use crate::documents::error::Refusal;
 
     fn said(outcome: &Result<Extracted, Refusal>) -> Vec<u8> {
@@ -118,11 +96,10 @@ mod tests {
     #[test]
     fn a_report_is_understood_as_it_was_meant() {
         let mut outcomes: Vec<_> = Refusal::ALL.into_iter().map(Err).collect();
-        for markup in TextMarkup::ALL {
+        for notes in [&Note::ALL[..], &[]] {
             outcomes.push(Ok(Extracted {
                 text: "redraft-extract refused malformed\n\n".to_owned(),
-                markup,
-                notes: Note::ALL.to_vec(),
+                notes: notes.to_vec(),
             }));
         }
         for outcome in outcomes {
@@ -132,9 +109,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_no_report() {
-        for other in ["", "redraft-extract text plain", "redraft-extract text plain fun\n", "hello\n", "\n"] {
+        for other in ["", "redraft-extract text", "redraft-extract text fun\n", "hello\n", "\n"] {
             assert_eq!(parse(other.as_bytes().to_vec()), None, "{other:?}");
         }
-        assert_eq!(parse(b"redraft-extract text plain\n\xff".to_vec()), None);
+        assert_eq!(parse(b"redraft-extract text\n\xff".to_vec()), None);
     }
 }

@@ -11,7 +11,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::error::Refusal;
 use super::format::Charset;
-use super::report::{Extracted, Note, TextMarkup};
+use super::report::{Extracted, Note};
 use super::sniff;
 
 /// A guess does not get better with more.
@@ -32,12 +32,12 @@ impl Decoded<'_> {
 }
 
 /// Reads plain text or Markdown.
-pub(super) fn read(bytes: &[u8], charset: Option<Charset>, markup: TextMarkup) -> Result<Extracted, Refusal> {
+pub(super) fn read(bytes: &[u8], charset: Option<Charset>) -> Result<Extracted, Refusal> {
     let decoded = decode(bytes, charset);
     if sniff::is_noise(&decoded.text) {
         return Err(Refusal::TypeMismatch);
     }
-    Ok(Extracted { text: clean(&decoded.text), markup, notes: decoded.notes() })
+    Ok(Extracted { text: clean(&decoded.text), notes: decoded.notes() })
 }
 
 /// Decodes, with the best knowledge of the charset there is.
@@ -135,7 +135,7 @@ mod tests {
     use super::{clean, decode, read, tidy};
     use crate::documents::error::Refusal;
     use crate::documents::format::Charset;
-    use crate::documents::report::{Note, TextMarkup};
+    use crate::documents::report::Note;
 
     const RUSSIAN: &str = "Все счастливые семьи похожи друг на друга, каждая несчастливая по-своему.";
 
@@ -167,10 +167,10 @@ mod tests {
     #[test]
     fn bytes_that_are_no_characters_are_replaced_and_told() {
         let utf_8 = Charset::of_label("utf-8");
-        let extracted = read(b"a long enough line of good text, n\xE9", utf_8, TextMarkup::Plain).unwrap();
+        let extracted = read(b"a long enough line of good text, n\xE9", utf_8).unwrap();
         assert!(extracted.text.ends_with("n\u{FFFD}"));
         assert_eq!(extracted.notes, [Note::UndecodableBytes]);
-        assert_eq!(read(&[0; 64], None, TextMarkup::Plain), Err(Refusal::TypeMismatch));
+        assert_eq!(read(&[0; 64], None), Err(Refusal::TypeMismatch));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Each format, read as it comes from the programs that write it.
 
-use redraft::documents::{Charset, DocumentFormat, ExtractError, Note, TextMarkup};
+use redraft::documents::{Charset, DocumentFormat, ExtractError, Note};
 
 use crate::builders::{docx, docx_with};
 use crate::{HTML, TEXT, fixture, read};
@@ -9,7 +9,6 @@ use crate::{HTML, TEXT, fixture, read};
 async fn a_docx_of_a_converter_keeps_its_headings_lists_table_and_footnote() {
     let bytes = std::fs::read(fixture("river.docx")).unwrap();
     let extracted = read(DocumentFormat::Docx, bytes).await.unwrap();
-    assert_eq!(extracted.markup, TextMarkup::Markdown);
     assert_eq!(extracted.notes, []);
     for part in [
         "# The river in four seasons\n\n# Introduction\n\nThe river rises in the hills",
@@ -28,7 +27,6 @@ async fn a_docx_of_a_converter_keeps_its_headings_lists_table_and_footnote() {
 async fn a_pdf_of_an_office_program_reads_like_its_pages() {
     let bytes = std::fs::read(fixture("river.pdf")).unwrap();
     let extracted = read(DocumentFormat::Pdf, bytes).await.unwrap();
-    assert_eq!(extracted.markup, TextMarkup::Plain);
     for part in [
         "The river in four seasons\n\nIntroduction\n\nThe river rises in the hills above the town.",
         "- the depth at the old bridge\n- the speed of the water\n",
@@ -47,7 +45,6 @@ async fn html_becomes_markdown() {
         <h2>Grüner Tee</h2><ul><li>70 °C<li>zwei Minuten</ul></body></html>";
     let extracted = read(HTML, page).await.unwrap();
     assert_eq!(extracted.text, "# Tee\n\n## Grüner Tee\n\n- 70 °C\n- zwei Minuten");
-    assert_eq!(extracted.markup, TextMarkup::Markdown);
 }
 
 #[tokio::test]
@@ -56,7 +53,6 @@ async fn text_and_markdown_are_decoded_and_otherwise_left_alone() {
     let extracted =
         read(DocumentFormat::Markdown { charset }, &b"# \xCC\xE8\xF0\r\n\r\n*  x  *"[..]).await.unwrap();
     assert_eq!(extracted.text, "# Мир\n\n*  x  *");
-    assert_eq!(extracted.markup, TextMarkup::Markdown);
     let utf_8 = Charset::of_label("utf-8");
     let extracted =
         read(DocumentFormat::PlainText { charset: utf_8 }, &b"caf\xE9 and more"[..]).await.unwrap();
