@@ -23,7 +23,7 @@ use redraft::documents::{DocumentFormat, ExtractError, Extracted, ExtractionPoli
 use tokio::time::Instant;
 
 const TEXT: DocumentFormat = DocumentFormat::PlainText { charset: None };
-const HTML: DocumentFormat = DocumentFormat::Html { charset: None };
+const HTML: DocumentFormat = DocumentFormat::Html { charset: None, is_xhtml: false };
 const MEBIBYTE: u64 = 1 << 20;
 /// Longer than any test needs; a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -7,9 +7,17 @@ use encoding_rs::Encoding;
 /// What a document is, as its sender says or its name ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DocumentFormat {
-    PlainText { charset: Option<Charset> },
-    Markdown { charset: Option<Charset> },
-    Html { charset: Option<Charset> },
+    PlainText {
+        charset: Option<Charset>,
+    },
+    Markdown {
+        charset: Option<Charset>,
+    },
+    /// XHTML follows the rules of XML for what a tag may leave out.
+    Html {
+        charset: Option<Charset>,
+        is_xhtml: bool,
+    },
     Pdf,
     Docx,
 }
@@ -37,6 +45,7 @@ impl Charset {
     }
 }
 
+const XHTML: &str = "application/xhtml+xml";
 const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
 
 impl DocumentFormat {
@@ -53,7 +62,8 @@ impl DocumentFormat {
         match essence.as_str() {
             "text/plain" => Some(Self::PlainText { charset }),
             "text/markdown" | "text/x-markdown" => Some(Self::Markdown { charset }),
-            "text/html" | "application/xhtml+xml" => Some(Self::Html { charset }),
+            "text/html" => Some(Self::Html { charset, is_xhtml: false }),
+            XHTML => Some(Self::Html { charset, is_xhtml: true }),
             "application/pdf" | "application/x-pdf" => Some(Self::Pdf),
             DOCX => Some(Self::Docx),
             _ => None,
@@ -69,7 +79,8 @@ impl DocumentFormat {
         match extension.to_ascii_lowercase().as_str() {
             "txt" | "text" | "log" => Some(Self::PlainText { charset: None }),
             "md" | "markdown" => Some(Self::Markdown { charset: None }),
-            "html" | "htm" | "xhtml" => Some(Self::Html { charset: None }),
+            "html" | "htm" => Some(Self::Html { charset: None, is_xhtml: false }),
+            "xhtml" => Some(Self::Html { charset: None, is_xhtml: true }),
             "pdf" => Some(Self::Pdf),
             "docx" => Some(Self::Docx),
             _ => None,
@@ -81,7 +92,8 @@ impl DocumentFormat {
         match self {
             Self::PlainText { .. } => "text/plain",
             Self::Markdown { .. } => "text/markdown",
-            Self::Html { .. } => "text/html",
+            Self::Html { is_xhtml: false, .. } => "text/html",
+            Self::Html { is_xhtml: true, .. } => XHTML,
             Self::Pdf => "application/pdf",
             Self::Docx => DOCX,
         }
@@ -106,10 +118,13 @@ mod tests {
         for (content_type, expected) in [
             ("text/plain", Some(DocumentFormat::PlainText { charset: None })),
             ("Text/Plain; charset=ISO-8859-1", Some(DocumentFormat::PlainText { charset: latin })),
-            ("text/html;q=1 ; Charset=\"windows-1252\"", Some(DocumentFormat::Html { charset: latin })),
+            (
+                "text/html;q=1 ; Charset=\"windows-1252\"",
+                Some(DocumentFormat::Html { charset: latin, is_xhtml: false }),
+            ),
             ("text/plain; charset=klingon", Some(DocumentFormat::PlainText { charset: None })),
             ("text/x-markdown; variant=GFM", Some(DocumentFormat::Markdown { charset: None })),
-            ("application/xhtml+xml", Some(DocumentFormat::Html { charset: None })),
+            ("application/xhtml+xml", Some(DocumentFormat::Html { charset: None, is_xhtml: true })),
             ("application/pdf", Some(DocumentFormat::Pdf)),
             ("application/json", None),
             ("", None),

@@ -42,7 +42,7 @@ impl Job {
         let charset = match self.format {
             DocumentFormat::PlainText { charset }
             | DocumentFormat::Markdown { charset }
-            | DocumentFormat::Html { charset } => charset,
+            | DocumentFormat::Html { charset, .. } => charset,
             DocumentFormat::Pdf | DocumentFormat::Docx => None,
         };
         let words = [
@@ -95,8 +95,8 @@ mod tests {
         for format in [
             DocumentFormat::Pdf,
             DocumentFormat::Docx,
-            DocumentFormat::Html { charset },
-            DocumentFormat::Html { charset: None },
+            DocumentFormat::Html { charset, is_xhtml: false },
+            DocumentFormat::Html { charset: None, is_xhtml: true },
         ] {
             for step in [Step::Confine, Step::Read] {
                 let job = Job {

@@ -16,7 +16,7 @@ pub(super) fn document(
         DocumentFormat::PlainText { charset } | DocumentFormat::Markdown { charset } => {
             text::read(bytes, charset)
         }
-        DocumentFormat::Html { charset } => html::read(bytes, charset),
+        DocumentFormat::Html { charset, is_xhtml } => html::read(bytes, charset, is_xhtml),
         DocumentFormat::Docx => docx::read(bytes, max_text_bytes),
         DocumentFormat::Pdf => read_pdf(bytes, max_text_bytes),
     }?;

@@ -98,7 +98,10 @@ mod tests {
         let elf = [&b"\x7fELF\x02\x01\x01"[..], &[0; 60]].concat();
         for other in [&b"%PDF-1.7\n"[..], b"PK\x03\x04\x14\0\0\0", png, &elf] {
             assert_eq!(agrees(TEXT, other), Err(Refusal::TypeMismatch));
-            assert_eq!(agrees(DocumentFormat::Html { charset: None }, other), Err(Refusal::TypeMismatch));
+            assert_eq!(
+                agrees(DocumentFormat::Html { charset: None, is_xhtml: false }, other),
+                Err(Refusal::TypeMismatch)
+            );
         }
         assert_eq!(agrees(DocumentFormat::Pdf, b"<html>"), Err(Refusal::TypeMismatch));
         assert_eq!(agrees(DocumentFormat::Pdf, b"\r\njunk%PDF-1.4"), Ok(()));

@@ -19,6 +19,48 @@ pub fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
+/// A DOCX whose text is the rest of its own archive, with the directory that lists it.
+///
+/// Sizes and checksums are right, so nothing but its content speaks against it.
+pub fn docx_that_holds_itself() -> Vec<u8> {
+    // Bytes followed by their checksum have this one, whatever they are.
+    const OWN_CHECKSUM: u32 = 0x2144_DF1C;
+    let types = CONTENT_TYPES.as_bytes();
+    let names = ["[Content_Types].xml", "word/document.xml"];
+    let lengths = names.map(|name| u32::try_from(name.len()).unwrap());
+    let own_size = 2 * 46 + lengths[0] + lengths[1] + 22 + 4;
+    let sizes = [u32::try_from(types.len()).unwrap(), own_size];
+    let checksums = [checksum(types), OWN_CHECKSUM];
+    // From the version needed to the length of the extra field; stored, not packed.
+    let about = |part: usize| {
+        let head = [&[20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0][..], &checksums[part].to_le_bytes()].concat();
+        let size = sizes[part].to_le_bytes();
+        [&head[..], &size, &size, &lengths[part].to_le_bytes()].concat()
+    };
+    let local = |part: usize| [b"PK\x03\x04", &about(part)[..], names[part].as_bytes()].concat();
+    let listed = |part: usize, offset: usize| {
+        let place = [&[0; 10][..], &u32::try_from(offset).unwrap().to_le_bytes()].concat();
+        [b"PK\x01\x02\x14\0", &about(part)[..], &place, names[part].as_bytes()].concat()
+    };
+    let first = [&local(0)[..], types].concat();
+    let mut archive = [&first[..], &local(1)].concat();
+    let start = archive.len();
+    archive.extend([listed(0, 0), listed(1, first.len())].concat());
+    let directory = [archive.len() - start, start].map(|number| u32::try_from(number).unwrap().to_le_bytes());
+    archive.extend([b"PK\x05\x06\0\0\0\0\x02\0\x02\0", &directory.concat()[..], b"\x04\0"].concat());
+    let checksum = checksum(&archive[start..]);
+    archive.extend(checksum.to_le_bytes());
+    assert_eq!(archive.len() - start, own_size as usize);
+    archive
+}
+
+/// CRC-32, as ZIP has it.
+fn checksum(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xEDB8_8320 * (sum & 1)))
+    })
+}
+
 /// A DOCX with this body and nothing beside it.
 pub fn docx(body: &str) -> Vec<u8> {
     docx_with(body, &[])

@@ -48,6 +48,13 @@ async fn html_becomes_markdown() {
 }
 
 #[tokio::test]
+async fn the_child_learns_that_a_page_is_xhtml() {
+    let page = "<head><script src='a.js'/></head><body><p>Text</p></body>";
+    let xhtml = DocumentFormat::of_media_type("application/xhtml+xml").unwrap();
+    assert_eq!(read(xhtml, page).await.unwrap().text, "Text");
+}
+
+#[tokio::test]
 async fn text_and_markdown_are_decoded_and_otherwise_left_alone() {
     let charset = Charset::of_label("windows-1251");
     let extracted =

@@ -3,12 +3,14 @@
 //! Memory needs no measuring here: the kernel refuses the child more than the policy's
 //! limit, which `child` finds in force.
 
+use std::io::{Cursor, Read as _};
 use std::time::Duration;
 
 use redraft::documents::{Crash, DocumentFormat, ExtractError, Extracted, ExtractionPolicy, Note};
 use tokio::time::Instant;
+use zip::ZipArchive;
 
-use crate::builders::{docx, one_page, packed_zeros, pdf, stream, zip};
+use crate::builders::{docx, docx_that_holds_itself, one_page, packed_zeros, pdf, stream, zip};
 use crate::{HTML, MEBIBYTE, TEXT, fixture, policy, read, read_under};
 
 /// Generous for a machine that builds in debug and does other things besides.
@@ -57,6 +59,18 @@ async fn archives_within_archives_are_not_opened() {
         nested = zip(&[("[Content_Types].xml", b"<Types/>"), ("word/document.xml", &nested)]);
     }
     let outcome = in_time(DocumentFormat::Docx, nested).await;
+    assert!(matches!(outcome, Err(ExtractError::Malformed | ExtractError::TypeMismatch)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn an_archive_that_holds_itself_is_no_document() {
+    let archive = docx_that_holds_itself();
+    // It is a good archive: who asks for the part gets the directory that lists it.
+    let mut reader = ZipArchive::new(Cursor::new(archive.as_slice())).unwrap();
+    let mut part = Vec::new();
+    reader.by_name("word/document.xml").unwrap().read_to_end(&mut part).unwrap();
+    assert!(archive.ends_with(&part) && part.starts_with(b"PK\x01\x02"));
+    let outcome = in_time(DocumentFormat::Docx, archive).await;
     assert!(matches!(outcome, Err(ExtractError::Malformed | ExtractError::TypeMismatch)), "{outcome:?}");
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Works on tags, not on a tree. What it keeps has no attributes but the target of a
 //! link and the start of a list, so no page can grow in the converter; what only shows
-//! things is dropped and its text stays; what nobody reads is dropped whole.
+//! things is dropped and its text stays; what nobody reads is dropped whole, and `dropping`
+//! says what that is and when it ends.
 //!
 //! The one rule: at most [`MAX_LEVELS`] elements are open at a time, and the work per
 //! tag is bounded by that number. Deeper elements are dropped, their text stays. Where
@@ -10,8 +11,11 @@
 
 use std::collections::HashMap;
 
-use html5gum::{DefaultEmitter, EndTag, StartTag, Token, Tokenizer};
+use html5gum::{EndTag, StartTag, State, Token, naive_next_state};
 
+use super::dropping::{Dropping, Ends, Unclosed};
+use super::elements::{CELLS, HEADINGS, INLINE, ROW_GROUPS, SCOPES, dropped, ends_cell, is_xml, kept};
+use super::syntax;
 use crate::documents::sniff;
 
 /// No page that people read comes near, and the converter recurses by level.
@@ -19,6 +23,8 @@ const MAX_LEVELS: usize = 256;
 /// Each of these shifts every line inside it, so that the text grows with their number.
 const INDENTING: [&str; 4] = ["blockquote", "li", "ol", "ul"];
 const MAX_INDENTING: usize = 32;
+/// What some servers add after the end of a page is shorter.
+const WHOLE_ENDS_WITHIN_BYTES: usize = 1024;
 
 /// The page for the converter.
 pub(super) struct Page {
@@ -28,107 +34,118 @@ pub(super) struct Page {
     pub has_images: bool,
 }
 
-/// Dropped with everything inside.
-const DROPPED: [&str; 16] = [
-    "audio", "canvas", "iframe", "math", "nav", "noembed", "noframes", "noscript", "object", "script",
-    "select", "style", "svg", "template", "textarea", "video",
-];
-const INLINE: [&str; 7] = ["a", "b", "code", "em", "i", "strong", "kbd"];
-const BLOCKS: [&str; 34] = [
-    "address",
-    "article",
-    "aside",
-    "blockquote",
-    "caption",
-    "dd",
-    "details",
-    "div",
-    "dl",
-    "dt",
-    "fieldset",
-    "figcaption",
-    "figure",
-    "footer",
-    "form",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "header",
-    "li",
-    "main",
-    "ol",
-    "p",
-    "pre",
-    "section",
-    "summary",
-    "table",
-    "tbody",
-    "td",
-    "tfoot",
-    "th",
-];
-const MORE_BLOCKS: [&str; 3] = ["thead", "tr", "ul"];
-const HEADINGS: [&str; 6] = ["h1", "h2", "h3", "h4", "h5", "h6"];
-const ROW_GROUPS: [&str; 3] = ["tbody", "tfoot", "thead"];
-/// An end tag of something else does not reach beyond these.
-const SCOPES: [&str; 4] = ["caption", "table", "td", "th"];
-
-/// Rewrites a page.
-pub(super) fn rewrite(html: &str) -> Page {
-    let mut guard = Guard { html: String::with_capacity(html.len()), ..Guard::default() };
-    let mut emitter = DefaultEmitter::default();
-    // Scripts are no mark-up, and a `<p>` in a string of theirs is no paragraph.
-    emitter.naively_switch_states(true);
-    for token in Tokenizer::new_with_emitter(html, emitter) {
-        let Ok(token) = token;
-        match token {
-            Token::StartTag(tag) => guard.start(&tag),
-            Token::EndTag(tag) => guard.end(&tag),
-            Token::String(text) => guard.text(&String::from_utf8_lossy(&text)),
-            Token::Comment(_) | Token::Doctype(_) | Token::Error(_) => {}
+/// Rewrites a page. XHTML that is sent as HTML may say what it is.
+pub(super) fn rewrite(html: &str, is_xhtml: bool) -> Page {
+    let is_xhtml = is_xhtml || syntax::is_xhtml(html);
+    let mut spared = Vec::new();
+    // Each name is spared once, so the number of readings is bounded by that of names.
+    let guard = loop {
+        let guard = read(html, Guard { is_xhtml, spared: spared.clone(), ..Guard::default() });
+        match guard.unclosed {
+            Some(unclosed) => spared.push(unclosed),
+            None => break guard,
         }
-    }
+    };
     let title = guard.title.split_whitespace().collect::<Vec<_>>().join(" ");
     let needed = !guard.has_heading && !title.is_empty();
     Page { html: guard.html, title: needed.then_some(title), has_images: guard.has_images }
 }
 
+fn read(html: &str, mut guard: Guard) -> Guard {
+    guard.html.reserve(html.len());
+    let mut tokens = syntax::tokenizer(html, guard.is_xhtml);
+    while let Some(token) = tokens.next() {
+        let Ok(token) = token;
+        match token {
+            Token::StartTag(tag) => {
+                let state = guard.state_after(&tag);
+                guard.start(&tag);
+                if let Some(state) = state {
+                    tokens.set_state(state);
+                }
+            }
+            Token::EndTag(tag) => guard.end(&tag),
+            Token::String(text) => guard.text(&String::from_utf8_lossy(&text)),
+            Token::Comment(_) | Token::Doctype(_) | Token::Error(_) => {}
+        }
+        if guard.unclosed.is_some() {
+            return guard;
+        }
+    }
+    guard.finish(is_whole(html));
+    guard
+}
+
 #[derive(Default)]
 struct Guard {
+    is_xhtml: bool,
+    /// What is not dropped although its name says so, because the page never closes it.
+    spared: Vec<Unclosed>,
+    /// Found out just now: the page is to be read again, with this one spared.
+    unclosed: Option<Unclosed>,
+    /// How many start tags there were.
+    tags: usize,
     html: String,
     open: Vec<&'static str>,
     /// Open elements that were one level too deep, by name.
     flattened: HashMap<&'static str, usize>,
-    /// Inside something dropped: its name, and how often it is open.
-    dropping: Option<(&'static str, usize)>,
-    in_title: bool,
+    dropping: Option<Dropping>,
+    in_title: Option<Unclosed>,
     title: String,
     has_heading: bool,
     has_images: bool,
 }
 
 impl Guard {
+    /// Scripts are no mark-up, and a `<p>` in a string of theirs is no paragraph.
+    fn state_after(&self, tag: &StartTag<()>) -> Option<State> {
+        let is_markup = self.is_empty(tag) || self.is_spared(&tag.name);
+        naive_next_state(&tag.name).filter(|_| !is_markup)
+    }
+
+    /// A tag that ends itself, where that counts.
+    fn is_empty(&self, tag: &StartTag<()>) -> bool {
+        let is_xml = || {
+            self.is_xhtml
+                || self.dropping.as_ref().is_some_and(Dropping::is_xml)
+                || dropped(&tag.name).is_some_and(is_xml)
+        };
+        tag.self_closing && is_xml()
+    }
+
+    fn is_spared(&self, name: &[u8]) -> bool {
+        self.spared.iter().any(|spared| spared.name.as_bytes() == name && spared.since_tag <= self.tags)
+    }
+
     fn start(&mut self, tag: &StartTag<()>) {
         let name = tag.name.as_slice();
-        if let Some((dropped, count)) = &mut self.dropping {
-            if dropped.as_bytes() == name {
-                *count += 1;
+        let is_empty = self.is_empty(tag);
+        let is_spared = self.is_spared(name);
+        let since_tag = self.tags;
+        self.tags += 1;
+        if let Some(mut dropping) = self.dropping.take() {
+            if !(ends_cell(name) && dropping.lets_cells_out() && self.is_in_cell()) {
+                if !is_empty {
+                    dropping.start(name);
+                }
+                self.dropping = Some(dropping);
+                return;
             }
-            return;
+            self.unclosed = dropping.ended_by_parent();
         }
-        if let Some(dropped) = known(&DROPPED, name) {
-            self.has_images |= dropped == "svg" || dropped == "canvas";
-            let is_whole = tag.self_closing && matches!(dropped, "svg" | "math");
-            if !is_whole {
-                self.dropping = Some((dropped, 1));
+        if name == b"nav" {
+            self.stand_apart();
+        }
+        if let Some(name) = dropped(name).filter(|_| !is_spared) {
+            self.has_images |= name == "svg" || name == "canvas";
+            if !is_empty {
+                self.dropping = Some(Dropping::new(Unclosed { name, since_tag }, tag.self_closing));
             }
             return;
         }
         match name {
-            b"title" => self.in_title = true,
+            b"title" if is_empty || is_spared => {}
+            b"title" => self.in_title = Some(Unclosed { name: "title", since_tag }),
             b"br" => self.html.push_str("<br>"),
             b"hr" => {
                 self.end_paragraph();
@@ -138,6 +155,9 @@ impl Guard {
             _ => {
                 if let Some(name) = kept(name) {
                     self.open(name, tag);
+                    if is_empty {
+                        self.close(name);
+                    }
                 }
             }
         }
@@ -173,34 +193,61 @@ impl Guard {
 
     fn end(&mut self, tag: &EndTag<()>) {
         let name = tag.name.as_slice();
-        if let Some((dropped, count)) = &mut self.dropping {
-            if dropped.as_bytes() == name {
-                *count -= 1;
-                if *count == 0 {
-                    self.dropping = None;
+        if let Some(mut dropping) = self.dropping.take() {
+            match dropping.end(name) {
+                Ends::Dropped => return,
+                Ends::Around(name) if self.is_open(name) => self.unclosed = dropping.ended_by_parent(),
+                Ends::Inside | Ends::Around(_) => {
+                    self.dropping = Some(dropping);
+                    return;
                 }
             }
-            return;
         }
         if name == b"title" {
-            self.in_title = false;
+            self.in_title = None;
         }
-        let Some(name) = kept(name) else { return };
+        if name == b"nav" {
+            self.stand_apart();
+        }
+        if let Some(name) = kept(name) {
+            self.close(name);
+        }
+    }
+
+    fn close(&mut self, name: &'static str) {
         if let Some(count) = self.flattened.get_mut(name).filter(|count| **count > 0) {
             *count -= 1;
             self.keep_apart(name);
-            return;
-        }
-        let is_of_table = SCOPES.contains(&name) || ROW_GROUPS.contains(&name) || name == "tr";
-        let within_scope = |open: &&'static str| is_of_table || !SCOPES.contains(open);
-        let reachable = self.open.iter().rev().take_while(|open| within_scope(open)).count();
-        let from = self.open.len() - reachable;
-        if let Some(position) = self.open[from..].iter().rposition(|open| *open == name) {
-            self.open.truncate(from + position);
+        } else if let Some(position) = self.position(name) {
+            self.open.truncate(position);
             self.html.push_str("</");
             self.html.push_str(name);
             self.html.push('>');
         }
+    }
+
+    /// Where an end tag of this name finds its element.
+    fn position(&self, name: &str) -> Option<usize> {
+        let is_of_table = SCOPES.contains(&name) || ROW_GROUPS.contains(&name) || name == "tr";
+        let within_scope = |open: &&'static str| is_of_table || !SCOPES.contains(open);
+        let reachable = self.open.iter().rev().take_while(|open| within_scope(open)).count();
+        let from = self.open.len() - reachable;
+        self.open[from..].iter().rposition(|open| *open == name).map(|position| from + position)
+    }
+
+    fn is_open(&self, name: &str) -> bool {
+        self.flattened.get(name).is_some_and(|count| *count > 0) || self.position(name).is_some()
+    }
+
+    fn is_in_cell(&self) -> bool {
+        let of_table = self.open.iter().rev().take_while(|open| **open != "table");
+        of_table.into_iter().any(|open| CELLS.contains(open))
+    }
+
+    /// The page is over.
+    fn finish(&mut self, is_whole: bool) {
+        let dropped = self.dropping.take().and_then(|dropping| dropping.ended_by_page(is_whole));
+        self.unclosed = dropped.or(self.in_title);
     }
 
     fn is_too_far_in(&self, name: &str) -> bool {
@@ -215,11 +262,21 @@ impl Guard {
         }
     }
 
+    /// A menu ends the paragraph before it, and nothing around it runs into its text.
+    fn stand_apart(&mut self) {
+        let levels = self.open.len();
+        self.end_paragraph();
+        if self.open.len() < levels {
+            self.html.push_str("</p>");
+        }
+        self.keep_apart("nav");
+    }
+
     fn text(&mut self, text: &str) {
         if self.dropping.is_some() {
             return;
         }
-        if self.in_title {
+        if self.in_title.is_some() {
             self.title.push_str(text);
             return;
         }
@@ -290,12 +347,11 @@ impl Guard {
     }
 }
 
-fn known(names: &[&'static str], name: &[u8]) -> Option<&'static str> {
-    names.iter().find(|known| known.as_bytes() == name).copied()
-}
-
-fn kept(name: &[u8]) -> Option<&'static str> {
-    known(&INLINE, name).or_else(|| known(&BLOCKS, name)).or_else(|| known(&MORE_BLOCKS, name))
+/// Whether a page goes to its end: one that breaks off lacks the last tags.
+fn is_whole(html: &str) -> bool {
+    let tail = &html.as_bytes()[html.len().saturating_sub(WHOLE_ENDS_WITHIN_BYTES)..];
+    let has = |tag: &[u8]| tail.windows(tag.len()).any(|window| window.eq_ignore_ascii_case(tag));
+    has(b"</body") || has(b"</html")
 }
 
 fn attribute(tag: &StartTag<()>, name: &str) -> Option<String> {
