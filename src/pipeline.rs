@@ -16,6 +16,7 @@ mod kept_parts;
 mod layout;
 mod ledger;
 mod live;
+mod patience;
 mod plan;
 mod progress;
 mod run;

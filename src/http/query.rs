@@ -25,7 +25,9 @@ pub(super) fn stream_parameter(uri: &Uri) -> Result<Option<String>, ApiError> {
                 "With a JSON body the only query parameter is `stream`; everything else goes into the body.";
             return Err(ApiError::detailed(FailureCode::ValidationFailed, detail));
         }
-        stream = Some(value);
+        if stream.replace(value).is_some() {
+            return Err(given_twice());
+        }
     }
     Ok(stream)
 }
@@ -35,7 +37,9 @@ pub(super) fn options(uri: &Uri) -> Result<(Option<String>, Map<String, Value>),
     let (mut stream, mut members) = (None, Map::new());
     for (name, value) in pairs(uri)? {
         if name == "stream" {
-            stream = Some(value);
+            if stream.replace(value).is_some() {
+                return Err(given_twice());
+            }
         } else {
             add_option(&mut members, name, &value)?;
         }
@@ -63,11 +67,11 @@ pub(super) fn add_member(
     name: String,
     value: Value,
 ) -> Result<(), ApiError> {
-    if members.insert(name, value).is_some() {
-        let detail = "An option was given twice; give each once.";
-        return Err(ApiError::detailed(FailureCode::ValidationFailed, detail));
-    }
-    Ok(())
+    if members.insert(name, value).is_some() { Err(given_twice()) } else { Ok(()) }
+}
+
+fn given_twice() -> ApiError {
+    ApiError::detailed(FailureCode::ValidationFailed, "An option was given twice; give each once.")
 }
 
 fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, ApiError> {
@@ -79,7 +83,7 @@ fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use super::options;
+    use super::{options, stream_parameter};
     use axum::http::Uri;
     use serde_json::json;
 
@@ -92,5 +96,7 @@ mod tests {
         let expected = json!({"max_words": 80, "type": "tldr", "include": ["text", "partials"], "context": "2024", "chain": "A b"});
         assert_eq!(serde_json::Value::Object(members), expected);
         assert!(options(&"/?a=1&a=2".parse().unwrap()).is_err());
+        assert!(options(&"/?stream=sse&stream=text".parse().unwrap()).is_err());
+        assert!(stream_parameter(&"/?stream=sse&stream=text".parse().unwrap()).is_err());
     }
 }

@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::pin::pin;
-use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
@@ -16,9 +15,10 @@ use tokio::time::{Instant, sleep_until};
 use super::desk::Desk;
 use super::event::{ProgressReport, Reset};
 use super::kept_parts::PartKey;
+use super::patience::{Patience, is_crowded};
 use super::progress::Progress;
-use super::work::{Work, WorkEvent};
-use crate::domain::{CallFailure, ModelId};
+use super::work::{Call, Work, WorkEvent};
+use crate::domain::ModelId;
 use crate::routing::{Fallback, FinishReason, RouteError};
 
 /// What is to be done about one item.
@@ -47,12 +47,6 @@ pub(super) enum ItemEvent {
     Failed(RouteError),
 }
 
-/// How long a run pauses whose every call is throttled, unless the provider says more.
-const USUAL_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// Then it ends as any request does that finds no capacity.
-const MOST_PAUSES: u32 = 10;
-
 type Running = BoxFuture<'static, (usize, Box<Work>, WorkEvent)>;
 
 /// The fan-out.
@@ -65,7 +59,7 @@ pub(super) struct FanOut {
     max_parallel: usize,
     /// When the next may begin, where all were throttled.
     paused_until: Option<Instant>,
-    pauses: u32,
+    patience: Patience,
     keys: HashMap<usize, PartKey>,
     /// Items of whose answer something has come.
     begun: HashSet<usize>,
@@ -80,7 +74,7 @@ impl FanOut {
             parallel: max_parallel,
             max_parallel,
             paused_until: None,
-            pauses: 0,
+            patience: Patience::default(),
             keys: HashMap::new(),
             begun: HashSet::new(),
         }
@@ -88,11 +82,13 @@ impl FanOut {
 
     /// The next event and the item it is about; `None` when every item has ended.
     ///
-    /// Dropping the future at its await loses nothing.
+    /// `is_told` says of which items so much has left that they cannot start over. Dropping
+    /// the future at its await loses nothing.
     pub(super) async fn next(
         &mut self,
         desk: &Desk,
         assign: impl Fn(usize) -> Assignment,
+        is_told: impl Fn(usize) -> bool,
     ) -> Option<(usize, ItemEvent)> {
         let (index, work, event) = loop {
             if let Some(end) = self.paused_until {
@@ -102,12 +98,20 @@ impl FanOut {
             if self.running.len() < self.parallel
                 && let Some(index) = self.waiting.pop_front()
             {
-                return Some((index, self.begin(index, assign(index), desk)));
+                match self.begin(index, assign(index), desk) {
+                    Some(event) => return Some((index, event)),
+                    // Its turn has come again, which is no news.
+                    None => continue,
+                }
             }
             let (index, work, event) = self.running.next().await?;
             match &event {
-                WorkEvent::Failed(error) if self.has_to_wait(index, error, desk) => {
+                WorkEvent::Failed(error) if !is_told(index) && self.has_to_wait(error, desk) => {
                     self.waiting.push_front(index);
+                    if self.begun.remove(&index) {
+                        let reset = Reset { reason: error.failure, discarded_chars: 0 };
+                        return Some((index, ItemEvent::Reset(reset)));
+                    }
                 }
                 _ => break (index, work, event),
             }
@@ -115,6 +119,7 @@ impl FanOut {
         let event = match event {
             WorkEvent::Ended { model, finish } => {
                 self.parallel = (self.parallel + 1).min(self.max_parallel);
+                self.patience.answered();
                 ItemEvent::Ended { model, finish }
             }
             WorkEvent::Failed(error) => ItemEvent::Failed(error),
@@ -138,23 +143,18 @@ impl FanOut {
 
     /// Whether an item that found no place takes its turn later. While others of the run have
     /// the places, it does when one of them ends, and the run asks for fewer at once. When
-    /// the run alone is too much, it pauses as long as it is asked to, a few times.
-    fn has_to_wait(&mut self, index: usize, error: &RouteError, desk: &Desk) -> bool {
-        let crowded = matches!(error.failure, CallFailure::Throttled | CallFailure::TargetBusy);
-        if !crowded || self.begun.contains(&index) {
+    /// the run alone is too much, it pauses.
+    fn has_to_wait(&mut self, error: &RouteError, desk: &Desk) -> bool {
+        if !is_crowded(error) {
             return false;
         }
         self.parallel = self.running.len().max(1);
         if !self.running.is_empty() {
             return true;
         }
-        let pause = error.retry_after.unwrap_or(USUAL_PAUSE).clamp(USUAL_PAUSE, LONGEST_PAUSE);
-        let worth_it = self.pauses < MOST_PAUSES && pause * 2 < desk.deadline.time_left();
-        if worth_it {
-            self.pauses += 1;
-            self.paused_until = Some(Instant::now() + pause);
-        }
-        worth_it
+        let pause = self.patience.pause(error, desk.deadline);
+        self.paused_until = pause.map(|pause| Instant::now() + pause);
+        pause.is_some()
     }
 
     /// The name of what was asked about an item.
@@ -162,15 +162,16 @@ impl FanOut {
         self.keys.get(&index).copied()
     }
 
-    fn begin(&mut self, index: usize, assignment: Assignment, desk: &Desk) -> ItemEvent {
-        let Assignment::Ask { key, mut work } = assignment else { return ItemEvent::Nothing };
-        self.keys.insert(index, key);
+    /// Begins an item; `None` when that was told before.
+    fn begin(&mut self, index: usize, assignment: Assignment, desk: &Desk) -> Option<ItemEvent> {
+        let Assignment::Ask { key, mut work } = assignment else { return Some(ItemEvent::Nothing) };
+        let is_news = self.keys.insert(index, key).is_none();
         if let Some(text) = desk.kept.take(key) {
-            return ItemEvent::Kept(text.to_string());
+            return Some(ItemEvent::Kept(text.to_string()));
         }
         let model = work.first_model();
         self.go_on(index, work);
-        ItemEvent::Started { model }
+        is_news.then_some(ItemEvent::Started { model })
     }
 
     fn go_on(&mut self, index: usize, work: Box<Work>) {
@@ -182,21 +183,79 @@ impl FanOut {
     }
 }
 
-/// One piece of work that can be asked for its next event again and again: dropping the
-/// future of [`Self::next`] leaves its call under way.
-pub(super) struct Solo(BoxFuture<'static, (Box<Work>, WorkEvent)>);
+/// One call of a run that has no others beside it. It can be asked for its next event again
+/// and again: dropping the future of [`Self::next`] leaves the call under way.
+pub(super) struct Solo {
+    running: BoxFuture<'static, (Box<Work>, WorkEvent)>,
+    call: Call,
+    make: fn(&Desk, Call) -> Work,
+    /// Whether what was told of it can be taken back.
+    may_start_over: bool,
+    /// Told since it began.
+    chars: usize,
+    paused_until: Option<Instant>,
+    patience: Patience,
+}
 
 impl Solo {
-    pub(super) fn new(work: Box<Work>) -> Self {
-        Self(asked(work))
+    /// The call, made into work by `make`. Also comes back with the model that is asked first.
+    pub(super) fn new(
+        desk: &Desk,
+        call: Call,
+        make: fn(&Desk, Call) -> Work,
+        may_start_over: bool,
+    ) -> (Self, Option<ModelId>) {
+        let mut work = Box::new(make(desk, call.clone()));
+        let model = work.first_model();
+        let solo = Self {
+            running: asked(work),
+            call,
+            make,
+            may_start_over,
+            chars: 0,
+            paused_until: None,
+            patience: Patience::default(),
+        };
+        (solo, model)
     }
 
-    /// The next event; nothing comes after the end.
-    pub(super) async fn next(&mut self) -> WorkEvent {
-        let (work, event) = (&mut self.0).await;
-        let ended = matches!(event, WorkEvent::Ended { .. } | WorkEvent::Failed(_));
-        self.0 = if ended { Box::pin(std::future::pending()) } else { asked(work) };
-        event
+    /// The next event; nothing comes after the end. A call that finds no place is made
+    /// again after a pause.
+    pub(super) async fn next(&mut self, desk: &Desk) -> WorkEvent {
+        loop {
+            if let Some(end) = self.paused_until {
+                sleep_until(end).await;
+                self.paused_until = None;
+                self.running = asked(Box::new((self.make)(desk, self.call.clone())));
+            }
+            let (work, event) = (&mut self.running).await;
+            match &event {
+                WorkEvent::Ended { .. } => self.running = Box::pin(std::future::pending()),
+                WorkEvent::Failed(error) => {
+                    self.running = Box::pin(std::future::pending());
+                    let can_wait = self.chars == 0 || self.may_start_over;
+                    let pause = can_wait.then(|| self.patience.pause(error, desk.deadline)).flatten();
+                    if let Some(pause) = pause {
+                        self.paused_until = Some(Instant::now() + pause);
+                        let discarded_chars = std::mem::take(&mut self.chars);
+                        if discarded_chars == 0 {
+                            continue;
+                        }
+                        return WorkEvent::Reset(Reset { reason: error.failure, discarded_chars });
+                    }
+                }
+                WorkEvent::Text { text, .. } => {
+                    self.chars += text.chars().count();
+                    self.running = asked(work);
+                }
+                WorkEvent::Reset(_) => {
+                    self.chars = 0;
+                    self.running = asked(work);
+                }
+                WorkEvent::FellBack(_) => self.running = asked(work),
+            }
+            return event;
+        }
     }
 }
 

@@ -38,6 +38,10 @@ pub(in crate::pipeline) struct JoinedRun {
     steps: VecDeque<Step>,
     kept: Vec<KeptPart>,
     failed: u32,
+    /// Whether any part has given a word: until then nothing is told, not even of gaps.
+    has_answer: bool,
+    /// Parts that have ended.
+    ended: usize,
     last_error: Option<RouteError>,
     model: Option<ModelId>,
     finish: FinishReason,
@@ -107,6 +111,8 @@ impl JoinedRun {
             steps: VecDeque::new(),
             kept: Vec::new(),
             failed: 0,
+            has_answer: false,
+            ended: 0,
             last_error: None,
             model: None,
             finish: FinishReason::Stop,
@@ -125,7 +131,8 @@ impl JoinedRun {
             if let Some(text) = self.of_the_front() {
                 return Step::Text { text, whole: desk.manners.mode == Mode::Whole };
             }
-            if self.front == self.parts.len() {
+            let nothing_came = !self.has_answer && self.ended == self.parts.len();
+            if nothing_came || self.front == self.parts.len() {
                 if let Some(report) = self.progress.last_report() {
                     return Step::Tell(Event::Progress(report));
                 }
@@ -133,7 +140,11 @@ impl JoinedRun {
             }
             let Self { task, parts, answers, fan_out, progress, .. } = self;
             let assign = |index: usize| assignment(task, &parts[index], &answers[index], desk);
-            match meanwhile(progress, fan_out.next(desk, assign)).await {
+            let told_for_good = |index: usize| {
+                let answer: &Answer = &answers[index];
+                answer.has_told.load(Ordering::Relaxed) && desk.manners.on_failover == OnFailover::Error
+            };
+            match meanwhile(progress, fan_out.next(desk, assign, told_for_good)).await {
                 Meanwhile::Report(report) => return Step::Tell(Event::Progress(report)),
                 Meanwhile::Done(Some((index, event))) => self.took(index, event, desk),
                 // Every part has ended, so the front has moved to the end.
@@ -144,6 +155,9 @@ impl JoinedRun {
 
     /// What can be told now; moves the front past parts that are told to their end.
     fn of_the_front(&mut self) -> Option<String> {
+        if !self.has_answer {
+            return None;
+        }
         while let Some(answer) = self.answers.get_mut(self.front) {
             if answer.told_bytes < answer.text.len() {
                 let fresh = piece(&answer.text[answer.told_bytes..]);
@@ -194,6 +208,7 @@ impl JoinedRun {
             }
             ItemEvent::Nothing => self.done(index, ChunkState::Completed, None),
             ItemEvent::Kept(text) => {
+                self.has_answer = true;
                 self.keep(index, &text);
                 self.answers[index].push(&text);
                 self.tell_partial(index, desk);
@@ -204,7 +219,10 @@ impl JoinedRun {
             ItemEvent::FellBack(fallback) => {
                 self.steps.push_back(Step::Tell(fell_back(fallback, Stage::Map, Some(index))));
             }
-            ItemEvent::Text(text) => self.answers[index].push(&text),
+            ItemEvent::Text(text) => {
+                self.has_answer = true;
+                self.answers[index].push(&text);
+            }
             ItemEvent::Reset(reset) => self.reset(index, reset),
             ItemEvent::Ended { model, finish } => {
                 if finish == FinishReason::Stop {
@@ -292,6 +310,7 @@ impl JoinedRun {
 
     fn done(&mut self, index: usize, state: ChunkState, model: Option<&ModelId>) {
         self.answers[index].done = true;
+        self.ended += 1;
         self.progress.enter_once(Stage::Map, self.parts.len());
         self.progress.changed(index, state, model);
         self.progress.one_done();

@@ -11,7 +11,9 @@ use super::{Ending, Step, cut_short, failed_in, fell_back, gap, goes_on_without,
 use crate::chunk::estimate_tokens;
 use crate::domain::{Boundary, FailureCode, Passage};
 use crate::pipeline::desk::Desk;
-use crate::pipeline::event::{ChunkCounts, ChunkState, Event, Partial, Stage, Warning, WarningCode};
+use crate::pipeline::event::{
+    ChunkCounts, ChunkState, Event, OnFailover, Partial, Stage, Warning, WarningCode,
+};
 use crate::pipeline::fan_out::{Assignment, FanOut, ItemEvent, Meanwhile, Solo, meanwhile};
 use crate::pipeline::kept_parts::KeptPart;
 use crate::pipeline::layout::groups;
@@ -140,7 +142,7 @@ impl ReducedRun {
             let Self { task, items, fan_out, progress, round, .. } = self;
             if let Round::Final { work, levels } = round {
                 let levels = *levels;
-                match meanwhile(progress, work.next()).await {
+                match meanwhile(progress, work.next(desk)).await {
                     Meanwhile::Report(report) => return Step::Tell(Event::Progress(report)),
                     Meanwhile::Done(event) => {
                         if let Some(step) = self.of_the_answer(event, levels, desk) {
@@ -151,7 +153,7 @@ impl ReducedRun {
                 }
             }
             let assign = |index: usize| assignment(task, &items[index], desk);
-            match meanwhile(progress, fan_out.next(desk, assign)).await {
+            match meanwhile(progress, fan_out.next(desk, assign, |_nothing_is_told| false)).await {
                 Meanwhile::Report(report) => return Step::Tell(Event::Progress(report)),
                 Meanwhile::Done(Some((index, event))) => self.took(index, event, desk),
                 Meanwhile::Done(None) => {
@@ -289,7 +291,9 @@ impl ReducedRun {
         let document = Passage::from(together(summaries));
         let output = self.task.merge_size(estimate_tokens(&document), true);
         let prompt = self.task.merge_prompt(document, true, &Boundary::generate());
-        let work = Solo::new(Box::new(desk.answer(desk.call(prompt, output), CallStage::Final)));
+        let may_start_over = desk.manners.on_failover == OnFailover::Restart;
+        let answer = |desk: &Desk, call| desk.answer(call, CallStage::Final);
+        let (work, _) = Solo::new(desk, desk.call(prompt, output), answer, may_start_over);
         self.round = Round::Final { work, levels };
         self.progress.enter(Stage::Final, None, 1);
         Ok(())

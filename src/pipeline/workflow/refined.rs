@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 use super::{Step, cut_short, failed_in, fell_back, gap, goes_on_without, place_of, worse};
 use crate::domain::{Boundary, OutputSize, Passage, Prompt};
 use crate::pipeline::desk::Desk;
-use crate::pipeline::event::{ChunkCounts, ChunkState, Event, Partial, Stage, Warning, WarningCode};
+use crate::pipeline::event::{
+    ChunkCounts, ChunkState, Event, OnFailover, Partial, Stage, Warning, WarningCode,
+};
 use crate::pipeline::fan_out::{Meanwhile, Solo, meanwhile};
 use crate::pipeline::kept_parts::{KeptPart, PartKey};
 use crate::pipeline::progress::Progress;
@@ -80,7 +82,7 @@ impl RefinedRun {
                 self.begin(desk);
             }
             let Some(now) = &mut self.now else { continue };
-            match meanwhile(&mut self.progress, now.work.next()).await {
+            match meanwhile(&mut self.progress, now.work.next(desk)).await {
                 Meanwhile::Report(report) => return Step::Tell(Event::Progress(report)),
                 Meanwhile::Done(event) => self.took(event, desk),
             }
@@ -111,16 +113,17 @@ impl RefinedRun {
             return;
         }
         let call = desk.call(write(self, &Boundary::generate()), output);
-        let mut work = Box::new(if self.answering {
-            desk.answer(call, CallStage::Final)
+        let (work, model) = if self.answering {
+            let may_start_over = desk.manners.on_failover == OnFailover::Restart;
+            Solo::new(desk, call, |desk, call| desk.answer(call, CallStage::Final), may_start_over)
         } else {
-            desk.work(call, Mode::Whole, CallStage::Map, Restart::Always)
-        });
-        let model = work.first_model();
+            let part = |desk: &Desk, call| desk.work(call, Mode::Whole, CallStage::Map, Restart::Always);
+            Solo::new(desk, call, part, true)
+        };
         if self.at < self.parts.len() {
             self.progress.changed(self.at, ChunkState::Started, model.as_ref());
         }
-        self.now = Some(Now { work: Solo::new(work), key, text: String::new() });
+        self.now = Some(Now { work, key, text: String::new() });
     }
 
     /// How the prompt of the next call is written. Where the last part had to be left out,
