@@ -1,8 +1,9 @@
 //! What will be done, before anything is: the chain, the way, the parts, the forecast.
 //!
-//! Limits are checked here, against estimates with their margins, so that a text that
-//! cannot or must not be worked on costs no call. It calls nobody; where a model's own
-//! count could change the outcome, it says so.
+//! Limits are checked here, so that a text that cannot or must not be worked on costs no
+//! call: windows and costs against estimates with their margins, the limit of tokens
+//! against the number that callers are told. It calls nobody; where a model's own count
+//! could change the outcome, it says so.
 
 use std::sync::Arc;
 
@@ -373,7 +374,7 @@ enum Way {
     InParts,
 }
 
-/// Whether a number is above a boundary only because of its margin.
+/// Whether a number is so near a boundary that its margin may put it on the other side.
 fn is_close(with_margin: u32, boundary: u32, number: u32) -> bool {
     let margin = with_margin.saturating_sub(number);
     boundary > 0 && number.abs_diff(boundary) <= margin
