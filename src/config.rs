@@ -7,7 +7,6 @@
 
 mod address;
 mod authorities;
-mod calendar;
 mod describe;
 mod difference;
 mod environment;
@@ -19,7 +18,7 @@ mod reader;
 mod settings;
 mod warnings;
 
-pub use calendar::CalendarDate;
+pub use crate::domain::CalendarDate;
 pub use describe::describe;
 pub use difference::{Difference, difference};
 pub use environment::Environment;
@@ -28,7 +27,6 @@ pub use layers::Origin;
 pub use problems::{Problem, Problems};
 pub use reader::EffectiveSetting;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,7 +37,6 @@ use layers::Layers;
 use reader::Reader;
 
 use crate::documents::ExtractionPolicy;
-use crate::domain::ModelId;
 use crate::http::{HttpSettings, ServerSettings, ShutdownPolicy};
 use crate::inference::bedrock::BedrockSettings;
 use crate::pipeline::admission::AdmissionPolicy;
@@ -111,8 +108,6 @@ pub struct Loaded {
     pub settings: Vec<EffectiveSetting>,
     /// What works but deserves a look, one sentence each.
     pub warnings: Vec<String>,
-    /// When AWS withdraws a model, for the models where it is known.
-    pub end_of_life: BTreeMap<ModelId, CalendarDate>,
     /// `AWS_PROFILE`, which the AWS default chain reads by itself.
     pub profile: Option<String>,
 }
@@ -182,9 +177,9 @@ fn read_layers(sources: &Sources, files: &mut Files, today: CalendarDate) -> Res
             if sources.mode == RunMode::Serve {
                 warnings.extend(warnings::of_models(&models, values.region(), today));
             }
-            let config = values.into_config(Arc::new(models.catalogue), authorities, sources);
+            let config = values.into_config(Arc::new(models), authorities, sources);
             let profile = sources.environment.profile().map(str::to_owned);
-            Ok(Loaded { config, settings, warnings, end_of_life: models.end_of_life, profile })
+            Ok(Loaded { config, settings, warnings, profile })
         }
         _ => Err(problems),
     }

@@ -9,8 +9,10 @@
 pub mod bedrock;
 mod error;
 pub mod scripted;
+mod terms;
 
 pub use error::BackendError;
+pub use terms::{Api, CallTerms, NativeFormat, StructuredOutput};
 
 use std::future::ready;
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use crate::domain::{ModelId, Prompt, Region, TokenUsage};
+use crate::domain::{Guardrail, Metered, ModelId, OutputSchema, Prompt, Region, RequestMetadata};
 
 /// One call of one model, already fitted to what that model accepts.
 #[derive(Debug, Clone)]
@@ -31,8 +33,15 @@ pub struct ModelCall {
     pub max_tokens: u32,
     /// `None` for models that reject the parameter.
     pub temperature: Option<f32>,
-    /// Whether the rules go into `system`; otherwise they lead the user turn.
-    pub system_turn: bool,
+    pub terms: Arc<CallTerms>,
+    /// Who watches the document and the answer.
+    pub guardrail: Option<Arc<Guardrail>>,
+    /// Whether the provider is asked to remember the shared beginning of the prompt.
+    pub cache_shared: bool,
+    /// The answer is to be data of this shape, as the terms allow it; its text is then JSON.
+    pub output_schema: Option<Arc<OutputSchema>>,
+    /// What the account's own log is told.
+    pub metadata: Arc<RequestMetadata>,
 }
 
 /// A whole answer.
@@ -42,7 +51,7 @@ pub struct Completion {
     pub text: String,
     pub stop_reason: StopReason,
     /// `None` when the provider did not say.
-    pub usage: Option<TokenUsage>,
+    pub usage: Option<Metered>,
 }
 
 /// What a streamed answer is made of, in the order `Started`, then `Thinking`
@@ -57,7 +66,7 @@ pub enum ModelEvent {
     /// A piece of the answer, never empty.
     Text(String),
     Stopped(StopReason),
-    Usage(TokenUsage),
+    Usage(Metered),
 }
 
 /// Why a model stopped writing.

@@ -50,7 +50,7 @@ use self::desk::Desk;
 use self::estimator::Estimator;
 use self::kept_parts::KeptParts;
 use self::plan::{Draft, Order};
-use crate::domain::{FencedDocument, InputSize, ModelId, OutputSize, Prompt, TaskKind};
+use crate::domain::{InputSize, ModelId, OutputSize, Prompt, RequestMetadata, TaskKind};
 use crate::routing::{RouteRequest, Router};
 use crate::tasks::Task;
 use crate::telemetry::{Metrics, RequestRecord};
@@ -217,8 +217,12 @@ impl Pipeline {
         deadline: Deadline,
         record: RequestRecord,
     ) -> Run {
+        let catalogue = &plan.live.catalogue;
+        let guardrail = catalogue.task_guardrails.get(&plan.task).or(plan.chain.guardrail.as_ref()).cloned();
         let desk = Desk {
             task: plan.task,
+            guardrail,
+            metadata: Arc::new(metadata(plan.task, &record)),
             chain: plan.chain,
             live: plan.live,
             temperature: plan.temperature,
@@ -260,11 +264,15 @@ async fn drafted(order: &mut Order, way: fn(&Order) -> Result<Draft, PlanError>)
 /// The document as a prompt of its own, for a model to count.
 fn document_alone(order: &Order) -> RouteRequest {
     let document = order.document.clone();
-    let user = FencedDocument { opening: String::new(), document, closing: String::new() };
-    RouteRequest {
-        prompt: Arc::new(Prompt { system: String::new(), user }),
-        input: InputSize::of_any_model(order.profile.base_tokens()),
-        output: OutputSize { expected_tokens: 1, max_tokens: 1 },
-        temperature: 0.0,
-    }
+    let output = OutputSize { expected_tokens: 1, max_tokens: 1 };
+    RouteRequest::of(
+        Prompt::of_document(document),
+        InputSize::of_any_model(order.profile.base_tokens()),
+        output,
+    )
+}
+
+/// What the account's own log is told about every call of a request.
+fn metadata(task: TaskKind, record: &RequestRecord) -> RequestMetadata {
+    RequestMetadata::default().with("task", task.as_str()).with("request_id", record.request_id().as_str())
 }

@@ -64,7 +64,7 @@ fn write_chain(text: &mut String, chain: &Chain, loaded: &Loaded) -> fmt::Result
             if stage.targets.len() > 1 {
                 write!(text, ", weight {weight}")?;
             }
-            if let Some(end) = loaded.end_of_life.get(&target.model.id) {
+            if let Some(end) = &target.model.end_of_life {
                 write!(text, ", until {end}")?;
             }
             text.push('\n');

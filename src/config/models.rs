@@ -6,7 +6,9 @@
 
 mod chains;
 mod entry;
+mod guardrails;
 mod section;
+mod service;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,21 +17,14 @@ use std::sync::Arc;
 use toml::{Table, Value};
 
 use self::chains::KnownChains;
+use self::guardrails::KnownGuardrails;
 use self::section::Section;
-use super::calendar::CalendarDate;
 use super::files::Files;
 use super::layers::{Origin, parse_toml};
 use super::problems::Problems;
-use crate::domain::ModelId;
 use crate::routing::{Catalogue, Model};
 
 const BUILT_IN: &str = include_str!("../../config/models.toml");
-
-/// The catalogue, and what it has no room for.
-pub(super) struct Models {
-    pub(super) catalogue: Catalogue,
-    pub(super) end_of_life: BTreeMap<ModelId, CalendarDate>,
-}
 
 /// Loads the named file, or the built-in one when there is no name. A path that
 /// a file names is relative to that file.
@@ -38,7 +33,7 @@ pub(super) fn load(
     set_by: &Origin,
     files: &mut Files,
     problems: &mut Problems,
-) -> Option<Models> {
+) -> Option<Catalogue> {
     if file.is_empty() {
         let table = parse_toml(BUILT_IN, &Origin::Default, problems)?;
         return read(&table, &Origin::Default, problems);
@@ -51,56 +46,53 @@ pub(super) fn load(
     read(&table, &Origin::File(path), problems)
 }
 
-fn read(table: &Table, origin: &Origin, problems: &mut Problems) -> Option<Models> {
+fn read(table: &Table, origin: &Origin, problems: &mut Problems) -> Option<Catalogue> {
     let mut root = Section::new("", table, origin);
     let entries = root.required("model", "[[model]] entries", problems, as_tables);
     let chains = root.required("chains", "tables [chains.<name>]", problems, Value::as_table);
     let tasks = root.required("tasks", "a table [tasks]", problems, Value::as_table);
     let preference = root.required("preference", "a table [preference]", problems, Value::as_table);
+    let guardrails = root.optional("guardrails", "tables [guardrails.<name>]", problems, Value::as_table);
     root.finish(problems);
 
+    let guardrails = guardrails.map(|table| KnownGuardrails::read(table, origin, problems));
     let models = read_entries(&entries.unwrap_or_default(), origin, problems);
-    let chains = chains.map(|table| KnownChains::read(table, &models.by_id, origin, problems));
-    let (task_chains, preferred) = match &chains {
+    let guardrails = guardrails?;
+    let chains = chains.map(|table| KnownChains::read(table, &models, &guardrails, origin, problems));
+    let (of_tasks, preferred) = match &chains {
         Some(chains) => (
-            tasks.and_then(|table| chains.read_tasks(table, origin, problems)),
+            tasks.and_then(|table| chains.read_tasks(table, &guardrails, origin, problems)),
             preference.and_then(|table| chains.read_preference(table, origin, problems)),
         ),
         None => (None, None),
     };
     let (speed_chain, capability_chain) = preferred?;
+    let (task_chains, task_guardrails) = of_tasks?;
     let catalogue = Catalogue {
-        models: models.by_id.into_values().flatten().collect(),
+        models: models.into_values().flatten().collect(),
         chains: chains?.into_chains(),
-        task_chains: task_chains?,
+        task_chains,
+        task_guardrails,
         speed_chain,
         capability_chain,
     };
-    Some(Models { catalogue, end_of_life: models.end_of_life })
+    Some(catalogue)
 }
 
 /// Models by id; `None` for an entry with problems, which its users need not be told again.
 type ModelsById<'a> = BTreeMap<&'a str, Option<Arc<Model>>>;
 
-struct Entries<'a> {
-    by_id: ModelsById<'a>,
-    end_of_life: BTreeMap<ModelId, CalendarDate>,
-}
-
-fn read_entries<'a>(entries: &[&'a Table], origin: &Origin, problems: &mut Problems) -> Entries<'a> {
-    let mut known = Entries { by_id: BTreeMap::new(), end_of_life: BTreeMap::new() };
+fn read_entries<'a>(entries: &[&'a Table], origin: &Origin, problems: &mut Problems) -> ModelsById<'a> {
+    let mut known = ModelsById::new();
     for (index, table) in entries.iter().enumerate() {
         let path = format!("model[{index}]");
         let entry = entry::read(&path, table, origin, problems);
         let Some(id) = entry.id else { continue };
-        if known.by_id.contains_key(id) {
+        if known.contains_key(id) {
             problems.add(format!("{path}.id"), origin, format!("{id} has an entry already"));
             continue;
         }
-        if let (Some(model), Some(date)) = (&entry.model, entry.end_of_life) {
-            known.end_of_life.insert(model.id.clone(), date);
-        }
-        known.by_id.insert(id, entry.model.map(Arc::new));
+        known.insert(id, entry.model.map(Arc::new));
     }
     known
 }
@@ -111,25 +103,24 @@ fn as_tables(value: &Value) -> Option<Vec<&Table>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BUILT_IN, Files, Models, Origin, Problems, load, read};
-    use crate::config::calendar::CalendarDate;
+    use super::{BUILT_IN, Catalogue, Files, Origin, Problems, load, read};
     use crate::config::files::Occasion;
     use crate::config::layers::parse_toml;
     use crate::config::warnings;
-    use crate::domain::{Region, TaskKind};
+    use crate::domain::{CalendarDate, Region, TaskKind};
     use std::collections::BTreeSet;
 
     const MODEL: &str = "[[model]]\nid = \"a.one\"\nname = \"One\"\ncontext_tokens = 1000\nmax_output_tokens = 100\naccepts_temperature = true\n";
     const REST: &str = "[chains.main]\nstages = [\"a.one\"]\n[tasks]\nsummarize = \"main\"\nrephrase = \"main\"\nexpand = \"main\"\n[preference]\nspeed = \"main\"\ncapability = \"main\"\n";
 
-    fn try_read(text: &str) -> (Option<Models>, Vec<String>) {
+    fn try_read(text: &str) -> (Option<Catalogue>, Vec<String>) {
         let mut problems = Problems::default();
         let table = parse_toml(text, &Origin::Default, &mut problems).unwrap();
         let models = read(&table, &Origin::Default, &mut problems);
         (models, problems.iter().map(|problem| format!("{}: {}", problem.key, problem.message)).collect())
     }
 
-    fn built_in() -> Models {
+    fn built_in() -> Catalogue {
         let mut problems = Problems::default();
         let models = load("", &Origin::Default, &mut Files::new(Occasion::Start), &mut problems);
         assert!(problems.is_empty(), "{problems}");
@@ -149,9 +140,9 @@ mod tests {
     fn the_smallest_file_has_cautious_defaults_and_unknown_prices() {
         let (models, problems) = try_read(&format!("{MODEL}{REST}"));
         assert_eq!(problems, [""; 0]);
-        let catalogue = models.unwrap().catalogue;
+        let catalogue = models.unwrap();
         let model = &catalogue.models[0];
-        assert_eq!((model.min_output_tokens, model.accepts_system, model.prices), (1, true, None));
+        assert_eq!((model.min_output_tokens, model.terms.accepts_system, model.prices), (1, true, None));
         assert_eq!((model.id.as_str(), model.name.as_str()), ("a.one", "One"));
         assert_eq!((model.context_tokens, model.max_output_tokens), (1000, 100));
         assert_eq!(catalogue.task_chain(TaskKind::Expand).stages[0].targets[0].target.region, None);
@@ -166,17 +157,17 @@ mod tests {
         let (models, problems) = try_read(&format!("{entry}{rest}"));
         assert_eq!(problems, [""; 0]);
         let models = models.unwrap();
-        let model = &models.catalogue.models[0];
+        let model = &models.models[0];
         assert_eq!(
-            (model.min_output_tokens, model.accepts_system, model.accepts_temperature),
+            (model.min_output_tokens, model.terms.accepts_system, model.accepts_temperature),
             (16, false, true)
         );
         let prices = model.prices.unwrap();
         assert_eq!((prices.input.usd(), prices.output.usd()), (1.0, 2.5));
         let cache = [prices.cache_read, prices.cache_write].map(|price| price.unwrap().usd());
         assert_eq!(cache, [0.00875, 1.25]);
-        assert_eq!(models.end_of_life[&model.id], CalendarDate::new(2027, 4, 8));
-        assert_eq!(models.catalogue.regions(), [Region::new("eu-west-1")]);
+        assert_eq!(model.end_of_life, Some(CalendarDate::new(2027, 4, 8)));
+        assert_eq!(models.regions(), [Region::new("eu-west-1")]);
     }
 
     #[test]
@@ -252,7 +243,11 @@ mod tests {
                 "",
                 "chains.main.stages: is missing, expected a list of stages, not empty: a model id, a table { model = \"…\", region = \"…\" }, or a list of those",
             ),
-            ("stages =", "weight = 1\nstages =", "chains.main.weight: unknown key, known are stages"),
+            (
+                "stages =",
+                "weight = 1\nstages =",
+                "chains.main.weight: unknown key, known are stages, guardrail",
+            ),
             (
                 "[\"a.one\"]",
                 "[\"a.one\", \"a.noe\"]",
@@ -367,7 +362,7 @@ mod tests {
         let stages = "[[\"a.one\", { model = \"a.one\", region = \"eu-west-1\", weight = 1000 }], { model = \"a.one\", region = \"eu-west-2\" }]";
         let (models, problems) = try_read(&format!("{MODEL}{REST}").replace("[\"a.one\"]", stages));
         assert_eq!(problems, [""; 0]);
-        let catalogue = models.unwrap().catalogue;
+        let catalogue = models.unwrap();
         let stages = &catalogue.chain("main").unwrap().stages;
         let read: Vec<Vec<(Option<&str>, u32)>> = stages
             .iter()
@@ -429,16 +424,16 @@ mod tests {
     #[test]
     fn the_built_in_file_is_sound_and_has_no_warnings_on_the_day_it_was_written() {
         let models = built_in();
-        assert!((15..=20).contains(&models.catalogue.models.len()));
-        assert!(models.catalogue.models.iter().all(|model| model.prices.is_some()));
+        assert!((15..=20).contains(&models.models.len()));
+        assert!(models.models.iter().all(|model| model.prices.is_some()));
         let today = CalendarDate::new(2026, 11, 20);
-        assert!(models.end_of_life.values().all(|end| *end > today));
+        assert!(models.models.iter().all(|model| model.end_of_life.is_none_or(|end| end > today)));
         assert_eq!(warnings::of_models(&models, Some(&Region::new("us-east-1")), today), [""; 0]);
     }
 
     #[test]
     fn no_built_in_chain_depends_on_one_family() {
-        for chain in built_in().catalogue.chains.values() {
+        for chain in built_in().chains.values() {
             let families: BTreeSet<&str> = chain
                 .targets()
                 .map(|target| target.model.id.as_str().trim_start_matches("us.").split('.').next().unwrap())
@@ -449,7 +444,7 @@ mod tests {
 
     #[test]
     fn built_in_models_that_refuse_a_temperature_get_none() {
-        for model in built_in().catalogue.models {
+        for model in built_in().models {
             let id = model.id.as_str();
             let refuses = [
                 "opus-4-7",

@@ -8,11 +8,9 @@
 use std::collections::BTreeSet;
 
 use super::RunMode;
-use super::calendar::CalendarDate;
 use super::layers::Layers;
-use super::models::Models;
-use crate::domain::{ModelId, Region};
-use crate::routing::{Chain, Target};
+use crate::domain::{CalendarDate, ModelId, Region};
+use crate::routing::{Catalogue, Chain, Target};
 
 /// A model this near to its end is worth a word.
 const NOTICE_DAYS: i64 = 60;
@@ -27,14 +25,14 @@ const FOREIGN_REGIONS: [(&str, &[&str]); 5] = [
 ];
 
 /// Models that are gone or soon gone, and profiles that the region cannot call.
-pub(super) fn of_models(models: &Models, region: Option<&Region>, today: CalendarDate) -> Vec<String> {
+pub(super) fn of_models(catalogue: &Catalogue, region: Option<&Region>, today: CalendarDate) -> Vec<String> {
     let mut warnings = BTreeSet::new();
-    for chain in models.catalogue.chains.values() {
+    for chain in catalogue.chains.values() {
         warnings.extend(region.into_iter().flat_map(|region| of_repetition(chain, region)));
         for target in chain.targets() {
             let id = &target.model.id;
-            if let Some(end) = models.end_of_life.get(id) {
-                warnings.extend(of_end(id, &chain.name, *end, today));
+            if let Some(end) = target.model.end_of_life {
+                warnings.extend(of_end(id, &chain.name, end, today));
             }
             if let Some(region) = target.region.as_ref().or(region) {
                 warnings.extend(of_profile(id, &chain.name, region));

@@ -51,8 +51,25 @@ impl FencedDocument {
 pub struct Prompt {
     /// Role and rules. Empty only when a task needs none.
     pub system: String,
+    /// How much of `system`, in bytes from its begin, other calls are told word for
+    /// word, too: those of the other parts of a document, or of the next request with
+    /// the same background. Never inside a character; 0 where nothing is known.
+    pub shared_bytes: usize,
     /// The document to work on.
     pub user: FencedDocument,
+}
+
+impl Prompt {
+    /// A document without a word about it: for a model that is to count it.
+    pub fn of_document(document: Passage) -> Self {
+        let user = FencedDocument { opening: String::new(), document, closing: String::new() };
+        Self { system: String::new(), shared_bytes: 0, user }
+    }
+
+    /// The rules that other calls are told, too, and the rest of them.
+    pub fn split_system(&self) -> (&str, &str) {
+        self.system.split_at_checked(self.shared_bytes).unwrap_or((&self.system, ""))
+    }
 }
 
 /// Tells sizes alone: a prompt holds somebody's document.

@@ -12,7 +12,7 @@ use super::kept_parts::{KeptParts, PartKey};
 use super::live::Live;
 use super::work::{Call, Restart, Work};
 use crate::chunk::TextProfile;
-use crate::domain::{InputSize, OutputSize, Prompt, TaskKind};
+use crate::domain::{Guardrail, InputSize, OutputSize, Prompt, RequestMetadata, TaskKind};
 use crate::routing::{Chain, Deadline, Mode, Owner, RouteOptions, RouteRequest, Router};
 use crate::telemetry::{CallStage, ChunkStatus, Metrics};
 
@@ -42,6 +42,8 @@ pub(super) struct Desk {
     pub deadline: Deadline,
     pub owner: Owner,
     pub manners: Manners,
+    pub guardrail: Option<Arc<Guardrail>>,
+    pub metadata: Arc<RequestMetadata>,
     pub router: Arc<Router>,
     pub estimator: Arc<Estimator>,
     pub kept: Arc<KeptParts>,
@@ -61,11 +63,16 @@ impl Desk {
     /// The work of a call.
     pub(super) fn work(&self, call: Call, mode: Mode, stage: CallStage, restart: Restart) -> Work {
         let long = call.request.output.expected_tokens > LONGEST_WHOLE_ANSWER_TOKENS;
+        let request = RouteRequest {
+            guardrail: self.guardrail.clone(),
+            metadata: Arc::clone(&self.metadata),
+            ..call.request.clone()
+        };
         let route = self.router.start(RouteOptions {
             chain: Arc::clone(&self.chain),
             task: self.task,
             stage,
-            request: call.request.clone(),
+            request,
             policy: Arc::clone(&self.live.routing),
             mode: if long { Mode::Pieces } else { mode },
             deadline: self.deadline,
@@ -109,7 +116,7 @@ impl Call {
         profile += TextProfile::of(&prompt.user.opening);
         profile += TextProfile::of_english(prompt.user.closing.len());
         let input = size(&profile);
-        let request = RouteRequest { prompt: Arc::new(prompt), input, output, temperature };
+        let request = RouteRequest { temperature, ..RouteRequest::of(prompt, input, output) };
         Self { request, profile }
     }
 }

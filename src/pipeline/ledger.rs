@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Cost, ModelId, TaskKind, TokenUsage};
+use crate::domain::{Cost, Metered, ModelId, TaskKind, TokenUsage};
 use crate::routing::Model;
 use crate::telemetry::{Metrics, TokenDirection};
 
@@ -27,8 +27,9 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// Adds the tokens of one call.
-    pub(super) fn add(&mut self, model: &Arc<Model>, usage: TokenUsage, estimated: bool) {
-        let cost = model.prices.and_then(|prices| prices.cost(&usage));
+    pub(super) fn add(&mut self, model: &Arc<Model>, metered: Metered, estimated: bool) {
+        let cost = model.prices.and_then(|prices| prices.cost(&metered));
+        let usage = metered.tokens;
         match self.entries.iter_mut().find(|entry| entry.model == model.id) {
             Some(entry) => {
                 entry.usage += usage;
@@ -92,7 +93,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::Ledger;
-    use crate::domain::{ModelId, Prices, TokenUsage, UsdPerMillionTokens};
+    use crate::domain::{PriceFactors, Prices, TokenUsage, UsdPerMillionTokens};
     use crate::routing::Model;
     use std::sync::Arc;
 
@@ -102,18 +103,9 @@ mod tests {
             output: usd,
             cache_read: None,
             cache_write: None,
+            factors: PriceFactors::default(),
         });
-        Arc::new(Model {
-            id: ModelId::parse(id).unwrap(),
-            name: id.to_owned(),
-            context_tokens: 1000,
-            max_output_tokens: 1000,
-            min_output_tokens: 1,
-            accepts_temperature: true,
-            accepts_system: true,
-            token_ratio: 1.0,
-            prices,
-        })
+        Arc::new(Model { prices, ..Model::sample(id, 1000, 1000) })
     }
 
     const TEN: TokenUsage = TokenUsage {
@@ -127,8 +119,8 @@ mod tests {
     fn calls_of_one_model_add_up_and_an_estimate_marks_the_whole() {
         let mut ledger = Ledger::default();
         let priced = model("a.b", Some(1.0));
-        ledger.add(&priced, TEN, false);
-        ledger.add(&priced, TEN, true);
+        ledger.add(&priced, TEN.into(), false);
+        ledger.add(&priced, TEN.into(), true);
         assert_eq!(ledger.usage().input_tokens, 20);
         assert_eq!(ledger.cost().unwrap().usd(), 20e-6);
         assert!(ledger.estimated());
@@ -137,8 +129,8 @@ mod tests {
     #[test]
     fn one_unknown_price_makes_the_whole_cost_unknown() {
         let mut ledger = Ledger::default();
-        ledger.add(&model("a.b", Some(1.0)), TEN, false);
-        ledger.add(&model("c.d", None), TEN, false);
+        ledger.add(&model("a.b", Some(1.0)), TEN.into(), false);
+        ledger.add(&model("c.d", None), TEN.into(), false);
         assert_eq!(ledger.cost(), None);
         assert!(Ledger::default().cost().is_some_and(|cost| cost.usd() == 0.0));
     }

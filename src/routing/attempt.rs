@@ -10,13 +10,13 @@ use tokio_stream::StreamExt as _;
 use super::clocks::{Clocks, Deadline, Limit};
 use super::open_answer::OpenAnswer;
 use super::running_call::RunningCall;
-use crate::domain::{CallFailure, TokenUsage};
+use crate::domain::{CallFailure, Metered};
 use crate::inference::{BackendError, Completion, ModelBackend, ModelCall, ModelEvent, StopReason};
 
 /// What a chain came back with.
 pub enum Answer {
     /// All of it.
-    Whole { text: String, finish: FinishReason, usage: Option<TokenUsage> },
+    Whole { text: String, finish: FinishReason, usage: Option<Metered> },
     /// Its beginning, and the rest as it is written.
     Open(Box<OpenAnswer>),
 }
@@ -52,13 +52,13 @@ pub enum Spent {
     /// The model did not take the call.
     Nothing,
     /// The provider's own count.
-    Exact(TokenUsage),
+    Exact(Metered),
     /// The model worked, and nobody said how much.
     Unknown,
 }
 
 impl Spent {
-    pub(super) fn of(usage: Option<TokenUsage>) -> Self {
+    pub(super) fn of(usage: Option<Metered>) -> Self {
         usage.map_or(Self::Unknown, Self::Exact)
     }
 }

@@ -16,7 +16,7 @@ use super::attempt::{AttemptError, FinishReason, Spent, judge, out_of_time};
 use super::clocks::Limit;
 use super::route_error::RouteError;
 use super::running_call::RunningCall;
-use crate::domain::{CallFailure, TokenUsage};
+use crate::domain::{CallFailure, Metered};
 use crate::inference::{BackendError, ModelEvent, ModelStream, StopReason};
 
 /// The next part of an open answer.
@@ -26,7 +26,7 @@ pub enum Piece {
     /// The answer is complete; the usage is missing when the provider did not send it.
     End {
         finish: FinishReason,
-        usage: Option<TokenUsage>,
+        usage: Option<Metered>,
     },
 }
 
@@ -150,7 +150,7 @@ impl OpenAnswer {
         }
     }
 
-    fn ended(&mut self, finish: FinishReason, usage: Option<TokenUsage>) -> Piece {
+    fn ended(&mut self, finish: FinishReason, usage: Option<Metered>) -> Piece {
         if let Some(running) = self.running.take() {
             running.succeeded(usage.as_ref());
         }

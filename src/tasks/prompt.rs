@@ -80,6 +80,8 @@ pub(super) fn compose_in(
     if let Some(background) = &brief.background {
         push_background(&mut system, rules, boundary, background);
     }
+    // What follows is about this document alone, or this part of it.
+    let shared_bytes = system.len();
     if !scene.rules.is_empty() {
         section(&mut system, "Parts", &scene.rules);
     }
@@ -89,7 +91,7 @@ pub(super) fn compose_in(
     }
     section(&mut system, "Document", &document_rules(rules, boundary, scene));
     section(&mut system, "Answer", &answer_rules(rules, brief));
-    Prompt { system, user: fence(&scene.before, boundary, document) }
+    Prompt { system, shared_bytes, user: fence(&scene.before, boundary, document) }
 }
 
 fn fence(before: &str, boundary: &Boundary, document: Passage) -> FencedDocument {

@@ -71,6 +71,11 @@ impl RequestRecord {
         }
     }
 
+    /// The id of the request.
+    pub fn request_id(&self) -> &RequestId {
+        &self.request_id
+    }
+
     /// The body has been read: what came before was the client's time.
     pub fn body_arrived(&mut self) {
         self.upload = self.started.elapsed();

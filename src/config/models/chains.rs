@@ -9,11 +9,12 @@ use std::sync::Arc;
 use toml::{Table, Value};
 
 use super::ModelsById;
+use super::guardrails::KnownGuardrails;
 use super::section::{Section, path_of};
 use crate::config::address;
 use crate::config::layers::Origin;
 use crate::config::problems::{Problems, advice, nearest};
-use crate::domain::{Region, TaskKind};
+use crate::domain::{Guardrail, Region, TaskKind};
 use crate::routing::{Chain, Model, Stage, Target, WeightedTarget};
 
 /// Chains by name; `None` for one with problems.
@@ -25,12 +26,14 @@ impl<'a> KnownChains<'a> {
     pub(super) fn read(
         table: &'a Table,
         models: &ModelsById<'_>,
+        guardrails: &KnownGuardrails<'_>,
         origin: &Origin,
         problems: &mut Problems,
     ) -> Self {
+        let known = Known { models, guardrails };
         let read = |(name, value): (&'a String, &Value)| {
             let path = path_of("chains", name);
-            (name.as_str(), read_chain(&path, name, value, models, origin, problems).map(Arc::new))
+            (name.as_str(), read_chain(&path, name, value, &known, origin, problems).map(Arc::new))
         };
         Self { by_name: table.iter().map(read).collect() }
     }
@@ -39,17 +42,40 @@ impl<'a> KnownChains<'a> {
         self.by_name.into_values().flatten().map(|chain| (Arc::clone(&chain.name), chain)).collect()
     }
 
-    /// The chain of each task.
+    /// The chain of each task, and the guardrails that tasks have of their own.
     pub(super) fn read_tasks(
         &self,
         table: &Table,
+        guardrails: &KnownGuardrails<'_>,
         origin: &Origin,
         problems: &mut Problems,
-    ) -> Option<BTreeMap<TaskKind, Arc<str>>> {
+    ) -> Option<(BTreeMap<TaskKind, Arc<str>>, BTreeMap<TaskKind, Arc<Guardrail>>)> {
         let mut section = Section::new("tasks", table, origin);
-        let chains = TaskKind::ALL.map(|task| (task, self.read_name(&mut section, task.as_str(), problems)));
+        let (mut chains, mut watched) = (BTreeMap::new(), BTreeMap::new());
+        let mut sound = true;
+        for task in TaskKind::ALL {
+            let read = match table.get(task.as_str()).and_then(Value::as_table) {
+                Some(of_task) => {
+                    section.know(task.as_str());
+                    let path = path_of("tasks", task.as_str());
+                    let mut section = Section::new(&path, of_task, origin);
+                    let chain = self.read_name(&mut section, "chain", problems);
+                    let guardrail = guardrails.named(&mut section, problems);
+                    section.finish(problems);
+                    chain.zip(guardrail)
+                }
+                None => self.read_name(&mut section, task.as_str(), problems).map(|chain| (chain, None)),
+            };
+            match read {
+                Some((chain, guardrail)) => {
+                    chains.insert(task, chain);
+                    watched.extend(guardrail.map(|guardrail| (task, guardrail)));
+                }
+                None => sound = false,
+            }
+        }
         section.finish(problems);
-        chains.into_iter().map(|(task, chain)| Some((task, chain?))).collect()
+        sound.then_some((chains, watched))
     }
 
     /// The chains for speed and for capability.
@@ -82,11 +108,31 @@ impl<'a> KnownChains<'a> {
     }
 }
 
+/// What chains can name.
+struct Known<'k> {
+    models: &'k ModelsById<'k>,
+    guardrails: &'k KnownGuardrails<'k>,
+}
+
+/// A chain with a guardrail must not hold a model that none can watch.
+fn refuse_unguarded(
+    path: &str,
+    chain: &Chain,
+    guardrail: &Guardrail,
+    origin: &Origin,
+    problems: &mut Problems,
+) -> Option<()> {
+    let unguarded = chain.targets().find(|target| !target.model.accepts_guardrail)?;
+    let (id, name) = (&unguarded.model.id, &guardrail.name);
+    problems.add(path, origin, format!("{id} takes no guardrail, and {name} is to watch the chain"));
+    None
+}
+
 fn read_chain(
     path: &str,
     name: &str,
     value: &Value,
-    models: &ModelsById<'_>,
+    known: &Known<'_>,
     origin: &Origin,
     problems: &mut Problems,
 ) -> Option<Chain> {
@@ -103,13 +149,18 @@ fn read_chain(
     let expected = "a list of stages, not empty: a model id, a table { model = \"…\", region = \"…\" }, or a list of those";
     let stages = section
         .required("stages", expected, problems, |value| value.as_array().filter(|stages| !stages.is_empty()));
+    let guardrail = known.guardrails.named(&mut section, problems);
     section.finish(problems);
-    let mut reader = StageReader { models, origin, problems, known: Vec::new() };
+    let mut reader = StageReader { models: known.models, origin, problems, known: Vec::new() };
     let stages = stages?.iter().enumerate();
     let stages: Vec<Option<Stage>> =
         stages.map(|(index, stage)| reader.stage(&format!("{path}.stages[{index}]"), stage)).collect();
     let stages = stages.into_iter().collect::<Option<Vec<_>>>()?;
-    name_is_sound.then(|| Chain { name: name.into(), stages })
+    let chain = Chain { name: name.into(), stages, guardrail: guardrail? };
+    if let Some(guardrail) = &chain.guardrail {
+        refuse_unguarded(path, &chain, guardrail, origin, problems)?;
+    }
+    name_is_sound.then_some(chain)
 }
 
 /// Reads the stages of one chain, in order.

@@ -10,17 +10,18 @@ use aws_sdk_bedrockruntime::types::{
     TokenUsage as SdkTokenUsage,
 };
 
-use crate::domain::{CallFailure, TokenUsage};
+use crate::domain::{CallFailure, Metered, TokenUsage};
 use crate::inference::{BackendError, Completion, ModelCall, StopReason};
 
 pub(super) fn system(call: &ModelCall) -> Option<Vec<SystemContentBlock>> {
     let text = &call.prompt.system;
-    (call.system_turn && !text.is_empty()).then(|| vec![SystemContentBlock::Text(text.clone())])
+    (call.terms.accepts_system && !text.is_empty()).then(|| vec![SystemContentBlock::Text(text.clone())])
 }
 
 pub(super) fn user_turn(call: &ModelCall) -> Result<Message, BackendError> {
     let document = call.prompt.user.assemble();
-    let text = if call.system_turn { document } else { [&call.prompt.system, "\n\n", &document].concat() };
+    let text =
+        if call.terms.accepts_system { document } else { [&call.prompt.system, "\n\n", &document].concat() };
     Message::builder()
         .role(ConversationRole::User)
         .content(ContentBlock::Text(text))
@@ -49,7 +50,7 @@ pub(super) fn token_count(tokens: i32) -> Result<u64, BackendError> {
 
 pub(super) fn completion(answer: Answer) -> Result<Completion, BackendError> {
     let stop_reason = stop_reason(&answer.stop_reason);
-    let usage = answer.usage.as_ref().and_then(token_usage);
+    let usage = answer.usage.as_ref().and_then(token_usage).map(Metered::from);
     let Some(ConverseOutput::Message(message)) = answer.output else {
         return Err(BackendError::new(CallFailure::BadResponse, "the answer holds no message"));
     };

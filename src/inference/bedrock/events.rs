@@ -69,7 +69,11 @@ impl Reader {
             }
             ConverseStreamOutput::Metadata(metadata) => {
                 self.ended = true;
-                metadata.usage.as_ref().and_then(convert::token_usage).map(ModelEvent::Usage)
+                metadata
+                    .usage
+                    .as_ref()
+                    .and_then(convert::token_usage)
+                    .map(|usage| ModelEvent::Usage(usage.into()))
             }
             _ => None,
         }

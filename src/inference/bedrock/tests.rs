@@ -8,7 +8,7 @@ use bedrock_sim::{ApiError, Operation, Scenario, Sim, SimOptions};
 
 use super::{BedrockBackend, BedrockSettings, CredentialsSource};
 use crate::domain::{CallFailure, FencedDocument, ModelId, Prompt, Region};
-use crate::inference::{ModelBackend as _, ModelCall};
+use crate::inference::{CallTerms, ModelBackend as _, ModelCall};
 
 async fn backend(sim: &Sim) -> BedrockBackend {
     let settings = BedrockSettings {
@@ -24,7 +24,7 @@ async fn backend(sim: &Sim) -> BedrockBackend {
     BedrockBackend::connect(settings).await
 }
 
-fn call(model: &str, system_turn: bool) -> ModelCall {
+fn call(model: &str, accepts_system: bool) -> ModelCall {
     let user = FencedDocument {
         opening: "<document-1a>\n".into(),
         document: "Die Brücke ist offen. The bridge is open; it cost four million.".into(),
@@ -33,10 +33,18 @@ fn call(model: &str, system_turn: bool) -> ModelCall {
     ModelCall {
         model: ModelId::parse(model).unwrap(),
         region: None,
-        prompt: Arc::new(Prompt { system: "Summarize the document in one sentence.".into(), user }),
+        prompt: Arc::new(Prompt {
+            system: "Summarize the document in one sentence.".into(),
+            shared_bytes: 0,
+            user,
+        }),
         max_tokens: 500,
         temperature: None,
-        system_turn,
+        terms: Arc::new(CallTerms { accepts_system, ..CallTerms::default() }),
+        guardrail: None,
+        cache_shared: false,
+        output_schema: None,
+        metadata: Arc::default(),
     }
 }
 
@@ -48,7 +56,7 @@ async fn a_count_is_the_input_that_the_same_prompt_is_billed_with() {
         let call = call("us.anthropic.claude-sonnet-4-6", system_turn);
         let count = backend.count_tokens(&call).await.unwrap();
         let billed = backend.complete(&call).await.unwrap().usage.unwrap();
-        assert_eq!(count, billed.input_tokens);
+        assert_eq!(count, billed.tokens.input_tokens);
     }
     let calls = sim.calls();
     let counted = calls.iter().find(|call| call.operation == Operation::CountTokens).unwrap();
