@@ -8,10 +8,12 @@
 
 pub mod bedrock;
 mod error;
+mod screening;
 pub mod scripted;
 mod terms;
 
 pub use error::BackendError;
+pub use screening::{Screening, Verdict};
 pub use terms::{Api, CallTerms, NativeFormat, StructuredOutput};
 
 use std::future::ready;
@@ -20,7 +22,9 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use crate::domain::{Guardrail, Metered, ModelId, OutputSchema, Prompt, Region, RequestMetadata};
+use crate::domain::{
+    CallFailure, Guardrail, Metered, ModelId, OutputSchema, Prompt, Region, RequestMetadata,
+};
 
 /// One call of one model, already fitted to what that model accepts.
 #[derive(Debug, Clone)]
@@ -98,6 +102,14 @@ pub trait ModelBackend: Send + Sync + 'static {
 
     /// Opens a call whose answer comes in pieces.
     fn stream<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<ModelStream, BackendError>>;
+
+    /// Has a guardrail look at a text before any model is called.
+    ///
+    /// A backend without this method fails, so that nothing goes on unwatched.
+    fn screen<'a>(&'a self, _screening: &'a Screening) -> BoxFuture<'a, Result<Verdict, BackendError>> {
+        let cause = "this backend has no guardrails";
+        Box::pin(ready(Err(BackendError::new(CallFailure::ParameterRejected, cause))))
+    }
 
     /// Counts the input tokens that the model makes of the call's prompt, rules and
     /// document. Nothing is generated and nothing billed.

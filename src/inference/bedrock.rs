@@ -11,9 +11,14 @@ mod base_id;
 mod classify;
 mod connections;
 mod convert;
+mod document;
 mod door;
 mod events;
+mod findings;
+mod held;
 mod lanes;
+mod request;
+mod screen;
 mod sign_in;
 mod transport;
 
@@ -35,7 +40,7 @@ use futures_util::future::BoxFuture;
 use sign_in::SignIn;
 use tokio::time::timeout;
 
-use super::{BackendError, Completion, ModelBackend, ModelCall, ModelStream};
+use super::{BackendError, Completion, ModelBackend, ModelCall, ModelStream, Screening, Verdict};
 use crate::domain::{CallFailure, Region};
 
 /// What the adapter needs to know to reach Bedrock.
@@ -151,11 +156,11 @@ impl BedrockBackend {
         *current = Arc::new(next);
     }
 
-    fn client(&self, call: &ModelCall) -> Result<Client, BackendError> {
+    fn client(&self, region: Option<&Region>) -> Result<Client, BackendError> {
         if let Some(problem) = self.sign_in.missing() {
             return Err(BackendError::new(CallFailure::CredentialsRejected, problem));
         }
-        self.clients().serving(call.region.as_ref()).ok_or_else(|| {
+        self.clients().serving(region).ok_or_else(|| {
             BackendError::new(CallFailure::CredentialsRejected, "no client exists for the target's region")
         })
     }
@@ -205,29 +210,28 @@ impl Clients {
 impl ModelBackend for BedrockBackend {
     fn complete<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<Completion, BackendError>> {
         Box::pin(async move {
-            let request = self.client(call)?.converse().model_id(call.model.sent());
-            let answer = request
-                .set_system(convert::system(call))
-                .messages(convert::user_turn(call)?)
-                .inference_config(convert::inference_config(call))
-                .send()
-                .await
-                .map_err(classify::converse);
-            convert::completion(self.noted(answer)?)
+            let client = self.client(call.region.as_ref())?;
+            let request = request::converse(call, client.converse())?;
+            let answer = request.send().await.map_err(classify::converse);
+            convert::completion(call, self.noted(answer)?)
         })
     }
 
     fn stream<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<ModelStream, BackendError>> {
         Box::pin(async move {
-            let request = self.client(call)?.converse_stream().model_id(call.model.sent());
-            let answer = request
-                .set_system(convert::system(call))
-                .messages(convert::user_turn(call)?)
-                .inference_config(convert::inference_config(call))
-                .send()
-                .await
-                .map_err(classify::converse_stream);
-            Ok(events::read(self.noted(answer)?.stream))
+            let client = self.client(call.region.as_ref())?;
+            let request = request::converse_stream(call, client.converse_stream())?;
+            let answer = request.send().await.map_err(classify::converse_stream);
+            Ok(events::read(self.noted(answer)?.stream, call))
+        })
+    }
+
+    fn screen<'a>(&'a self, screening: &'a Screening) -> BoxFuture<'a, Result<Verdict, BackendError>> {
+        Box::pin(async move {
+            let client = self.client(screening.region.as_ref())?;
+            let request = screen::request(screening, client.apply_guardrail())?;
+            let answer = request.send().await.map_err(classify::apply_guardrail);
+            Ok(screen::verdict(screening, &self.noted(answer)?))
         })
     }
 
@@ -236,8 +240,8 @@ impl ModelBackend for BedrockBackend {
             let model = base_id::of(call.model.sent()).ok_or_else(|| {
                 BackendError::uncountable("tokens are counted by base model ids, not by ARNs")
             })?;
-            let request = self.client(call)?.count_tokens().model_id(model);
-            let answer = request.input(convert::count_input(call)?).send().await;
+            let request = self.client(call.region.as_ref())?.count_tokens().model_id(model);
+            let answer = request.input(request::count_input(call)?).send().await;
             convert::token_count(self.noted(answer.map_err(classify::count_tokens))?.input_tokens)
         })
     }
