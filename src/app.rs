@@ -235,6 +235,7 @@ fn scope(catalogue: &Catalogue) -> MetricScope {
     };
     MetricScope {
         chains: chains.collect(),
+        guardrails: catalogue.guardrails().map(|guardrail| guardrail.name.to_string()).collect(),
         retried: those(is_retried),
         passed_on: those(is_passed_on),
         taking_out: those(takes_out),

@@ -23,6 +23,7 @@ mod route;
 mod route_error;
 mod router;
 mod running_call;
+mod screening;
 
 pub use adaptive_limit::LimitPolicy;
 pub use attempt::{Answer, FinishReason, Spent};
@@ -38,6 +39,10 @@ pub use open_answer::{OpenAnswer, Piece};
 pub use route::{Attempt, Fallback, Mode, Progress, Route, RouteOptions, RoutingPolicy};
 pub use route_error::RouteError;
 pub use router::Router;
+pub use screening::ScreeningOptions;
+
+// A word of inference that is part of this room's own interface.
+pub use crate::inference::Verdict;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ mod scope;
 pub use call_record::CallRecord;
 pub use labels::{
     Api, BreakerState, CallOutcome, CallStage, ChunkStatus, CountResult, Dialect, DocumentKind, Outcome,
-    ReadResult, RejectReason, ReloadResult, Strategy, StreamEnd, TokenDirection,
+    ReadResult, RejectReason, ReloadResult, ScreeningResult, Strategy, StreamEnd, TokenDirection,
 };
 pub use logging::{LogFormat, LogSettings, subscriber};
 pub use metrics::Metrics;

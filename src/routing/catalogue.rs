@@ -140,6 +140,12 @@ impl Catalogue {
         &self.chains[name]
     }
 
+    /// The guardrails that chains and tasks have, once for each that has it.
+    pub fn guardrails(&self) -> impl Iterator<Item = &Arc<Guardrail>> {
+        let of_chains = self.chains.values().filter_map(|chain| chain.guardrail.as_ref());
+        of_chains.chain(self.task_guardrails.values())
+    }
+
     /// Regions that targets name, each once.
     pub fn regions(&self) -> Vec<Region> {
         let mut regions: Vec<Region> = Vec::new();

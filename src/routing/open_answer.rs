@@ -16,7 +16,7 @@ use super::attempt::{AttemptError, FinishReason, Spent, judge, out_of_time};
 use super::clocks::Limit;
 use super::route_error::RouteError;
 use super::running_call::RunningCall;
-use crate::domain::{CallFailure, Metered};
+use crate::domain::{CallFailure, Metered, OnBlock};
 use crate::inference::{BackendError, ModelEvent, ModelStream, StopReason};
 
 /// The next part of an open answer.
@@ -38,6 +38,7 @@ pub struct OpenAnswer {
     idle: Duration,
     last_event: Instant,
     end: Limit,
+    on_block: OnBlock,
     timer: Pin<Box<Sleep>>,
     finish: Option<FinishReason>,
 }
@@ -54,6 +55,7 @@ impl OpenAnswer {
         running: RunningCall,
         idle: Duration,
         end: Limit,
+        on_block: OnBlock,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -63,6 +65,7 @@ impl OpenAnswer {
             idle,
             last_event: now,
             end,
+            on_block,
             timer: Box::pin(sleep_until((now + idle).min(end.at))),
             finish: None,
         }
@@ -139,7 +142,7 @@ impl OpenAnswer {
     }
 
     fn stopped(&mut self, reason: StopReason) -> Result<(), RouteError> {
-        match judge(reason, true) {
+        match judge(reason, true, self.on_block) {
             Ok(finish) => {
                 self.finish = Some(finish);
                 Ok(())

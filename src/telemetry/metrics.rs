@@ -90,10 +90,13 @@ pub struct Metrics {
     pub time_to_first_chunk: HistogramVec,
     pub token_usage: HistogramVec,
     pub tokens: IntCounterVec,
+    pub estimated_tokens: IntCounterVec,
     pub cost_usd: CounterVec,
+    pub estimated_cost_usd: CounterVec,
     pub unpriced_requests: IntCounterVec,
     pub model_calls: IntCounterVec,
     pub count_tokens: IntCounterVec,
+    pub guardrail_screenings: IntCounterVec,
     pub retries: IntCounterVec,
     pub retries_refused: IntCounterVec,
     pub fallbacks: IntCounterVec,
@@ -250,9 +253,19 @@ impl Metrics {
                 "Tokens used; estimated where a call ended before the model told.",
                 &["task", "model", "direction"],
             ),
+            estimated_tokens: declare.counters(
+                "redraft_estimated_tokens_total",
+                "Those of redraft_tokens_total that are estimates, because a call ended before the model told.",
+                &["task", "model", "direction"],
+            ),
             cost_usd: declare.counters_f64(
                 "redraft_cost_usd_total",
                 "Cost at the catalogue's prices; calls of models without a price are not in it.",
+                &["task", "model"],
+            ),
+            estimated_cost_usd: declare.counters_f64(
+                "redraft_estimated_cost_usd_total",
+                "That part of redraft_cost_usd_total which is the cost of estimated tokens.",
                 &["task", "model"],
             ),
             unpriced_requests: declare.counters(
@@ -269,6 +282,11 @@ impl Metrics {
                 "redraft_count_tokens_total",
                 "Times a model was asked to count a prompt's tokens, by what came of it.",
                 &["model", "result"],
+            ),
+            guardrail_screenings: declare.counters(
+                "redraft_guardrail_screenings_total",
+                "Looks of a guardrail at a document before any model is called, by what came of it.",
+                &["guardrail", "result"],
             ),
             retries: declare.counters(
                 "redraft_retries_total",

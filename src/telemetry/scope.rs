@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::labels::{
     Api, BreakerState, CallOutcome, CallStage, ChunkStatus, CountResult, Dialect, DocumentKind, Outcome,
-    ReadResult, RejectReason, ReloadResult, Strategy, StreamEnd, TokenDirection,
+    ReadResult, RejectReason, ReloadResult, ScreeningResult, Strategy, StreamEnd, TokenDirection,
 };
 use super::metrics::{Metrics, OPERATION, PROVIDER};
 use crate::domain::{CallFailure, FailureCode, ModelId, Region, TaskKind};
@@ -37,6 +37,8 @@ pub struct ChainScope {
 #[derive(Debug, Clone, Default)]
 pub struct MetricScope {
     pub chains: Vec<ChainScope>,
+    /// Names of guardrails.
+    pub guardrails: Vec<String>,
     /// Failures after which a call is repeated on the same target.
     pub retried: Vec<CallFailure>,
     /// Failures after which another target is asked.
@@ -121,6 +123,11 @@ impl Metrics {
         for target in scope.targets() {
             self.create_target_label_sets(target, scope);
         }
+        for guardrail in &scope.guardrails {
+            for result in ScreeningResult::ALL {
+                self.guardrail_screenings.with_label_values(&[guardrail, result.as_str()]);
+            }
+        }
     }
 
     fn create_fixed_task_label_sets(&self, task: &str) {
@@ -160,9 +167,13 @@ impl Metrics {
 
     fn create_task_label_sets(&self, task: &str, scope: &MetricScope) {
         for model in scope.models() {
-            self.cost_usd.with_label_values(&[task, model.as_str()]);
+            for costs in [&self.cost_usd, &self.estimated_cost_usd] {
+                costs.with_label_values(&[task, model.as_str()]);
+            }
             for direction in TokenDirection::ALL {
-                self.tokens.with_label_values(&[task, model.as_str(), direction.as_str()]);
+                for tokens in [&self.tokens, &self.estimated_tokens] {
+                    tokens.with_label_values(&[task, model.as_str(), direction.as_str()]);
+                }
             }
         }
         for chain in &scope.chains {

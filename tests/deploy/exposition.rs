@@ -28,6 +28,7 @@ pub fn families() -> Families {
     };
     let scope = MetricScope {
         chains,
+        guardrails: vec!["strict".to_owned()],
         retried: those(is_retried),
         passed_on: those(is_passed_on),
         taking_out: those(takes_out),

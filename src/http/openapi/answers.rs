@@ -58,6 +58,7 @@ pub(super) fn close_word_lists(components: &mut Components) {
         WarningCode::ChunkSkipped,
         WarningCode::UndecodableBytes,
         WarningCode::PartlyRead,
+        WarningCode::GuardrailIntervened,
     ]
     .map(WarningCode::as_str);
     let strategies: Vec<&str> = Strategy::ALL.iter().map(|strategy| strategy.as_str()).collect();
