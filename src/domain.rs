@@ -26,7 +26,7 @@ pub use calendar::CalendarDate;
 pub use call_failure::CallFailure;
 pub use failure::FailureCode;
 pub use guardrail::{Guardrail, GuardrailStream, OnBlock};
-pub use ids::{GenerationId, InvalidRequestId, RequestId};
+pub use ids::{GenerationId, InvalidRequestId, RequestId, Tenant};
 pub use input_size::{InputSize, ModelTokens};
 pub use model::{InvalidModelId, ModelId, Region};
 pub use money::{Cost, PriceFactors, Prices, UsdPerMillionTokens};

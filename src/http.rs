@@ -61,6 +61,8 @@ pub struct HttpSettings {
     pub body_read_timeout: Duration,
     /// Origins of pages that may call from a browser; empty means none but our own.
     pub allowed_origins: Vec<String>,
+    /// The header that names the tenant of a request; `None` when nobody is to be believed.
+    pub tenant_header: Option<String>,
 }
 
 /// What every handler shares. Cheap to clone.

@@ -3,7 +3,8 @@
 //! Owns [`ModelBackend`], the one trait object of the service, and the words
 //! around it. `inference/bedrock` is the adapter to AWS and the only place that
 //! knows its crates; `inference/scripted` is the fake that tests drive. Nothing
-//! here retries: one call in, one outcome out. Counting tokens is no call of a
+//! here retries: one call in, one outcome out. (A call whose signature was refused was
+//! not begun; the adapter may sign it anew.) Counting tokens is no call of a
 //! model, but who can run a model knows best what it makes of a text.
 
 pub mod bedrock;

@@ -285,7 +285,13 @@ fn document_alone(order: &Order) -> RouteRequest {
 
 /// What the account's own log is told about every call of a request.
 fn metadata(task: TaskKind, record: &RequestRecord) -> RequestMetadata {
-    RequestMetadata::default().with("task", task.as_str()).with("request_id", record.request_id().as_str())
+    let metadata = RequestMetadata::default()
+        .with("task", task.as_str())
+        .with("request_id", record.request_id().as_str());
+    match record.tenant() {
+        Some(tenant) => metadata.with("tenant", tenant.as_str()),
+        None => metadata,
+    }
 }
 
 /// How many calls of the work begin alike.
