@@ -213,7 +213,8 @@ async fn give_keys(mut stream: TcpStream) {
     stream.write_all(answer.as_bytes()).await.unwrap();
 }
 
-#[tokio::test]
+// The service asks for keys before it listens, and this thread waits until it does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_web_identity_is_exchanged_for_keys_as_on_kubernetes() {
     let upstream = RawUpstream::start(|stream| accept_only("AKIDROLE", stream)).await;
     let sts = RawUpstream::start(give_keys).await;
