@@ -6,6 +6,9 @@
 //! The one rule it protects: the body owns the call's guard, so a body that is dropped early ends
 //! every wait at once and is recorded as a client that went away.
 
+mod deltas;
+mod tool_start;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
@@ -26,9 +29,12 @@ use crate::call_log::{Billed, CallGuard, Outcome};
 use crate::errors::StreamError;
 use crate::frames::{self, Event};
 use crate::operations::ToldUsage;
+use crate::prompt_cache::Memory;
 use crate::request::Echo;
 use crate::server::Connection;
 use crate::tokens;
+pub(crate) use deltas::delta_ranges;
+pub(crate) use tool_start::ToolStart;
 
 /// Frames that are ready together leave in pieces of about this size.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -43,9 +49,6 @@ pub(crate) const REASONING_SIGNATURE: &str = "c2lnbmVkIGJ5IGEgc2ltdWxhdG9yOyBpdC
 /// Bytes that are no frame: what would be the lengths and the checksum of a prelude is noise.
 pub(crate) const GARBAGE: [u8; 512] = noise();
 
-/// A delta has at most this many characters.
-const MAX_DELTA_CHARS: usize = 30;
-
 /// One step of a script. Text is named by its place in the script's text.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Step {
@@ -56,6 +59,15 @@ pub(crate) enum Step {
     },
     EmptyText {
         block: u32,
+    },
+    ToolStart {
+        block: u32,
+        tool: ToolStart,
+    },
+    /// A piece of the input of a tool.
+    ToolInput {
+        block: u32,
+        range: Range<usize>,
     },
     Reasoning {
         block: u32,
@@ -89,6 +101,8 @@ pub(crate) enum Step {
     },
     /// Bytes as they are.
     Raw(Bytes),
+    /// The answer has begun: its prompt is in the cache from here on.
+    Keep(Memory),
     Wait(Duration),
     /// Silence until the client leaves.
     Hang,
@@ -191,6 +205,10 @@ impl ScriptBody {
             | Step::CorruptText { block, range }
             | Step::HalfOfText { block, range } => Event::Text { block: *block, text: &text[range.clone()] },
             Step::EmptyText { block } => Event::Text { block: *block, text: "" },
+            Step::ToolStart { block, tool } => Event::ToolStart { block: *block, tool },
+            Step::ToolInput { block, range } => {
+                Event::ToolInput { block: *block, input: &text[range.clone()] }
+            }
             Step::Reasoning { block, text } => Event::Reasoning { block: *block, text },
             Step::ReasoningSignature { block, signature } => {
                 Event::ReasoningSignature { block: *block, signature }
@@ -203,6 +221,7 @@ impl ScriptBody {
             Step::Unheard => Event::Unheard,
             Step::Exception(error) => Event::Exception(*error),
             Step::Raw(bytes) => return self.ready.extend_from_slice(bytes),
+            Step::Keep(memory) => return memory.keep(),
             // These are turns, not bytes; `fill` keeps them.
             Step::Wait(_) | Step::Hang | Step::Cut | Step::Reset => return,
         };
@@ -213,7 +232,7 @@ impl ScriptBody {
 
     fn after_write(&mut self, step: &Step, start: usize) {
         match step {
-            Step::Text { range, .. } => {
+            Step::Text { range, .. } | Step::ToolInput { range, .. } => {
                 self.sent_text_bytes = range.end;
                 self.guard.sent_delta();
             }
@@ -349,39 +368,6 @@ const fn noise() -> [u8; 512] {
         at += 1;
     }
     noise
-}
-
-/// Cuts a text into deltas of 1 to 30 characters, at the ends of words where it can.
-/// The same text is always cut in the same places.
-pub(crate) fn delta_ranges(text: &str) -> Vec<Range<usize>> {
-    let mut random = SmallRng::seed_from_u64(text.len() as u64);
-    let mut ranges = Vec::with_capacity(text.len() / 12 + 1);
-    let mut start = 0;
-    while start < text.len() {
-        let wanted = random.random_range(1..=MAX_DELTA_CHARS);
-        let end = delta_end(text, start, wanted);
-        ranges.push(start..end);
-        start = end;
-    }
-    ranges
-}
-
-/// The end of the word in which the wanted number of characters ends, or just that many characters.
-fn delta_end(text: &str, start: usize, wanted_chars: usize) -> usize {
-    let mut wanted_end = text.len();
-    for (count, (offset, character)) in text[start..].char_indices().enumerate() {
-        let at = start + offset;
-        if count == MAX_DELTA_CHARS {
-            return wanted_end.min(at);
-        }
-        if count == wanted_chars {
-            wanted_end = at;
-        }
-        if count >= wanted_chars && character.is_whitespace() {
-            return at;
-        }
-    }
-    text.len()
 }
 
 impl Drop for ScriptBody {
