@@ -35,7 +35,7 @@ pub use decide::{GiveUp, Next, Situation, decide, is_passed_on, is_retried};
 pub use fit::{Misfit, RouteRequest, fits_all, room_for_document};
 pub use gate::Owner;
 pub use lesson::takes_out;
-pub use open_answer::{OpenAnswer, Piece};
+pub use open_answer::{Broken, OpenAnswer, Piece};
 pub use route::{Attempt, Fallback, Mode, Progress, Route, RouteOptions, RoutingPolicy};
 pub use route_error::RouteError;
 pub use router::Router;

@@ -63,6 +63,12 @@ impl Spent {
     pub(super) fn of(usage: Option<Metered>) -> Self {
         usage.map_or(Self::Unknown, Self::Exact)
     }
+
+    /// Of a call that failed before a word of its answer was understood. What could not
+    /// be understood may have been written and billed all the same.
+    fn before_answer(failure: CallFailure) -> Self {
+        if failure == CallFailure::BadResponse { Self::Unknown } else { Self::Nothing }
+    }
 }
 
 /// A call that gave no answer, or stopped giving one.
@@ -104,7 +110,10 @@ pub(super) async fn complete(
                 Err(failure) => Err(AttemptError::new(failure, "the model ended its turn", Spent::of(usage))),
             }
         }
-        Ok(Err(error)) => Err(AttemptError::of(error, Spent::Nothing)),
+        Ok(Err(error)) => {
+            let spent = Spent::before_answer(error.kind);
+            Err(AttemptError::of(error, spent))
+        }
         Err(_elapsed) => Err(out_of_time(limit, CallFailure::AnswerClock, Spent::Unknown)),
     };
     match judged {
@@ -166,7 +175,10 @@ pub(super) async fn open(
                 }
                 Some(AttemptError::new(failure, "the model ended its turn", spent))
             }
-            Some(Err(error)) => Some(AttemptError::of(error, spent)),
+            Some(Err(error)) => {
+                let spent = if spent == Spent::Nothing { Spent::before_answer(error.kind) } else { spent };
+                Some(AttemptError::of(error, spent))
+            }
             None => Some(AttemptError::new(CallFailure::StreamCut, "the stream ended without a word", spent)),
         };
         if let Some(error) = failed {

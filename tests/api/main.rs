@@ -26,6 +26,7 @@ mod metrics;
 mod openapi;
 mod parts;
 mod reload;
+mod shadow;
 mod slow_clients;
 mod streams;
 mod tasks;
