@@ -114,20 +114,6 @@ struct Known<'k> {
     guardrails: &'k KnownGuardrails<'k>,
 }
 
-/// A chain with a guardrail must not hold a model that none can watch.
-fn refuse_unguarded(
-    path: &str,
-    chain: &Chain,
-    guardrail: &Guardrail,
-    origin: &Origin,
-    problems: &mut Problems,
-) -> Option<()> {
-    let unguarded = chain.targets().find(|target| !target.model.accepts_guardrail)?;
-    let (id, name) = (&unguarded.model.id, &guardrail.name);
-    problems.add(path, origin, format!("{id} takes no guardrail, and {name} is to watch the chain"));
-    None
-}
-
 fn read_chain(
     path: &str,
     name: &str,
@@ -158,7 +144,13 @@ fn read_chain(
     let stages = stages.into_iter().collect::<Option<Vec<_>>>()?;
     let chain = Chain { name: name.into(), stages, guardrail: guardrail? };
     if let Some(guardrail) = &chain.guardrail {
-        refuse_unguarded(path, &chain, guardrail, origin, problems)?;
+        let unguarded = chain.targets().find(|target| !target.model.accepts_guardrail);
+        if let Some(Target { model, .. }) = unguarded {
+            let message =
+                format!("{} takes no guardrail, and {} is to watch the chain", model.id, guardrail.name);
+            problems.add(path, origin, message);
+            return None;
+        }
     }
     name_is_sound.then_some(chain)
 }
