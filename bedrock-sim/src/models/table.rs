@@ -3,7 +3,8 @@
 //! Owns the facts of each model: its context, its output cap, what it refuses and how its answers
 //! begin. It holds text models that Converse serves, and withdrawn ones so that their ids get the
 //! refusal they get at AWS. Which models need a profile is known for Claude, Llama and DeepSeek R1;
-//! for Nova 2, Palmyra and Pixtral it is assumed.
+//! for Nova 2, Palmyra and Pixtral it is assumed. So is the shortest prefix that Nova 2, Mythos Preview
+//! and Opus before 4.5 cache.
 //! The one rule it protects: ids are in order, so that they can be searched.
 
 use super::Preamble;

@@ -18,8 +18,8 @@ pub(crate) struct Usage {
 /// The usage as an answer tells it: a lie may be negative, or larger than any count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ToldUsage {
-    pub(super) input_tokens: i64,
-    pub(super) output_tokens: i64,
+    pub(crate) input_tokens: i64,
+    pub(crate) output_tokens: i64,
     /// What a cache did, for a prompt with cache points.
     pub(super) cached: Option<CacheUse>,
 }
@@ -28,13 +28,11 @@ impl ToldUsage {
     /// The usage as the wire shows it, with the member `serverToolUsage` that no model describes,
     /// and with both names of each member of the cache.
     pub(crate) fn to_value(self) -> Value {
-        let cached = count(self.cached.unwrap_or_default().total());
-        let total = self.input_tokens.saturating_add(self.output_tokens).saturating_add(cached);
         let mut usage = json!({
             "inputTokens": self.input_tokens,
             "outputTokens": self.output_tokens,
             "serverToolUsage": {},
-            "totalTokens": total,
+            "totalTokens": self.total_tokens(),
         });
         if let Some(cached) = self.cached {
             for (name, tokens) in [("Read", cached.read_tokens), ("Write", cached.write_tokens)] {
@@ -43,6 +41,12 @@ impl ToldUsage {
             }
         }
         usage
+    }
+
+    /// All tokens, those of the cache too.
+    pub(crate) fn total_tokens(self) -> i64 {
+        let cached = count(self.cached.unwrap_or_default().total());
+        self.input_tokens.saturating_add(self.output_tokens).saturating_add(cached)
     }
 }
 

@@ -1,12 +1,13 @@
-//! Deltas: where the text of an answer is cut.
+//! Deltas: where a text is cut.
 //!
-//! Owns the sizes and places of the cuts, not what carries them.
-//! The one rule it protects: a delta never ends inside a character.
+//! Owns the sizes of deltas and nothing of their frames.
+//! The one rule it protects: no character is cut, and the same text is always cut in the same places.
 
 use std::ops::Range;
 
+use rand::Rng;
+use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
 
 /// A delta has at most this many characters.
 const MAX_DELTA_CHARS: usize = 30;
