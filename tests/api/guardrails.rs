@@ -78,7 +78,7 @@ async fn where_the_catalogue_says_so_the_guardrails_words_are_the_answer() {
     assert_eq!((&answer["text"], &answer["finish_reason"]), (&json!(WORDS), &json!("content_filter")));
     assert_eq!(answer["warnings"][0]["code"], "guardrail_intervened");
     assert_eq!(answer["usage"]["total_tokens"], 0);
-    assert_eq!(answer["usage"]["estimated"], false);
+    assert_eq!(answer["cost"]["estimated"], false);
     let text = answer.to_string();
     assert!(!text.contains("Assessment") && !text.contains("actionReason"), "a trace is nobody's business");
     let stream = send(&app, "/v1/summarize?stream=sse", body).await.sse();
@@ -155,7 +155,7 @@ async fn a_long_document_is_looked_at_before_any_model_is_called() {
     bad["chain"] = "answering".into();
     let answer = send(&app, "/v1/summarize", bad).await.json();
     assert_eq!((&answer["text"], &answer["finish_reason"]), (&json!(WORDS), &json!("content_filter")));
-    assert_eq!((&answer["usage"]["total_tokens"], &answer["model_calls"]), (&json!(0), &json!(0)));
+    assert_eq!((&answer["usage"]["total_tokens"], &answer["usage"]["model_calls"]), (&json!(0), &json!(0)));
 }
 
 #[tokio::test]
