@@ -27,8 +27,9 @@ use player::{Player, Split};
 
 /// For one capture in one cut and one representation.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Random cuts of each body.
-const RANDOM_CUTS: u64 = 3;
+/// Random cuts of a body. Our own captures are many, and each has two bodies.
+const CUTS_OF_RECORDED: u64 = 8;
+const CUTS_OF_OURS: u64 = 1;
 /// Each model is asked once, and failures that were played before close none.
 const SETTINGS: &[(&str, &str)] = &[
     ("ROUTING__MAX_RETRIES", "0"),
@@ -36,15 +37,15 @@ const SETTINGS: &[(&str, &str)] = &[
     ("BREAKER__MIN_CALLS", "100000"),
 ];
 
-fn splits() -> Vec<Split> {
+fn splits(random_cuts: u64) -> Vec<Split> {
     let told = std::env::var_os("REDRAFT_REPLAY_SEED").map(|seed| seed.to_str().unwrap().parse().unwrap());
     let first: u64 = told.unwrap_or_else(rand::random);
-    let random = (0..RANDOM_CUTS).map(|more| Split::Random { seed: first.wrapping_add(more) });
+    let random = (0..random_cuts).map(|more| Split::Random { seed: first.wrapping_add(more) });
     [Split::Whole, Split::EachByte].into_iter().chain(random).collect()
 }
 
 /// Plays every capture in every cut, and tells of all that went wrong at once.
-async fn play(captures: Vec<Capture>, operation: Operation) {
+async fn play(captures: Vec<Capture>, operation: Operation, random_cuts: u64) {
     let representations: &[&str] = match operation {
         Operation::ConverseStream => &["sse", "ndjson"],
         _ => &["json"],
@@ -56,7 +57,7 @@ async fn play(captures: Vec<Capture>, operation: Operation) {
         let mut service = start().await;
         for body in &capture.bodies {
             let expected = Expected::of(capture, body);
-            for split in splits() {
+            for split in splits(random_cuts) {
                 player.put(capture, body, split);
                 for representation in representations {
                     if is_remembered(expected.end) {
@@ -210,22 +211,36 @@ fn answers(captures: Vec<Capture>) -> Vec<Capture> {
 
 #[tokio::test]
 async fn recorded_streams_come_out_as_aws_sent_them() {
-    play(streams(recorded()), Operation::ConverseStream).await;
+    play(streams(recorded()), Operation::ConverseStream, CUTS_OF_RECORDED).await;
 }
 
 #[tokio::test]
 async fn recorded_answers_come_out_as_aws_sent_them() {
-    play(answers(recorded()), Operation::Converse).await;
+    play(answers(recorded()), Operation::Converse, CUTS_OF_RECORDED).await;
+}
+
+/// Our own streams that end well, and those that do not.
+fn our_streams() -> (Vec<Capture>, Vec<Capture>) {
+    let ends_well = |capture: &Capture| {
+        let expected = Expected::of(capture, &capture.bodies[0]);
+        matches!(expected.end, End::Finished(_))
+    };
+    streams(our_own()).into_iter().partition(ends_well)
 }
 
 #[tokio::test]
 async fn streams_of_our_own_come_out_as_they_were_written() {
-    play(streams(our_own()), Operation::ConverseStream).await;
+    play(our_streams().0, Operation::ConverseStream, CUTS_OF_OURS).await;
+}
+
+#[tokio::test]
+async fn streams_of_our_own_that_fail_do_so_in_the_right_words() {
+    play(our_streams().1, Operation::ConverseStream, CUTS_OF_OURS).await;
 }
 
 #[tokio::test]
 async fn answers_of_our_own_come_out_as_they_were_written() {
-    play(answers(our_own()), Operation::Converse).await;
+    play(answers(our_own()), Operation::Converse, CUTS_OF_OURS).await;
 }
 
 /// A stream that is refused has no frames: the refusal is the same as of an answer.
@@ -233,7 +248,7 @@ async fn answers_of_our_own_come_out_as_they_were_written() {
 async fn refusals_mean_the_same_when_a_stream_was_asked_for() {
     let refusals: Vec<Capture> = answers(our_own()).into_iter().filter(Capture::is_refusal).collect();
     assert!(!refusals.is_empty());
-    play(refusals, Operation::ConverseStream).await;
+    play(refusals, Operation::ConverseStream, CUTS_OF_OURS).await;
 }
 
 #[tokio::test]
@@ -245,7 +260,7 @@ async fn counts_come_out_as_they_were_sent() {
         settings.endpoint_url = Some(player.url());
         let backend = BedrockBackend::connect(settings).await;
         let body: Value = serde_json::from_slice(&capture.bodies[0]).unwrap();
-        for split in splits() {
+        for split in splits(CUTS_OF_RECORDED) {
             player.put(&capture, &capture.bodies[0], split);
             let counted = timeout(PATIENCE, backend.count_tokens(&call(None))).await.expect("it ends");
             let told = || format!("{}, {split}: {counted:?}", capture.name);
