@@ -7,7 +7,6 @@
 //! enforce it.
 
 mod authorities;
-mod base_id;
 mod classify;
 mod connections;
 mod convert;
@@ -233,10 +232,10 @@ impl ModelBackend for BedrockBackend {
 
     fn count_tokens<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<u64, BackendError>> {
         Box::pin(async move {
-            let model = base_id::of(call.model.sent()).ok_or_else(|| {
-                BackendError::uncountable("tokens are counted by base model ids, not by ARNs")
+            let model = call.terms.count_as.as_ref().ok_or_else(|| {
+                BackendError::uncountable("tokens are counted for models of the family Claude alone")
             })?;
-            let request = self.client(call)?.count_tokens().model_id(model);
+            let request = self.client(call)?.count_tokens().model_id(model.as_str());
             let answer = request.input(convert::count_input(call)?).send().await;
             convert::token_count(self.noted(answer.map_err(classify::count_tokens))?.input_tokens)
         })

@@ -1,6 +1,6 @@
 //! How a model is called: what its entry in the catalogue says, once for all calls.
 
-use crate::domain::ServiceTier;
+use crate::domain::{BaseModel, ServiceTier};
 
 /// The same for every call of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct CallTerms {
     pub input_tokens_include_cached: bool,
     /// How it is made to answer with data; `None` when it cannot be.
     pub structured_output: Option<StructuredOutput>,
+    /// The id by which its tokens are counted; `None` when they cannot be.
+    pub count_as: Option<BaseModel>,
 }
 
 impl Default for CallTerms {
@@ -27,6 +29,7 @@ impl Default for CallTerms {
             optimized_latency: false,
             input_tokens_include_cached: false,
             structured_output: None,
+            count_as: None,
         }
     }
 }
