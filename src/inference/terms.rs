@@ -43,6 +43,24 @@ pub enum Api {
     Invoke(NativeFormat),
 }
 
+impl Api {
+    /// The word in the catalogue.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Converse => "converse",
+            Self::Invoke(_) => "invoke",
+        }
+    }
+
+    /// The model's own shape, where it is called by that.
+    pub const fn native_format(self) -> Option<NativeFormat> {
+        match self {
+            Self::Converse => None,
+            Self::Invoke(format) => Some(format),
+        }
+    }
+}
+
 /// How a model is made to answer with data of a given shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StructuredOutput {
