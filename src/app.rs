@@ -6,6 +6,7 @@
 pub mod cli;
 mod demo;
 mod healthcheck;
+mod models;
 mod reload;
 mod signals;
 

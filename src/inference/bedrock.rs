@@ -6,6 +6,8 @@
 //! back. The connect time-out is the exception, since only the connector can
 //! enforce it.
 
+#[cfg(feature = "account-check")]
+pub mod account;
 mod authorities;
 mod classify;
 mod connections;
