@@ -7,6 +7,7 @@
 
 mod body;
 mod body_buffers;
+mod catalogue;
 mod compat;
 mod connection;
 mod cors;
@@ -29,6 +30,7 @@ mod whole;
 mod wire;
 mod write_clock;
 
+pub use catalogue::catalogue;
 pub use error::describe_problem;
 pub use health::Readiness;
 pub use server::{Ending, ServeError, Server, ServerSettings, ShutdownPolicy};

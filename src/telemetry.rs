@@ -6,6 +6,7 @@
 
 mod call_record;
 mod declare;
+mod end_of_life;
 mod labels;
 mod logging;
 mod metrics;

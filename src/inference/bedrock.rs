@@ -6,8 +6,9 @@
 //! back. The connect time-out is the exception, since only the connector can
 //! enforce it.
 
+#[cfg(feature = "account-check")]
+pub mod account;
 mod authorities;
-mod base_id;
 mod classify;
 mod connections;
 mod convert;
@@ -273,10 +274,10 @@ impl ModelBackend for BedrockBackend {
 
     fn count_tokens<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<u64, BackendError>> {
         Box::pin(self.signed(call.region.as_ref(), move |client| async move {
-            let model = base_id::of(call.model.sent()).ok_or_else(|| {
-                BackendError::uncountable("tokens are counted by base model ids, not by ARNs")
+            let model = call.terms.count_as.as_ref().ok_or_else(|| {
+                BackendError::uncountable("tokens are counted for models of the family Claude alone")
             })?;
-            let request = client.count_tokens().model_id(model).input(request::count_input(call)?);
+            let request = client.count_tokens().model_id(model.as_str()).input(request::count_input(call)?);
             convert::token_count(request.send().await.map_err(classify::count_tokens)?.input_tokens)
         }))
     }

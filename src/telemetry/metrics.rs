@@ -10,7 +10,9 @@ use prometheus::{
 };
 
 use super::declare::{Declare, register};
+use super::end_of_life::EndsOfLife;
 use super::scope::MetricScope;
+use crate::domain::CalendarDate;
 
 /// HTTP latencies: the semantic conventions' buckets, and long ones for streams.
 const HTTP_SECONDS: &[f64] = &[
@@ -114,6 +116,7 @@ pub struct Metrics {
     pub admission_queued: IntGauge,
     pub admission_rejected: IntCounterVec,
     pub queue_wait: HistogramVec,
+    pub(super) model_ends: EndsOfLife,
     pub config_reloads: IntCounterVec,
     pub config_rejected: IntGauge,
     pub ready: IntGauge,
@@ -362,6 +365,11 @@ impl Metrics {
                 &["task"],
                 QUEUE_SECONDS,
             ),
+            model_ends: declare.add(EndsOfLife::new(
+                "redraft_model_end_of_life_days",
+                "Days until a model of some chain answers no more; negative once it does not.",
+                CalendarDate::today,
+            )),
             config_reloads: declare.counters(
                 "redraft_config_reloads_total",
                 "Times the configuration was read again, by what came of it.",

@@ -8,8 +8,8 @@ use bedrock_sim::{ApiError, Operation, Scenario, Sim, SimOptions};
 
 use super::{BedrockBackend, BedrockSettings, CredentialsSource};
 use crate::domain::{
-    CallFailure, FencedDocument, Guardrail, GuardrailStream, ModelId, OnBlock, OutputSchema, Prompt, Region,
-    ServiceTier,
+    BaseModel, CallFailure, FencedDocument, Guardrail, GuardrailStream, ModelId, OnBlock, OutputSchema,
+    Prompt, Region, ServiceTier,
 };
 use crate::inference::{
     CallTerms, ModelBackend as _, ModelCall, ModelEvent, Screening, StopReason, StructuredOutput, Verdict,
@@ -55,12 +55,21 @@ fn call(model: &str, accepts_system: bool) -> ModelCall {
     }
 }
 
+/// A call of a model whose tokens are counted by that id.
+fn counted(model: &str, count_as: &str, accepts_system: bool) -> ModelCall {
+    let count_as = Some(BaseModel::parse(count_as).unwrap());
+    ModelCall {
+        terms: Arc::new(CallTerms { accepts_system, count_as, ..CallTerms::default() }),
+        ..call(model, accepts_system)
+    }
+}
+
 #[tokio::test]
 async fn a_count_is_the_input_that_the_same_prompt_is_billed_with() {
     let sim = Sim::start(SimOptions::default()).await.unwrap();
     let backend = backend(&sim).await;
     for system_turn in [true, false] {
-        let call = call("us.anthropic.claude-sonnet-4-6", system_turn);
+        let call = counted("us.anthropic.claude-sonnet-4-6", "anthropic.claude-sonnet-4-6", system_turn);
         let count = backend.count_tokens(&call).await.unwrap();
         let billed = backend.complete(&call).await.unwrap().usage.unwrap();
         assert_eq!(count, billed.tokens.input_tokens);
@@ -75,12 +84,18 @@ async fn a_model_that_cannot_count_says_so_in_one_way() {
     let sim = Sim::start(SimOptions::default()).await.unwrap();
     let backend = backend(&sim).await;
     let arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6";
-    for model in ["us.amazon.nova-micro-v1:0", "anthropic.claude-nine", arn] {
+    for model in ["us.amazon.nova-micro-v1:0", arn] {
         let error = backend.count_tokens(&call(model, true)).await.unwrap_err();
         assert!(error.means_uncountable(), "{model}: {error}");
     }
-    assert_eq!(sim.calls().len(), 2, "an ARN is not asked for");
-    let claude = call("us.anthropic.claude-sonnet-4-6", true);
+    assert_eq!(sim.calls().len(), 0, "what is known not to count is not asked");
+    let unknown = counted("us.anthropic.claude-nine", "anthropic.claude-nine", true);
+    let error = backend.count_tokens(&unknown).await.unwrap_err();
+    assert!(error.means_uncountable(), "{error}");
+    assert_eq!(sim.calls().len(), 1);
+    let profile = counted(arn, "anthropic.claude-sonnet-4-6", true);
+    assert!(backend.count_tokens(&profile).await.unwrap() > 0, "an ARN is counted as its base model");
+    let claude = counted("us.anthropic.claude-sonnet-4-6", "anthropic.claude-sonnet-4-6", true);
     for (error, kind, uncountable) in [
         (ApiError::NotAuthorized, CallFailure::AccessDenied, true),
         (ApiError::ResourceNotFound, CallFailure::ModelGone, true),
