@@ -111,8 +111,11 @@ fn unsuited(kind: ModelKind, is_invoke: bool) -> Option<&'static str> {
         ModelKind::Arn(ArnKind::ImportedModel) if !is_invoke => {
             Some("an imported model needs api = \"invoke\": Converse does not take it")
         }
-        ModelKind::Arn(ArnKind::Prompt | ArnKind::PromptRouter) if is_invoke => {
-            Some("a prompt or a prompt router needs api = \"converse\": it has no body of its own")
+        ModelKind::Arn(ArnKind::PromptRouter) if is_invoke => {
+            Some("a prompt router needs api = \"converse\": it has no body of its own")
+        }
+        ModelKind::Arn(ArnKind::Prompt) => {
+            Some("a prompt of prompt management cannot be a model here: Bedrock takes no rules beside it")
         }
         _ => None,
     }

@@ -22,6 +22,8 @@ pub struct Expected {
     pub end: End,
     /// `None` where nobody told it.
     pub usage: Option<Usage>,
+    /// Whether it says that it was served on a tier that costs otherwise.
+    pub other_tier: bool,
     /// Whether a model began to work on the call.
     pub begun: bool,
     /// Everything else that was said: none of it is for the caller.
@@ -84,7 +86,10 @@ impl Expected {
                     }
                 }
                 "messageStop" => stop = Some(payload["stopReason"].take().as_str().unwrap().to_owned()),
-                "metadata" => expected.usage = Usage::of(&payload["usage"]),
+                "metadata" => {
+                    expected.usage = Usage::of(&payload["usage"]);
+                    expected.other_tier = is_other_tier(&payload);
+                }
                 _ => {}
             }
             payload["p"].take();
@@ -98,7 +103,8 @@ impl Expected {
 
     fn of_answer(body: &[u8]) -> Self {
         let mut answer: Value = serde_json::from_slice(body).unwrap();
-        let mut expected = Self { begun: true, usage: Usage::of(&answer["usage"]), ..Self::default() };
+        let (usage, other_tier) = (Usage::of(&answer["usage"]), is_other_tier(&answer));
+        let mut expected = Self { begun: true, usage, other_tier, ..Self::default() };
         for block in answer["output"]["message"]["content"].as_array_mut().unwrap() {
             if let Value::String(text) = block["text"].take() {
                 expected.text.push_str(&text);
@@ -126,6 +132,11 @@ impl Expected {
         let telling = |said: &&str| said.chars().count() >= TELLING_CHARS && !self.text.contains(*said);
         self.hidden.iter().map(|said| said.trim()).filter(telling)
     }
+}
+
+/// The model that is asked has prices for its default tier alone.
+fn is_other_tier(said: &Value) -> bool {
+    ["priority", "flex", "reserved"].iter().any(|tier| said["serviceTier"]["type"] == *tier)
 }
 
 impl End {

@@ -193,10 +193,15 @@ fn an_arn_is_called_only_as_its_kind_can_be() {
     for lines in ["", "api = \"converse\""] {
         assert_eq!(problems_of_id(&imported, lines), [format!("model[0].api: {needs} (model {imported})")]);
     }
-    let needs = "a prompt or a prompt router needs api = \"converse\": it has no body of its own";
-    for kind in ["prompt/PROMPT1234", "prompt-router/x", "default-prompt-router/x"] {
+    let invoked = "api = \"invoke\"\nnative_format = \"openai\"";
+    let needs = "a prompt of prompt management cannot be a model here: Bedrock takes no rules beside it";
+    let prompt = format!("{ACCOUNT}:prompt/PROMPT1234");
+    for lines in ["", invoked] {
+        assert_eq!(problems_of_id(&prompt, lines), [format!("model[0].api: {needs} (model {prompt})")]);
+    }
+    let needs = "a prompt router needs api = \"converse\": it has no body of its own";
+    for kind in ["prompt-router/x", "default-prompt-router/x"] {
         let arn = format!("{ACCOUNT}:{kind}");
-        let invoked = "api = \"invoke\"\nnative_format = \"openai\"";
         assert_eq!(problems_of_id(&arn, invoked), [format!("model[0].api: {needs} (model {arn})")]);
         assert_eq!(problems_of_id(&arn, ""), [""; 0]);
     }
