@@ -190,7 +190,7 @@ impl Format {
             return None;
         } else if has(&["max_tokens_to_sample"]) || prompt.starts_with("\n\nHuman:") {
             Self::ClaudeText
-        } else if has(&["max_gen_len"]) || template::is_llama_3(prompt) {
+        } else if has(&["max_gen_len"]) || (!has(&["max_tokens"]) && template::is_llama(prompt)) {
             Self::Llama
         } else if has(&["maxTokens", "topP", "stopSequences"]) {
             Self::Jurassic
@@ -263,7 +263,7 @@ impl Format {
     }
 }
 
-/// Prefix of a text that keeps reasoning apart: what opens it and what closes it.
+/// What opens and what closes reasoning that is told inside of the text.
 fn reasoning_marks(format: Format) -> (&'static str, &'static str) {
     match format {
         // The template of the prompt has opened it already.

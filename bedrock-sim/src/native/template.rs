@@ -35,8 +35,13 @@ const ENDS: [&str; 9] = [
     "</s>",
 ];
 
-pub(super) fn is_llama_3(prompt: &str) -> bool {
-    prompt.contains("<|start_header_id|>") || is_llama_4(prompt)
+/// Whether a prompt has marks that Llama alone has.
+pub(super) fn is_llama(prompt: &str) -> bool {
+    is_llama_3(prompt) || is_llama_4(prompt) || prompt.contains("<<SYS>>")
+}
+
+fn is_llama_3(prompt: &str) -> bool {
+    prompt.contains("<|start_header_id|>")
 }
 
 pub(super) fn is_llama_4(prompt: &str) -> bool {
