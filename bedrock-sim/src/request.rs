@@ -186,11 +186,12 @@ fn native_tokens(encoded: &str) -> Result<u64, Refusal> {
     let body: Value = serde_json::from_slice(&body).map_err(|_| malformed())?;
     let messages = body["messages"].as_array().ok_or_else(malformed)?;
     let contents = messages.iter().map(|message| &message["content"]);
-    let tokens = contents
+    let tokens: u64 = contents
         .chain(present_value(&body["system"]))
         .map(|content| native_text_tokens(content) + tokens::PER_BLOCK_TOKENS)
         .sum();
-    Ok(tokens)
+    let tools = present_value(&body["tools"]).map_or(0, |tools| tokens::count(&tools.to_string()));
+    Ok(tokens + tools)
 }
 
 fn native_text_tokens(content: &Value) -> u64 {
@@ -198,13 +199,19 @@ fn native_text_tokens(content: &Value) -> u64 {
         Value::String(text) => tokens::count(text),
         Value::Array(blocks) => blocks
             .iter()
-            .map(|block| match block["text"].as_str() {
+            .map(|block| match block["text"].as_str().or_else(|| native_document(block)) {
                 Some(text) => tokens::count(text),
                 None => tokens::count(&block.to_string()),
             })
             .sum(),
         _ => 0,
     }
+}
+
+/// The text of a document that a native body holds as text.
+pub(crate) fn native_document(block: &Value) -> Option<&str> {
+    let source = &block["source"];
+    (source["type"] == "text").then(|| source["data"].as_str()).flatten()
 }
 
 fn present_value(value: &Value) -> Option<&Value> {

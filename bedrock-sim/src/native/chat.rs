@@ -113,10 +113,10 @@ pub(super) fn read(dialect: Dialect, body: &Object) -> Result<ConverseRequest, R
     for (index, message) in messages.iter().enumerate() {
         let role = Role::of(message["role"].as_str().unwrap_or_default());
         let words = words(&mut turns, message, index)?;
-        if role == Role::User && message["role"] == "user" && words.trim().is_empty() {
+        if message["role"] == "user" && words.iter().all(|text| text.trim().is_empty()) {
             return Err(malformed(&format!("#/messages/{index}/content: the text is blank")));
         }
-        turns.add(if message["role"] == "tool" { Role::Assistant } else { role }, &words);
+        turns.add_texts(if message["role"] == "tool" { Role::Assistant } else { role }, &words);
     }
     // What a tool said is no prefill.
     turns.ends_with_assistant &= messages.last().is_some_and(|message| message["role"] == "assistant");
@@ -131,15 +131,15 @@ pub(super) fn read(dialect: Dialect, body: &Object) -> Result<ConverseRequest, R
     Ok(turns.into_request(inference, schema))
 }
 
-fn words(turns: &mut Turns, message: &Value, index: usize) -> Result<String, Refusal> {
+fn words<'v>(turns: &mut Turns, message: &'v Value, index: usize) -> Result<Vec<&'v str>, Refusal> {
     let blocks = match &message["content"] {
-        Value::Null => return Ok(String::new()),
-        Value::String(words) => return Ok(words.clone()),
+        Value::Null => return Ok(Vec::new()),
+        Value::String(words) => return Ok(vec![words.as_str()]),
         Value::Array(blocks) => blocks,
         other => {
             let mut faults = Faults::default();
             faults.wrong_type(&format!("#/messages/{index}/content"), "String", other);
-            return faults.finish().map(|()| String::new());
+            return faults.finish().map(|()| Vec::new());
         }
     };
     let mut words = Vec::new();
@@ -149,7 +149,7 @@ fn words(turns: &mut Turns, message: &Value, index: usize) -> Result<String, Ref
             None => turns.add_json(block),
         }
     }
-    Ok(words.join("\n"))
+    Ok(words)
 }
 
 pub(super) fn answer(dialect: Dialect, told: &Told<'_>) -> Value {

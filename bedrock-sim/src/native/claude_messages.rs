@@ -4,7 +4,7 @@
 //! Tools and images are read and checked, but have no effect on the answer.
 //! The one rule it protects: every block of a stream starts, has its deltas and stops.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::schema::{
     Faults, Kind, Member, Object, inference, integer, list, malformed, optional, required, text,
@@ -15,7 +15,7 @@ use super::{Label, Told};
 use crate::errors::Refusal;
 use crate::frames::Event;
 use crate::models::Preamble;
-use crate::request::ConverseRequest;
+use crate::request::{ConverseRequest, native_document};
 use crate::scenario::StopReason;
 use crate::script::{REASONING_SIGNATURE, REASONING_TEXT};
 
@@ -40,7 +40,7 @@ const MEMBERS: &[Member] = &[
     optional("context_management", Kind::Object),
 ];
 const MESSAGE: &[Member] =
-    &[required("role", Kind::Word(&["user", "assistant"])), required("content", Kind::TextOrList)];
+    &[required("role", Kind::Word(&["user", "assistant", "system"])), required("content", Kind::TextOrList)];
 const THINKING: &[Member] = &[
     required("type", Kind::Word(&["enabled", "disabled", "adaptive"])),
     optional("budget_tokens", Kind::Integer(MIN_BUDGET_TOKENS, i64::MAX)),
@@ -112,22 +112,22 @@ fn read_blocks(turns: &mut Turns, role: Role, blocks: &[Value], at: &str) -> Res
     let mut words = Vec::new();
     for (index, block) in blocks.iter().enumerate() {
         let at = format!("{at}.content.{index}");
-        let Some(block) = block.as_object() else {
+        let Some(members) = block.as_object() else {
             return Err(malformed(&format!("{at}: a content block is an object")));
         };
-        turns.has_cache_point |= block.contains_key("cache_control");
-        match text(block, "type") {
-            "text" if text(block, "text").trim().is_empty() => {
+        turns.has_cache_point |= members.contains_key("cache_control");
+        match text(members, "type") {
+            "text" if text(members, "text").trim().is_empty() => {
                 return Err(Refusal::validation(format!("{at}: text content blocks must be non-empty")));
             }
-            "text" => words.push(text(block, "text")),
+            "text" => words.push(text(members, "text")),
             "" => return Err(Refusal::validation(format!("{at}.type: Field required"))),
-            "document" => match document_text(block) {
+            "document" => match native_document(block) {
                 Some(document) => words.push(document),
-                None => turns.add_json(&Value::Object(block.clone())),
+                None => turns.add_json(block),
             },
             "image" | "tool_use" | "tool_result" | "thinking" | "redacted_thinking" | "search_result" => {
-                turns.add_json(&Value::Object(block.clone()));
+                turns.add_json(block);
             }
             other => {
                 let message = format!("{at}: Input tag '{other}' found using 'type' does not match any tag");
@@ -135,13 +135,8 @@ fn read_blocks(turns: &mut Turns, role: Role, blocks: &[Value], at: &str) -> Res
             }
         }
     }
-    turns.add(role, &words.join("\n"));
+    turns.add_texts(role, &words);
     Ok(())
-}
-
-fn document_text(block: &Map<String, Value>) -> Option<&str> {
-    let source = block.get("source")?;
-    (source["type"] == "text").then(|| source["data"].as_str()).flatten()
 }
 
 pub(super) fn answer(told: &Told<'_>) -> Value {
@@ -243,6 +238,7 @@ fn message(label: &Label, content: &[Value]) -> Value {
 fn usage(label: &Label, output_tokens: i64) -> Value {
     json!({
         "input_tokens": label.usage.input_tokens,
+        "cache_creation": { "ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": 0 },
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": 0,
         "output_tokens": output_tokens,

@@ -17,7 +17,7 @@ const OWN_STOP: &str = "\n\nHuman:";
 
 const MEMBERS: &[Member] = &[
     required("prompt", Kind::Text),
-    required("max_tokens_to_sample", Kind::Integer(0, i64::MAX)),
+    required("max_tokens_to_sample", Kind::Integer(1, i64::MAX)),
     optional("temperature", Kind::Number(0.0, 1.0)),
     optional("top_p", Kind::Number(0.0, 1.0)),
     optional("top_k", Kind::Integer(0, 500)),

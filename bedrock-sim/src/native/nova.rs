@@ -61,7 +61,7 @@ pub(super) fn read(body: &Object) -> Result<ConverseRequest, Refusal> {
         let role = Role::of(message["role"].as_str().unwrap_or_default());
         let blocks = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
         let words = read_blocks(&mut turns, blocks, index)?;
-        turns.add(role, &words);
+        turns.add_texts(role, &words);
     }
     if list(body, "messages").is_empty() {
         return Err(malformed("#/messages: expected minimum item count: 1, found: 0"));
@@ -76,7 +76,7 @@ pub(super) fn read(body: &Object) -> Result<ConverseRequest, Refusal> {
     Ok(turns.into_request(inference, None))
 }
 
-fn read_blocks(turns: &mut Turns, blocks: &[Value], index: usize) -> Result<String, Refusal> {
+fn read_blocks<'v>(turns: &mut Turns, blocks: &'v [Value], index: usize) -> Result<Vec<&'v str>, Refusal> {
     let mut words = Vec::new();
     for (at, block) in blocks.iter().enumerate() {
         let at = format!("#/messages/{index}/content/{at}");
@@ -101,7 +101,7 @@ fn read_blocks(turns: &mut Turns, blocks: &[Value], index: usize) -> Result<Stri
     if words.iter().all(|text| text.trim().is_empty()) && words.len() == blocks.len() {
         return Err(Refusal::validation(format!("messages.{index}.content: the text is blank")));
     }
-    Ok(words.join("\n"))
+    Ok(words)
 }
 
 pub(super) fn answer(told: &Told<'_>) -> Value {

@@ -101,23 +101,17 @@ pub(super) fn claude(prompt: &str) -> Option<Turns> {
 /// Cuts a prompt at its marks. What stands before the first is system text; without any mark the
 /// whole is what the user says.
 fn turns(prompt: &str, marks: &[Mark]) -> Turns {
+    let mut found: Vec<(usize, Mark)> =
+        marks.iter().flat_map(|mark| prompt.match_indices(mark.0).map(|(at, _)| (at, *mark))).collect();
+    found.sort_unstable_by_key(|(at, _)| *at);
     let mut turns = Turns::default();
-    let mut role = Role::System;
-    let mut rest = prompt;
-    while let Some((at, (mark, next))) = first_mark(rest, marks) {
-        say(&mut turns, role, &rest[..at]);
-        role = next;
-        rest = &rest[at + mark.len()..];
+    let (mut role, mut start) = (if found.is_empty() { Role::User } else { Role::System }, 0);
+    for (at, (mark, next)) in found {
+        say(&mut turns, role, &prompt[start..at]);
+        (role, start) = (next, at + mark.len());
     }
-    if rest.len() == prompt.len() {
-        role = Role::User;
-    }
-    say(&mut turns, role, rest);
+    say(&mut turns, role, &prompt[start..]);
     turns
-}
-
-fn first_mark(text: &str, marks: &[Mark]) -> Option<(usize, Mark)> {
-    marks.iter().filter_map(|mark| Some((text.find(mark.0)?, *mark))).min_by_key(|(at, _)| *at)
 }
 
 fn say(turns: &mut Turns, role: Role, text: &str) {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::request::CountTokensRequest;
 
 const OPAQUE: &str = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abcdefghijkl";
 
@@ -116,6 +117,21 @@ fn tokens_are_those_of_the_same_conversation_in_converse() {
     for body in [claude(), chat()] {
         assert_eq!(read(OPAQUE, &body).unwrap().asked.input_tokens, converse.input_tokens);
     }
+}
+
+#[test]
+fn count_tokens_counts_what_a_call_of_the_same_body_costs() {
+    let mut body = claude();
+    body["system"] = json!([{"type": "text", "text": "Be"}, {"type": "text", "text": "short."}]);
+    body["tools"] = json!([{"name": "clock", "input_schema": {"type": "object"}}]);
+    body["messages"][0]["content"] = json!([
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "A text."}},
+        {"type": "text", "text": "Hello."},
+    ]);
+    let encoded = aws_smithy_types::base64::encode(body.to_string());
+    let count = json!({"input": {"invokeModel": {"body": encoded}}});
+    let counted = CountTokensRequest::read(count.to_string().as_bytes()).unwrap().input_tokens;
+    assert_eq!(read(OPAQUE, &body).unwrap().asked.input_tokens, counted);
 }
 
 #[test]

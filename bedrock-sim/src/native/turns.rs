@@ -44,8 +44,14 @@ pub(super) struct Turns {
 impl Turns {
     /// Adds a turn and its tokens.
     pub(super) fn add(&mut self, role: Role, text: &str) {
-        self.say(role, text);
-        self.input_tokens += tokens::count(text) + tokens::PER_BLOCK_TOKENS;
+        self.add_texts(role, &[text]);
+    }
+
+    /// Adds a turn of several texts, each of which is counted by itself.
+    pub(super) fn add_texts(&mut self, role: Role, texts: &[&str]) {
+        self.say(role, &texts.join("\n"));
+        let tokens: u64 = texts.iter().map(|text| tokens::count(text)).sum();
+        self.input_tokens += tokens + tokens::PER_BLOCK_TOKENS;
     }
 
     /// Adds a turn of a prompt, whose tokens are those of the prompt as a whole.

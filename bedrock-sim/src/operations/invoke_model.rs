@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::{Answer, Call, Received, in_one_piece};
 use crate::call_log::Operation;
-use crate::native::{Label, NativeRequest, Told};
+use crate::native::{Format, Label, NativeRequest, Told};
 use crate::pacing::Pacing;
 use crate::request::{Echo, InvokeHeaders};
 use crate::scenario::Scenario;
@@ -55,6 +55,11 @@ async fn invoke(received: Received) -> Result<Response, Response> {
     if told.tells_usage {
         headers.insert("x-amzn-bedrock-input-token-count", label.usage.input_tokens.into());
         headers.insert("x-amzn-bedrock-output-token-count", label.usage.output_tokens.into());
+        if request.format == Format::ClaudeMessages {
+            // Nothing is ever cached here.
+            headers.insert("x-amzn-bedrock-cache-read-input-token-count", 0.into());
+            headers.insert("x-amzn-bedrock-cache-write-input-token-count", 0.into());
+        }
     }
     headers.insert("x-amzn-bedrock-invocation-latency", latency_ms.into());
     tell_back(&answer.echo, headers);
