@@ -7,7 +7,6 @@
 
 mod address;
 mod authorities;
-mod calendar;
 mod describe;
 mod difference;
 mod environment;
@@ -19,7 +18,7 @@ mod reader;
 mod settings;
 mod warnings;
 
-pub use calendar::CalendarDate;
+pub use crate::domain::CalendarDate;
 pub use describe::describe;
 pub use difference::{Difference, difference};
 pub use environment::Environment;
@@ -28,7 +27,6 @@ pub use layers::Origin;
 pub use problems::{Problem, Problems};
 pub use reader::EffectiveSetting;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,7 +37,6 @@ use layers::Layers;
 use reader::Reader;
 
 use crate::documents::ExtractionPolicy;
-use crate::domain::ModelId;
 use crate::http::{HttpSettings, ServerSettings, ShutdownPolicy};
 use crate::inference::bedrock::BedrockSettings;
 use crate::pipeline::admission::AdmissionPolicy;
@@ -111,8 +108,6 @@ pub struct Loaded {
     pub settings: Vec<EffectiveSetting>,
     /// What works but deserves a look, one sentence each.
     pub warnings: Vec<String>,
-    /// When AWS withdraws a model, for the models where it is known.
-    pub end_of_life: BTreeMap<ModelId, CalendarDate>,
     /// `AWS_PROFILE`, which the AWS default chain reads by itself.
     pub profile: Option<String>,
 }
@@ -182,9 +177,9 @@ fn read_layers(sources: &Sources, files: &mut Files, today: CalendarDate) -> Res
             if sources.mode == RunMode::Serve {
                 warnings.extend(warnings::of_models(&models, values.region(), today));
             }
-            let config = values.into_config(Arc::new(models.catalogue), authorities, sources);
+            let config = values.into_config(Arc::new(models), authorities, sources);
             let profile = sources.environment.profile().map(str::to_owned);
-            Ok(Loaded { config, settings, warnings, end_of_life: models.end_of_life, profile })
+            Ok(Loaded { config, settings, warnings, profile })
         }
         _ => Err(problems),
     }
@@ -288,7 +283,7 @@ mod tests {
     }
 
     /// A value for every setting, different from all others and from the default.
-    const EVERY_SETTING: [(&str, &str, &str); 61] = [
+    const EVERY_SETTING: [(&str, &str, &str); 62] = [
         ("http.listen", "0.0.0.0:1001", "\"0.0.0.0:1001\""),
         ("http.heartbeat_ms", "1002", "1002"),
         ("http.max_body_bytes", "1003", "1003"),
@@ -302,6 +297,7 @@ mod tests {
             "https://A.example, https://*.b.example,",
             "[\"https://A.example\", \"https://*.b.example\"]",
         ),
+        ("http.tenant_header", "x-tenant", "\"x-tenant\""),
         ("ops.listen", "127.0.0.1:1007", "\"127.0.0.1:1007\""),
         ("clocks.connect_ms", "1008", "1008"),
         ("clocks.answer_ms", "1009", "1009"),
@@ -380,6 +376,7 @@ mod tests {
         assert_eq!(config.server.write_timeout, millis(1031));
         assert_eq!(config.server.max_connections, 1006);
         assert_eq!(config.http.allowed_origins, ["https://a.example", "https://*.b.example"]);
+        assert_eq!(config.http.tenant_header.as_deref(), Some("x-tenant"));
         assert_eq!(config.ops_listen.to_string(), "127.0.0.1:1007");
         assert_eq!(config.bedrock.connect_timeout, millis(1008));
         assert_eq!(config.routing.clocks.answer, millis(1009));

@@ -3,14 +3,19 @@
 //! Owns [`ModelBackend`], the one trait object of the service, and the words
 //! around it. `inference/bedrock` is the adapter to AWS and the only place that
 //! knows its crates; `inference/scripted` is the fake that tests drive. Nothing
-//! here retries: one call in, one outcome out. Counting tokens is no call of a
+//! here retries: one call in, one outcome out. (A call whose signature was refused was
+//! not begun; the adapter may sign it anew.) Counting tokens is no call of a
 //! model, but who can run a model knows best what it makes of a text.
 
 pub mod bedrock;
 mod error;
+mod screening;
 pub mod scripted;
+mod terms;
 
 pub use error::BackendError;
+pub use screening::{Screening, Verdict};
+pub use terms::{Api, CallTerms, NativeFormat, StructuredOutput};
 
 use std::future::ready;
 use std::sync::Arc;
@@ -18,7 +23,9 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use crate::domain::{ModelId, Prompt, Region, TokenUsage};
+use crate::domain::{
+    CallFailure, Guardrail, Metered, ModelId, OutputSchema, Prompt, Region, RequestMetadata,
+};
 
 /// One call of one model, already fitted to what that model accepts.
 #[derive(Debug, Clone)]
@@ -31,8 +38,15 @@ pub struct ModelCall {
     pub max_tokens: u32,
     /// `None` for models that reject the parameter.
     pub temperature: Option<f32>,
-    /// Whether the rules go into `system`; otherwise they lead the user turn.
-    pub system_turn: bool,
+    pub terms: Arc<CallTerms>,
+    /// Who watches the document and the answer.
+    pub guardrail: Option<Arc<Guardrail>>,
+    /// Whether the provider is asked to remember the shared beginning of the prompt.
+    pub cache_shared: bool,
+    /// The answer is to be data of this shape, as the terms allow it; its text is then JSON.
+    pub output_schema: Option<Arc<OutputSchema>>,
+    /// What the account's own log is told.
+    pub metadata: Arc<RequestMetadata>,
 }
 
 /// A whole answer.
@@ -42,7 +56,7 @@ pub struct Completion {
     pub text: String,
     pub stop_reason: StopReason,
     /// `None` when the provider did not say.
-    pub usage: Option<TokenUsage>,
+    pub usage: Option<Metered>,
 }
 
 /// What a streamed answer is made of, in the order `Started`, then `Thinking`
@@ -57,7 +71,7 @@ pub enum ModelEvent {
     /// A piece of the answer, never empty.
     Text(String),
     Stopped(StopReason),
-    Usage(TokenUsage),
+    Usage(Metered),
 }
 
 /// Why a model stopped writing.
@@ -89,6 +103,14 @@ pub trait ModelBackend: Send + Sync + 'static {
 
     /// Opens a call whose answer comes in pieces.
     fn stream<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<ModelStream, BackendError>>;
+
+    /// Has a guardrail look at a text before any model is called.
+    ///
+    /// A backend without this method fails, so that nothing goes on unwatched.
+    fn screen<'a>(&'a self, _screening: &'a Screening) -> BoxFuture<'a, Result<Verdict, BackendError>> {
+        let cause = "this backend has no guardrails";
+        Box::pin(ready(Err(BackendError::new(CallFailure::ParameterRejected, cause))))
+    }
 
     /// Counts the input tokens that the model makes of the call's prompt, rules and
     /// document. Nothing is generated and nothing billed.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::Request;
 use http_body_util::Full;
-use redraft::domain::{CallFailure, TokenUsage};
+use redraft::domain::{CallFailure, Metered, TokenUsage};
 use redraft::inference::scripted::{ScriptedBackend, Step, Turn};
 use redraft::inference::{
     BackendError, Completion, ModelBackend, ModelCall, ModelEvent, ModelStream, StopReason,
@@ -207,7 +207,10 @@ fn turn(input: &mut Input) -> Turn {
         2 | 3 => {
             let (after, stop_reason) = (input.wait(), input.pick(&STOPS));
             let usage = (input.byte() & 1 == 0).then(|| usage(input));
-            Turn::Answer { after, completion: Completion { text: input.text(), stop_reason, usage } }
+            Turn::Answer {
+                after,
+                completion: Completion { text: input.text(), stop_reason, usage: usage.map(Metered::from) },
+            }
         }
         _ => {
             let mut steps = Vec::new();
@@ -228,7 +231,7 @@ fn step(input: &mut Input) -> Option<Step> {
         1 => Step::Event(ModelEvent::Started),
         2 => Step::Event(ModelEvent::Thinking),
         3 | 4 => Step::Event(ModelEvent::Stopped(input.pick(&STOPS))),
-        5 => Step::Event(ModelEvent::Usage(usage(input))),
+        5 => Step::Event(ModelEvent::Usage(usage(input).into())),
         6 => Step::Fail(error(input)),
         7 => Step::Wait(input.wait()),
         8 => Step::Stall,

@@ -6,9 +6,10 @@
 //! log) needs a restart, and everything that requests go by does not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::Loaded;
-use crate::domain::{ModelId, Region, TaskKind};
+use crate::domain::{Guardrail, ModelId, Region, TaskKind};
 use crate::routing::{Catalogue, Chain};
 
 /// What differs, by name.
@@ -59,9 +60,7 @@ pub(super) fn needs_restart(key: &str) -> bool {
 fn of_models(running: &Loaded, read: &Loaded) -> Vec<String> {
     let known = |loaded: &Loaded| -> BTreeMap<ModelId, _> {
         let models = loaded.config.catalogue.models.iter();
-        models
-            .map(|model| (model.id.clone(), (model.clone(), loaded.end_of_life.get(&model.id).copied())))
-            .collect()
+        models.map(|model| (model.id.clone(), Arc::clone(model))).collect()
     };
     differing(&known(running), &known(read)).map(|id| format!("model {id}")).collect()
 }
@@ -70,11 +69,14 @@ fn of_chains(running: &Catalogue, read: &Catalogue) -> Vec<String> {
     let chains = |catalogue: &Catalogue| -> BTreeMap<String, _> {
         catalogue.chains.iter().map(|(name, chain)| (name.to_string(), shape(chain))).collect()
     };
-    let uses = |catalogue: &Catalogue| -> BTreeMap<String, String> {
-        let of_task = |task: TaskKind| (format!("tasks.{task}"), catalogue.task_chain(task).name.to_string());
+    let uses = |catalogue: &Catalogue| -> BTreeMap<String, (String, Option<Arc<Guardrail>>)> {
+        let of_task = |task: TaskKind| {
+            let watched = catalogue.task_guardrails.get(&task).cloned();
+            (format!("tasks.{task}"), (catalogue.task_chain(task).name.to_string(), watched))
+        };
         let of_preference = [
-            ("preference.speed".to_owned(), catalogue.speed_chain.to_string()),
-            ("preference.capability".to_owned(), catalogue.capability_chain.to_string()),
+            ("preference.speed".to_owned(), (catalogue.speed_chain.to_string(), None)),
+            ("preference.capability".to_owned(), (catalogue.capability_chain.to_string(), None)),
         ];
         TaskKind::ALL.into_iter().map(of_task).chain(of_preference).collect()
     };
@@ -84,14 +86,18 @@ fn of_chains(running: &Catalogue, read: &Catalogue) -> Vec<String> {
     names
 }
 
+/// Model, region and weight of each target, stage by stage, and who watches.
+type Shape = (Vec<Vec<(ModelId, Option<Region>, u32)>>, Option<Arc<Guardrail>>);
+
 /// A chain without what its models are: that is told of the models.
-fn shape(chain: &Chain) -> Vec<Vec<(ModelId, Option<Region>, u32)>> {
+fn shape(chain: &Chain) -> Shape {
     let targets = chain.stages.iter().map(|stage| stage.targets.iter());
-    targets
+    let stages = targets
         .map(|targets| {
             targets.map(|one| (one.target.model.id.clone(), one.target.region.clone(), one.weight)).collect()
         })
-        .collect()
+        .collect();
+    (stages, chain.guardrail.clone())
 }
 
 /// Names that only one of the two has, or whose values differ.

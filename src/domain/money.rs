@@ -4,7 +4,7 @@
 //! price, 0.00875 USD per million tokens, is 8,750 of them: sums stay exact.
 //! An unknown price makes an unknown cost, never a cost of zero.
 
-use super::usage::TokenUsage;
+use super::service_terms::{Metered, ServiceTerms, ServiceTier};
 
 const PICO_USD_PER_USD: f64 = 1e12;
 
@@ -40,11 +40,38 @@ pub struct Prices {
     pub output: UsdPerMillionTokens,
     pub cache_read: Option<UsdPerMillionTokens>,
     pub cache_write: Option<UsdPerMillionTokens>,
+    pub factors: PriceFactors,
+}
+
+/// What the prices are multiplied with on other terms than the usual ones; `None`
+/// when the model is not known to be served on them.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct PriceFactors {
+    pub priority: Option<f64>,
+    pub flex: Option<f64>,
+    pub optimized_latency: Option<f64>,
+}
+
+impl PriceFactors {
+    /// `None` when it is not known; reserved capacity is paid by contract.
+    fn on(&self, terms: ServiceTerms) -> Option<f64> {
+        let tier = match terms.tier {
+            ServiceTier::Default => Some(1.0),
+            ServiceTier::Priority => self.priority,
+            ServiceTier::Flex => self.flex,
+            ServiceTier::Reserved => None,
+        };
+        let latency = if terms.optimized_latency { self.optimized_latency } else { Some(1.0) };
+        Some(tier? * latency?)
+    }
 }
 
 impl Prices {
-    /// The cost of `usage`, or `None` when it holds tokens of a class without a price.
-    pub fn cost(&self, usage: &TokenUsage) -> Option<Cost> {
+    /// The cost of what was used, or `None` when it holds tokens of a class without a
+    /// price, or was served on terms without one.
+    pub fn cost(&self, metered: &Metered) -> Option<Cost> {
+        let usage = &metered.tokens;
+        let factor = self.factors.on(metered.terms)?;
         let class = |tokens: u64, price: Option<UsdPerMillionTokens>| match (tokens, price) {
             (0, _) => Some(0),
             (_, None) => None,
@@ -56,7 +83,9 @@ impl Prices {
             class(usage.cache_read_input_tokens, self.cache_read)?,
             class(usage.cache_write_input_tokens, self.cache_write)?,
         ];
-        Some(Cost(parts.into_iter().fold(0, u64::saturating_add)))
+        let cost = Cost(parts.into_iter().fold(0, u64::saturating_add));
+        // Whole sums stay exact where nothing is multiplied.
+        Some(if factor == 1.0 { cost } else { cost.times(factor) })
     }
 }
 
@@ -102,19 +131,26 @@ impl Cost {
 
 #[cfg(test)]
 mod tests {
-    use super::{Prices, UsdPerMillionTokens};
-    use crate::domain::TokenUsage;
+    use super::{PriceFactors, Prices, UsdPerMillionTokens};
+    use crate::domain::{Metered, ServiceTerms, ServiceTier, TokenUsage};
 
     fn usd(price: f64) -> UsdPerMillionTokens {
         UsdPerMillionTokens::new(price).unwrap()
     }
 
+    fn prices(
+        input: UsdPerMillionTokens,
+        output: UsdPerMillionTokens,
+        cache_read: Option<UsdPerMillionTokens>,
+    ) -> Prices {
+        Prices { input, output, cache_read, cache_write: None, factors: PriceFactors::default() }
+    }
+
     #[test]
     fn a_million_tokens_cost_the_listed_price() {
-        let prices =
-            Prices { input: usd(0.06), output: usd(0.24), cache_read: Some(usd(0.00875)), cache_write: None };
+        let prices = prices(usd(0.06), usd(0.24), Some(usd(0.00875)));
         let million = 1_000_000;
-        let cost = |usage: TokenUsage| prices.cost(&usage).map(super::Cost::usd);
+        let cost = |usage: TokenUsage| prices.cost(&usage.into()).map(super::Cost::usd);
         assert_eq!(cost(TokenUsage { input_tokens: million, ..TokenUsage::default() }), Some(0.06));
         assert_eq!(cost(TokenUsage { output_tokens: million, ..TokenUsage::default() }), Some(0.24));
         assert_eq!(
@@ -125,9 +161,25 @@ mod tests {
 
     #[test]
     fn tokens_without_a_price_make_the_cost_unknown() {
-        let prices = Prices { input: usd(1.0), output: usd(1.0), cache_read: None, cache_write: None };
+        let prices = prices(usd(1.0), usd(1.0), None);
         let usage = TokenUsage { input_tokens: 5, cache_write_input_tokens: 1, ..TokenUsage::default() };
-        assert_eq!(prices.cost(&usage), None);
+        assert_eq!(prices.cost(&usage.into()), None);
+    }
+
+    #[test]
+    fn other_terms_change_the_price_and_unknown_terms_make_it_unknown() {
+        let factors = PriceFactors { priority: Some(1.75), flex: Some(0.5), optimized_latency: None };
+        let prices = Prices { factors, ..prices(usd(2.0), usd(4.0), None) };
+        let tokens = TokenUsage { input_tokens: 1_000_000, ..TokenUsage::default() };
+        let cost = |tier, optimized_latency| {
+            let terms = ServiceTerms { tier, optimized_latency };
+            prices.cost(&Metered { tokens, terms }).map(super::Cost::usd)
+        };
+        assert_eq!(cost(ServiceTier::Default, false), Some(2.0));
+        assert_eq!(cost(ServiceTier::Priority, false), Some(3.5));
+        assert_eq!(cost(ServiceTier::Flex, false), Some(1.0));
+        assert_eq!(cost(ServiceTier::Reserved, false), None);
+        assert_eq!(cost(ServiceTier::Default, true), None);
     }
 
     #[test]

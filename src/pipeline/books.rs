@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::event::AttemptReport;
 use super::ledger::Ledger;
-use crate::domain::{ModelId, TokenUsage};
+use crate::domain::{Metered, ModelId};
 use crate::routing::{Attempt, Model, Route};
 
 /// The books, shared by all work of a run.
@@ -35,8 +35,8 @@ pub(super) struct Accounts {
 
 impl Books {
     /// Adds the tokens of one call.
-    pub(super) fn add(&self, model: &Arc<Model>, usage: TokenUsage, estimated: bool) {
-        self.lock().ledger.add(model, usage, estimated);
+    pub(super) fn add(&self, model: &Arc<Model>, metered: Metered, estimated: bool) {
+        self.lock().ledger.add(model, metered, estimated);
     }
 
     /// Writes down the calls of a route that has ended or is left.

@@ -10,9 +10,10 @@ use super::estimator::Estimator;
 use super::event::{OnChunkError, OnFailover};
 use super::kept_parts::{KeptParts, PartKey};
 use super::live::Live;
+use super::prefixes::{Alike, Prefixes};
 use super::work::{Call, Restart, Work};
 use crate::chunk::TextProfile;
-use crate::domain::{InputSize, OutputSize, Prompt, TaskKind};
+use crate::domain::{Fences, Guardrail, InputSize, OnBlock, OutputSize, Prompt, RequestMetadata, TaskKind};
 use crate::routing::{Chain, Deadline, Mode, Owner, RouteOptions, RouteRequest, Router};
 use crate::telemetry::{CallStage, ChunkStatus, Metrics};
 
@@ -42,9 +43,14 @@ pub(super) struct Desk {
     pub deadline: Deadline,
     pub owner: Owner,
     pub manners: Manners,
+    pub guardrail: Option<Arc<Guardrail>>,
+    pub metadata: Arc<RequestMetadata>,
     pub router: Arc<Router>,
     pub estimator: Arc<Estimator>,
     pub kept: Arc<KeptParts>,
+    pub prefixes: Arc<Prefixes>,
+    pub fences: Arc<Fences>,
+    pub alike: Alike,
     pub books: Arc<Books>,
     pub metrics: Arc<Metrics>,
 }
@@ -61,11 +67,17 @@ impl Desk {
     /// The work of a call.
     pub(super) fn work(&self, call: Call, mode: Mode, stage: CallStage, restart: Restart) -> Work {
         let long = call.request.output.expected_tokens > LONGEST_WHOLE_ANSWER_TOKENS;
+        let request = RouteRequest {
+            guardrail: self.guardrail_of(stage),
+            cached_prefix: self.cached_prefix(&call.request.prompt),
+            metadata: Arc::clone(&self.metadata),
+            ..call.request.clone()
+        };
         let route = self.router.start(RouteOptions {
             chain: Arc::clone(&self.chain),
             task: self.task,
             stage,
-            request: call.request.clone(),
+            request,
             policy: Arc::clone(&self.live.routing),
             mode: if long { Mode::Pieces } else { mode },
             deadline: self.deadline,
@@ -73,6 +85,30 @@ impl Desk {
         });
         let (chain, books) = (Arc::clone(&self.chain), Arc::clone(&self.books));
         Work::new(route, call, chain, restart, books, Arc::clone(&self.estimator))
+    }
+
+    /// Who watches a call. What a guardrail says about a part is no summary of the part,
+    /// so that only the answer itself can be in its words.
+    fn guardrail_of(&self, stage: CallStage) -> Option<Arc<Guardrail>> {
+        let guardrail = self.guardrail.as_ref()?;
+        match stage {
+            CallStage::Single | CallStage::Final => Some(Arc::clone(guardrail)),
+            CallStage::Map | CallStage::Reduce => {
+                Some(Arc::new(Guardrail { on_block: OnBlock::Refuse, ..Guardrail::clone(guardrail) }))
+            }
+        }
+    }
+
+    /// The size of the prompt's shared beginning, where it pays to have it remembered.
+    fn cached_prefix(&self, prompt: &Prompt) -> Option<InputSize> {
+        let least = self.chain.targets().filter_map(|target| target.model.cache_min_tokens).min()?;
+        let (prefix, _) = prompt.split_system();
+        // No token has less than a byte.
+        if prefix.len() < usize::try_from(least).unwrap_or(usize::MAX) {
+            return None;
+        }
+        let pays = self.prefixes.pays(prefix, self.alike);
+        pays.then(|| self.estimator.size(&of_rules(prefix), &self.chain, None))
     }
 
     /// The work of the answer itself.
@@ -109,7 +145,7 @@ impl Call {
         profile += TextProfile::of(&prompt.user.opening);
         profile += TextProfile::of_english(prompt.user.closing.len());
         let input = size(&profile);
-        let request = RouteRequest { prompt: Arc::new(prompt), input, output, temperature };
+        let request = RouteRequest { temperature, ..RouteRequest::of(prompt, input, output) };
         Self { request, profile }
     }
 }

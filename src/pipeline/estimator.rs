@@ -159,29 +159,18 @@ fn scaled_up(tokens: u32, factor: f64) -> u32 {
 mod tests {
     use super::Estimator;
     use crate::chunk::TextProfile;
-    use crate::domain::ModelId;
     use crate::routing::{Chain, Model, Stage, Target};
     use crate::telemetry::{MetricScope, Metrics};
     use std::sync::Arc;
     use std::time::Duration;
 
     fn model(id: &str, token_ratio: f64) -> Arc<Model> {
-        Arc::new(Model {
-            id: ModelId::parse(id).unwrap(),
-            name: id.to_owned(),
-            context_tokens: 1000,
-            max_output_tokens: 1000,
-            min_output_tokens: 1,
-            accepts_temperature: true,
-            accepts_system: true,
-            token_ratio,
-            prices: None,
-        })
+        Arc::new(Model { token_ratio, ..Model::sample(id, 1000, 1000) })
     }
 
     fn chain(models: &[Arc<Model>]) -> Chain {
         let target = |model: &Arc<Model>| Stage::of(Target { model: Arc::clone(model), region: None });
-        Chain { name: "c".into(), stages: models.iter().map(target).collect() }
+        Chain { name: "c".into(), stages: models.iter().map(target).collect(), guardrail: None }
     }
 
     fn estimator() -> Estimator {

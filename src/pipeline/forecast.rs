@@ -110,7 +110,7 @@ pub(super) fn forecast(
         let rounds = wave.calls.div_ceil(wave.parallel.max(1));
         time += estimator.time(model, wave.output_tokens_each.into()).saturating_mul(rounds);
     }
-    let cost = model.prices.and_then(|prices| prices.cost(&usage));
+    let cost = model.prices.and_then(|prices| prices.cost(&usage.into()));
     Ok(Forecast {
         strategy: layout.strategy(),
         chunks: u32::try_from(layout.parts().len()).unwrap_or(u32::MAX).max(1),

@@ -180,7 +180,7 @@ mod tests {
     fn prompt(system: &str, document: &str) -> Prompt {
         let user =
             FencedDocument { opening: String::new(), document: document.into(), closing: String::new() };
-        Prompt { system: system.to_owned(), user }
+        Prompt { system: system.to_owned(), shared_bytes: 0, user }
     }
 
     #[tokio::test(start_paused = true)]

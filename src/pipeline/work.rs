@@ -15,9 +15,9 @@ use super::books::Books;
 use super::estimator::Estimator;
 use super::event::Reset;
 use crate::chunk::{TextProfile, estimate_tokens};
-use crate::domain::{ModelId, TokenUsage};
+use crate::domain::{Metered, ModelId, TokenUsage};
 use crate::routing::{
-    Answer, Chain, Fallback, FinishReason, Model, OpenAnswer, Piece, Progress, Route, RouteError,
+    Answer, Broken, Chain, Fallback, FinishReason, Model, OpenAnswer, Piece, Progress, Route, RouteError,
     RouteRequest, Spent,
 };
 
@@ -164,7 +164,7 @@ impl Work {
                             return self.ended(model.id.clone(), finish);
                         }
                     }
-                    Err(error) => return self.broke_off(error),
+                    Err(broken) => return self.broke_off(broken),
                 },
                 Phase::Told { model, finish } => {
                     let (model, finish) = (model.clone(), *finish);
@@ -183,7 +183,7 @@ impl Work {
         model: ModelId,
         text: String,
         finish: FinishReason,
-        usage: Option<TokenUsage>,
+        usage: Option<Metered>,
     ) -> WorkEvent {
         self.wrote(&text);
         if usage.is_none() {
@@ -199,9 +199,9 @@ impl Work {
         self.written.estimated_tokens = self.written.estimated_tokens.saturating_add(estimate_tokens(text));
     }
 
-    fn broke_off(&mut self, error: RouteError) -> WorkEvent {
+    fn broke_off(&mut self, Broken { error, usage }: Broken) -> WorkEvent {
         if let Some(model) = self.stop_writing() {
-            self.book_open_answer(&model, None);
+            self.book_open_answer(&model, usage);
         }
         match self.route.broke_off(&error, self.restart.is_allowed()) {
             Ok(()) => {
@@ -247,14 +247,14 @@ impl Work {
                 Spent::Unknown if open => continue,
                 Spent::Exact(usage) => {
                     if let Some(model) = model {
-                        learn(&self.estimator, model, &self.call.profile, &usage);
+                        learn(&self.estimator, model, &self.call.profile, &usage.tokens);
                         if attempt.failure.is_none() {
-                            self.estimator.timed(model, usage.output_tokens, attempt.latency);
+                            self.estimator.timed(model, usage.tokens.output_tokens, attempt.latency);
                         }
                     }
                     (usage, false)
                 }
-                Spent::Unknown => (estimated_usage(&self.call, &attempt.model, 0), true),
+                Spent::Unknown => (estimated_usage(&self.call, &attempt.model, 0).into(), true),
             };
             if let Some(model) = model {
                 self.books.add(model, usage, estimated);
@@ -263,11 +263,12 @@ impl Work {
         self.attempts_booked = self.route.attempts().len();
     }
 
-    fn book_open_answer(&self, model: &Arc<Model>, usage: Option<TokenUsage>) {
+    fn book_open_answer(&self, model: &Arc<Model>, usage: Option<Metered>) {
         if let Some(usage) = &usage {
-            learn(&self.estimator, model, &self.call.profile, usage);
+            learn(&self.estimator, model, &self.call.profile, &usage.tokens);
         }
-        let estimate = || estimated_usage(&self.call, &model.id, self.written.estimated_tokens);
+        let estimate =
+            || Metered::from(estimated_usage(&self.call, &model.id, self.written.estimated_tokens));
         let (usage, estimated) = usage.map_or_else(|| (estimate(), true), |usage| (usage, false));
         self.books.add(model, usage, estimated);
     }
@@ -283,7 +284,7 @@ impl Work {
             self.book_open_answer(&model, None);
             self.route.cut_off();
         } else if let Some(model) = self.route.in_flight().and_then(|id| self.chain.model(id)) {
-            self.books.add(model, estimated_usage(&self.call, &model.id, 0), true);
+            self.books.add(model, estimated_usage(&self.call, &model.id, 0).into(), true);
         }
         self.books.close(&self.route, self.upstream);
     }

@@ -7,12 +7,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{ModelId, Prices, Region, TaskKind};
+use crate::domain::{BaseModel, CalendarDate, Family, Guardrail, ModelId, Prices, Region, TaskKind};
+use crate::inference::CallTerms;
 
 /// One model, as the service may use it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     pub id: ModelId,
+    /// The foundation model behind the id; `None` when only AWS knows it.
+    pub base: Option<BaseModel>,
+    /// Where it can be called from; empty when that is not known.
+    pub regions: Vec<Region>,
     /// A name for people.
     pub name: String,
     /// Input and output together, in tokens.
@@ -22,12 +27,20 @@ pub struct Model {
     /// The fewest it accepts as `maxTokens`.
     pub min_output_tokens: u32,
     pub accepts_temperature: bool,
-    /// Whether it takes rules in `system`; otherwise they lead the user turn.
-    pub accepts_system: bool,
+    /// Whether its answers can come in pieces; otherwise a stream gets them whole.
+    pub streams: bool,
+    /// Whether a guardrail can watch its calls.
+    pub accepts_guardrail: bool,
+    /// The fewest tokens of a prompt's beginning that it remembers; `None` when it
+    /// remembers nothing, or rejects being asked to.
+    pub cache_min_tokens: Option<u32>,
+    pub terms: Arc<CallTerms>,
     /// Its tokens for one estimated token, before anything was learnt about it.
     pub token_ratio: f64,
     /// `None` when the price is not known; costs are then unknown, not zero.
     pub prices: Option<Prices>,
+    /// After this day it answers no more; `None` when no such day is known.
+    pub end_of_life: Option<CalendarDate>,
 }
 
 /// A model in a region: one thing that can be called.
@@ -59,6 +72,40 @@ pub struct Chain {
     pub name: Arc<str>,
     /// Never empty.
     pub stages: Vec<Stage>,
+    /// Watches every call of the chain, unless the task has one of its own.
+    pub guardrail: Option<Arc<Guardrail>>,
+}
+
+#[cfg(test)]
+impl Model {
+    /// A model for tests: sound, without prices, and without anything special.
+    pub fn sample(id: &str, context_tokens: u32, max_output_tokens: u32) -> Self {
+        let id = ModelId::parse(id).expect("a test names models that can exist");
+        Self {
+            base: id.base(),
+            regions: Vec::new(),
+            name: id.to_string(),
+            id,
+            context_tokens,
+            max_output_tokens,
+            min_output_tokens: 1,
+            accepts_temperature: true,
+            streams: true,
+            accepts_guardrail: true,
+            cache_min_tokens: None,
+            terms: Arc::default(),
+            token_ratio: 1.0,
+            prices: None,
+            end_of_life: None,
+        }
+    }
+}
+
+impl Model {
+    /// Whose model it is, as far as that is known.
+    pub fn family(&self) -> Family {
+        self.base.as_ref().map_or(Family::Other, BaseModel::family)
+    }
 }
 
 impl Stage {
@@ -87,6 +134,8 @@ pub struct Catalogue {
     pub chains: BTreeMap<Arc<str>, Arc<Chain>>,
     /// The chain of each task when the request names none.
     pub task_chains: BTreeMap<TaskKind, Arc<str>>,
+    /// Guardrails of tasks, whichever chain serves them.
+    pub task_guardrails: BTreeMap<TaskKind, Arc<Guardrail>>,
     /// The chain for `preference: "speed"`.
     pub speed_chain: Arc<str>,
     /// The chain for `preference: "capability"`.
@@ -103,6 +152,12 @@ impl Catalogue {
     pub fn task_chain(&self, task: TaskKind) -> &Arc<Chain> {
         let name = &self.task_chains[&task];
         &self.chains[name]
+    }
+
+    /// The guardrails that chains and tasks have, once for each that has it.
+    pub fn guardrails(&self) -> impl Iterator<Item = &Arc<Guardrail>> {
+        let of_chains = self.chains.values().filter_map(|chain| chain.guardrail.as_ref());
+        of_chains.chain(self.task_guardrails.values())
     }
 
     /// Regions that targets name, each once.

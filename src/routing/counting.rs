@@ -7,17 +7,17 @@
 //! model that cannot count is not asked again on every request.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::catalogue::Target;
-use super::fit::{Misfit, RouteRequest, fit};
+use super::fit::{RouteRequest, call};
 use super::router::Router;
 use crate::domain::ModelId;
-use crate::inference::{BackendError, ModelCall};
+use crate::inference::BackendError;
 use crate::telemetry::CountResult;
 
 /// More would wait in line for an answer that is wanted at once.
@@ -64,7 +64,8 @@ impl Router {
             return None;
         }
         let _place = self.counting.places.try_acquire().ok()?;
-        let call = fit(request, target).unwrap_or_else(|Misfit| call_of_any_size(request, target));
+        // Only the prompt is counted, so that it need not fit.
+        let call = call(request, target, request.output.max_tokens);
         let outcome = timeout(patience, self.backend.count_tokens(&call)).await;
         let (result, count) = match outcome {
             Ok(Ok(count)) => (CountResult::Counted, Some(count)),
@@ -85,18 +86,5 @@ impl Router {
             tracing::debug!(model = model.as_str(), failure, cause, "counting tokens failed");
             CountResult::Failed
         }
-    }
-}
-
-/// Only the prompt is counted: the rest is what any call of the model may hold.
-fn call_of_any_size(request: &RouteRequest, target: &Target) -> ModelCall {
-    let model = &target.model;
-    ModelCall {
-        model: model.id.clone(),
-        region: target.region.clone(),
-        prompt: Arc::clone(&request.prompt),
-        max_tokens: model.max_output_tokens,
-        temperature: model.accepts_temperature.then_some(request.temperature),
-        system_turn: model.accepts_system,
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::catalogue::{Chain, Model, Target};
-use crate::domain::{InputSize, OutputSize, Prompt};
+use crate::domain::{Guardrail, InputSize, OutputSchema, OutputSize, Prompt, RequestMetadata};
 use crate::inference::ModelCall;
 
 /// What is asked of a chain, before any model is chosen.
@@ -17,6 +17,27 @@ pub struct RouteRequest {
     pub input: InputSize,
     pub output: OutputSize,
     pub temperature: f32,
+    pub guardrail: Option<Arc<Guardrail>>,
+    /// The size of the prompt's shared beginning, where it pays to have it remembered.
+    pub cached_prefix: Option<InputSize>,
+    pub output_schema: Option<Arc<OutputSchema>>,
+    pub metadata: Arc<RequestMetadata>,
+}
+
+impl RouteRequest {
+    /// A request that asks for nothing special, at temperature 0.
+    pub fn of(prompt: Prompt, input: InputSize, output: OutputSize) -> Self {
+        Self {
+            prompt: Arc::new(prompt),
+            input,
+            output,
+            temperature: 0.0,
+            guardrail: None,
+            cached_prefix: None,
+            output_schema: None,
+            metadata: Arc::default(),
+        }
+    }
 }
 
 /// A target cannot take the request.
@@ -27,20 +48,44 @@ pub struct Misfit;
 /// The call for this target.
 pub(super) fn fit(request: &RouteRequest, target: &Target) -> Result<ModelCall, Misfit> {
     let model = &target.model;
-    let room = room_for_output(request, model).ok_or(Misfit)?;
-    Ok(ModelCall {
+    let room = room_for_output(request, model).filter(|_| can_serve(request, model)).ok_or(Misfit)?;
+    let max_tokens = request.output.max_tokens.clamp(model.min_output_tokens.max(1), room);
+    Ok(call(request, target, max_tokens))
+}
+
+/// The call for this target, of a size that was found elsewhere.
+pub(super) fn call(request: &RouteRequest, target: &Target, max_tokens: u32) -> ModelCall {
+    let model = &target.model;
+    ModelCall {
         model: model.id.clone(),
         region: target.region.clone(),
         prompt: Arc::clone(&request.prompt),
-        max_tokens: request.output.max_tokens.clamp(model.min_output_tokens.max(1), room),
+        max_tokens,
         temperature: model.accepts_temperature.then_some(request.temperature),
-        system_turn: model.accepts_system,
-    })
+        terms: Arc::clone(&model.terms),
+        guardrail: request.guardrail.clone(),
+        cache_shared: remembers_prefix(request, model),
+        output_schema: request.output_schema.clone(),
+        metadata: Arc::clone(&request.metadata),
+    }
+}
+
+/// Whether the shared beginning is long enough for the model to remember it. A shorter
+/// one is not even tried: the model would take it as any other text, or refuse.
+fn remembers_prefix(request: &RouteRequest, model: &Model) -> bool {
+    let prefix = request.cached_prefix.as_ref().map(|prefix| prefix.expected(&model.id));
+    prefix.zip(model.cache_min_tokens).is_some_and(|(prefix, min)| prefix >= min)
+}
+
+/// Whether the model can do what the request needs, whatever its size.
+fn can_serve(request: &RouteRequest, model: &Model) -> bool {
+    (request.guardrail.is_none() || model.accepts_guardrail)
+        && (request.output_schema.is_none() || model.terms.structured_output.is_some())
 }
 
 /// Whether the model can take the request.
 pub(super) fn fits(request: &RouteRequest, model: &Model) -> bool {
-    room_for_output(request, model).is_some()
+    can_serve(request, model) && room_for_output(request, model).is_some()
 }
 
 /// Whether every target of the chain can take the request.
@@ -83,33 +128,20 @@ pub fn room_for_document(
 #[cfg(test)]
 mod tests {
     use super::{Misfit, RouteRequest, fit, room_for_document};
-    use crate::domain::{FencedDocument, InputSize, ModelId, OutputSize, Prompt};
+    use crate::domain::{Guardrail, GuardrailStream, InputSize, OnBlock, OutputSchema, OutputSize, Prompt};
+    use crate::inference::{CallTerms, StructuredOutput};
     use crate::routing::{Model, Target};
     use std::sync::Arc;
 
     fn target(context_tokens: u32, max_output_tokens: u32, accepts_temperature: bool) -> Target {
-        let model = Model {
-            id: ModelId::parse("a.model").unwrap(),
-            name: "A".into(),
-            context_tokens,
-            max_output_tokens,
-            min_output_tokens: 16,
-            accepts_temperature,
-            accepts_system: true,
-            token_ratio: 1.0,
-            prices: None,
-        };
+        let sample = Model::sample("a.model", context_tokens, max_output_tokens);
+        let model = Model { min_output_tokens: 16, accepts_temperature, ..sample };
         Target { model: Arc::new(model), region: None }
     }
 
     fn request(input_tokens: u32, expected_tokens: u32) -> RouteRequest {
-        let user = FencedDocument { opening: String::new(), document: "x".into(), closing: String::new() };
-        RouteRequest {
-            prompt: Arc::new(Prompt { system: String::new(), user }),
-            input: InputSize::of_any_model(input_tokens),
-            output: OutputSize { expected_tokens, max_tokens: expected_tokens * 3 / 2 },
-            temperature: 0.3,
-        }
+        let output = OutputSize { expected_tokens, max_tokens: expected_tokens * 3 / 2 };
+        RouteRequest::of(Prompt::of_document("x".into()), InputSize::of_any_model(input_tokens), output)
     }
 
     #[test]
@@ -117,7 +149,7 @@ mod tests {
         let call = fit(&request(100, 1000), &target(100_000, 1200, false)).unwrap();
         assert_eq!((call.max_tokens, call.temperature), (1200, None));
         let call = fit(&request(100, 1000), &target(100_000, 64_000, true)).unwrap();
-        assert_eq!((call.max_tokens, call.temperature), (1500, Some(0.3)));
+        assert_eq!((call.max_tokens, call.temperature), (1500, Some(0.0)));
         let call = fit(&request(100, 2), &target(100_000, 64_000, true)).unwrap();
         assert_eq!(call.max_tokens, 16);
     }
@@ -126,6 +158,44 @@ mod tests {
     fn a_model_that_cannot_hold_or_write_the_text_is_a_misfit() {
         assert_eq!(fit(&request(9_500, 600), &target(10_000, 5_000, true)).unwrap_err(), Misfit);
         assert_eq!(fit(&request(100, 600), &target(10_000, 500, true)).unwrap_err(), Misfit);
+    }
+
+    #[test]
+    fn a_model_that_cannot_do_what_is_needed_is_a_misfit() {
+        let able = target(100_000, 5_000, true);
+        let terms = CallTerms { structured_output: Some(StructuredOutput::Tool), ..CallTerms::default() };
+        let with = |model: Model| Target { model: Arc::new(model), region: None };
+        let unwatchable = with(Model { accepts_guardrail: false, ..Model::clone(&able.model) });
+        let structured = with(Model { terms: Arc::new(terms), ..Model::clone(&able.model) });
+        let schema = OutputSchema::new("x", serde_json::json!({"type": "object"})).unwrap();
+        let data = RouteRequest { output_schema: Some(Arc::new(schema)), ..request(100, 50) };
+        assert_eq!(fit(&data, &able).unwrap_err(), Misfit);
+        assert!(fit(&data, &structured).unwrap().output_schema.is_some());
+        let guardrail = Guardrail {
+            name: "g".into(),
+            id: "g".to_owned(),
+            version: "1".to_owned(),
+            stream: GuardrailStream::Sync,
+            on_block: OnBlock::Refuse,
+            trace: false,
+        };
+        let watched = RouteRequest { guardrail: Some(Arc::new(guardrail)), ..request(100, 50) };
+        assert_eq!(fit(&watched, &unwatchable).unwrap_err(), Misfit);
+        assert!(fit(&watched, &able).unwrap().guardrail.is_some());
+    }
+
+    #[test]
+    fn a_beginning_is_remembered_only_by_models_that_do_and_only_above_their_minimum() {
+        let plain = target(100_000, 5_000, true);
+        let remembers = Model { cache_min_tokens: Some(1024), ..Model::clone(&plain.model) };
+        let remembers = Target { model: Arc::new(remembers), region: None };
+        for (prefix_tokens, remembered) in [(1023, false), (1024, true)] {
+            let prefix = InputSize::of_any_model(prefix_tokens);
+            let request = RouteRequest { cached_prefix: Some(prefix), ..request(2000, 50) };
+            assert_eq!(fit(&request, &remembers).unwrap().cache_shared, remembered);
+            assert!(!fit(&request, &plain).unwrap().cache_shared);
+        }
+        assert!(!fit(&request(2000, 50), &remembers).unwrap().cache_shared);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use super::attempt::AttemptError;
 use super::gate::Ticket;
-use crate::domain::TokenUsage;
+use crate::domain::Metered;
 use crate::telemetry::CallRecord;
 
 /// The call.
@@ -25,8 +25,8 @@ impl RunningCall {
     }
 
     /// The answer is complete.
-    pub(super) fn succeeded(self, usage: Option<&TokenUsage>) {
-        self.record.succeeded(usage);
+    pub(super) fn succeeded(self, usage: Option<&Metered>) {
+        self.record.succeeded(usage.map(|usage| &usage.tokens));
         self.ticket.answered();
     }
 

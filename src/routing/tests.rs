@@ -14,9 +14,7 @@ use super::{
     Piece, Progress, RouteError, RouteOptions, RouteRequest, Router, RoutingPolicy, Stage, Target,
     WeightedTarget,
 };
-use crate::domain::{
-    CallFailure, FencedDocument, InputSize, ModelId, OutputSize, Prompt, Region, TaskKind, TokenUsage,
-};
+use crate::domain::{CallFailure, InputSize, OutputSize, Prompt, Region, TaskKind, TokenUsage};
 use crate::inference::scripted::{ScriptedBackend, Turn};
 use crate::inference::{BackendError, Completion, ModelBackend, StopReason};
 use crate::telemetry::{CallStage, MetricScope, Metrics};
@@ -74,7 +72,11 @@ impl Bench {
     pub(super) fn over(scripted: Arc<ScriptedBackend>, backend: Arc<dyn ModelBackend>, stages: &str) -> Self {
         let metrics = Arc::new(Metrics::new(&MetricScope::default()));
         let router = Arc::new(Router::new(backend, Arc::clone(&metrics)));
-        let chain = Arc::new(Chain { name: "main".into(), stages: stages.split(", ").map(stage).collect() });
+        let chain = Arc::new(Chain {
+            name: "main".into(),
+            stages: stages.split(", ").map(stage).collect(),
+            guardrail: None,
+        });
         Self { backend: scripted, router, metrics, policy: POLICY, chain }
     }
 
@@ -121,11 +123,11 @@ impl Bench {
                         match answer.next().await {
                             Ok(Piece::Text(piece)) => text.push_str(&piece),
                             Ok(Piece::End { .. }) => break None,
-                            Err(error) => break Some(error),
+                            Err(broken) => break Some(broken),
                         }
                     };
-                    let Some(error) = broken else { break Ok(model.as_str().to_owned()) };
-                    match route.broke_off(&error, may_restart) {
+                    let Some(broken) = broken else { break Ok(model.as_str().to_owned()) };
+                    match route.broke_off(&broken.error, may_restart) {
                         Ok(()) => text.clear(),
                         Err(error) => break Err(error),
                     }
@@ -170,8 +172,11 @@ impl Went {
 
 pub(super) fn answer(after: Duration) -> Turn {
     let usage = TokenUsage { input_tokens: 100, output_tokens: 10, ..TokenUsage::default() };
-    let completion =
-        Completion { text: "A short answer.".into(), stop_reason: StopReason::EndTurn, usage: Some(usage) };
+    let completion = Completion {
+        text: "A short answer.".into(),
+        stop_reason: StopReason::EndTurn,
+        usage: Some(usage.into()),
+    };
     Turn::Answer { after, completion }
 }
 
@@ -194,25 +199,10 @@ fn stage(text: &str) -> Stage {
 }
 
 fn model(id: &str) -> Arc<Model> {
-    Arc::new(Model {
-        id: ModelId::parse(id).unwrap(),
-        name: id.to_owned(),
-        context_tokens: 100_000,
-        max_output_tokens: 5_000,
-        min_output_tokens: 1,
-        accepts_temperature: true,
-        accepts_system: true,
-        token_ratio: 1.0,
-        prices: None,
-    })
+    Arc::new(Model::sample(id, 100_000, 5_000))
 }
 
 fn request() -> RouteRequest {
-    let user = FencedDocument { opening: String::new(), document: "x".into(), closing: String::new() };
-    RouteRequest {
-        prompt: Arc::new(Prompt { system: String::new(), user }),
-        input: InputSize::of_any_model(100),
-        output: OutputSize { expected_tokens: 50, max_tokens: 75 },
-        temperature: 0.3,
-    }
+    let output = OutputSize { expected_tokens: 50, max_tokens: 75 };
+    RouteRequest::of(Prompt::of_document("x".into()), InputSize::of_any_model(100), output)
 }

@@ -52,6 +52,7 @@ pub fn call(region: Option<&str>) -> ModelCall {
         region: region.map(Region::new),
         prompt: Arc::new(Prompt {
             system: "Summarize the text.".to_owned(),
+            shared_bytes: 0,
             user: FencedDocument {
                 opening: format!("<{fence}>\n"),
                 document: "A door. A key. A lock.".into(),
@@ -60,7 +61,11 @@ pub fn call(region: Option<&str>) -> ModelCall {
         }),
         max_tokens: 100,
         temperature: None,
-        system_turn: true,
+        terms: Arc::default(),
+        guardrail: None,
+        cache_shared: false,
+        output_schema: None,
+        metadata: Arc::default(),
     }
 }
 

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use redraft::domain::{CallFailure, FailureCode, TokenUsage};
+use redraft::domain::{CallFailure, FailureCode, Metered};
 use redraft::http::describe_problem;
 use redraft::inference::scripted::{Step, Turn};
 use redraft::inference::{BackendError, ModelEvent, StopReason};
@@ -238,7 +238,7 @@ async fn streams_that_are_cut_are_answered_as_described() {
     let (_, _, operation) =
         operations(&document).into_iter().find(|(path, ..)| path == "/v1/expand").unwrap();
     let written = [ModelEvent::Started, ModelEvent::Text("Half an".to_owned())].map(Step::Event);
-    let cut_short = [ModelEvent::Stopped(StopReason::MaxTokens), ModelEvent::Usage(TokenUsage::default())];
+    let cut_short = [ModelEvent::Stopped(StopReason::MaxTokens), ModelEvent::Usage(Metered::default())];
     let broken = BackendError::new(CallFailure::StreamCut, "a scripted failure");
     for (ending, outline) in [
         (cut_short.map(Step::Event).to_vec(), ["start", "delta", "warning", "usage", "done"].as_slice()),

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use toml::{Table, Value};
 
 use super::ModelsById;
+use super::guardrails::KnownGuardrails;
 use super::section::{Section, path_of};
 use crate::config::address;
 use crate::config::layers::Origin;
 use crate::config::problems::{Problems, advice, nearest};
-use crate::domain::{Region, TaskKind};
+use crate::domain::{Guardrail, Region, TaskKind};
 use crate::routing::{Chain, Model, Stage, Target, WeightedTarget};
 
 /// Chains by name; `None` for one with problems.
@@ -21,16 +22,26 @@ pub(super) struct KnownChains<'a> {
     by_name: BTreeMap<&'a str, Option<Arc<Chain>>>,
 }
 
+/// What tasks use.
+#[derive(Default)]
+pub(super) struct OfTasks {
+    pub(super) chains: BTreeMap<TaskKind, Arc<str>>,
+    /// Of the tasks that have one of their own.
+    pub(super) guardrails: BTreeMap<TaskKind, Arc<Guardrail>>,
+}
+
 impl<'a> KnownChains<'a> {
     pub(super) fn read(
         table: &'a Table,
         models: &ModelsById<'_>,
+        guardrails: &KnownGuardrails<'_>,
         origin: &Origin,
         problems: &mut Problems,
     ) -> Self {
+        let known = Known { models, guardrails };
         let read = |(name, value): (&'a String, &Value)| {
             let path = path_of("chains", name);
-            (name.as_str(), read_chain(&path, name, value, models, origin, problems).map(Arc::new))
+            (name.as_str(), read_chain(&path, name, value, &known, origin, problems).map(Arc::new))
         };
         Self { by_name: table.iter().map(read).collect() }
     }
@@ -39,17 +50,64 @@ impl<'a> KnownChains<'a> {
         self.by_name.into_values().flatten().map(|chain| (Arc::clone(&chain.name), chain)).collect()
     }
 
-    /// The chain of each task.
+    /// The chain of each task, and the guardrails that tasks have of their own.
     pub(super) fn read_tasks(
         &self,
         table: &Table,
+        guardrails: &KnownGuardrails<'_>,
         origin: &Origin,
         problems: &mut Problems,
-    ) -> Option<BTreeMap<TaskKind, Arc<str>>> {
+    ) -> Option<OfTasks> {
         let mut section = Section::new("tasks", table, origin);
-        let chains = TaskKind::ALL.map(|task| (task, self.read_name(&mut section, task.as_str(), problems)));
+        let mut read = OfTasks::default();
+        let mut sound = true;
+        for task in TaskKind::ALL {
+            let of_task = match table.get(task.as_str()).and_then(Value::as_table) {
+                Some(of_task) => {
+                    section.know(task.as_str());
+                    let path = path_of("tasks", task.as_str());
+                    let mut section = Section::new(&path, of_task, origin);
+                    let chain = self.read_name(&mut section, "chain", problems);
+                    let guardrail = guardrails.named(&mut section, problems);
+                    let is_kept = guardrail.as_ref().is_none_or(|guardrail| {
+                        guardrail.as_ref().is_none_or(|one| self.every_chain_takes(one, &section, problems))
+                    });
+                    section.finish(problems);
+                    chain.zip(guardrail).filter(|_| is_kept)
+                }
+                None => self.read_name(&mut section, task.as_str(), problems).map(|chain| (chain, None)),
+            };
+            match of_task {
+                Some((chain, guardrail)) => {
+                    read.chains.insert(task, chain);
+                    read.guardrails.extend(guardrail.map(|guardrail| (task, guardrail)));
+                }
+                None => sound = false,
+            }
+        }
         section.finish(problems);
-        chains.into_iter().map(|(task, chain)| Some((task, chain?))).collect()
+        sound.then_some(read)
+    }
+
+    /// A request may ask for any chain, so the guardrail of a task meets every model.
+    fn every_chain_takes(
+        &self,
+        guardrail: &Guardrail,
+        section: &Section<'_>,
+        problems: &mut Problems,
+    ) -> bool {
+        let mut all_take_it = true;
+        for chain in self.by_name.values().flatten() {
+            if let Some(model) = unguarded(chain) {
+                let (id, chain, name) = (&model.id, &chain.name, &guardrail.name);
+                let message = format!(
+                    "{id} takes no guardrail, and {name} is to watch the task in every chain that a request may ask for, such as {chain}"
+                );
+                section.refuse("guardrail", &message, problems);
+                all_take_it = false;
+            }
+        }
+        all_take_it
     }
 
     /// The chains for speed and for capability.
@@ -82,11 +140,22 @@ impl<'a> KnownChains<'a> {
     }
 }
 
+/// What chains can name.
+struct Known<'k> {
+    models: &'k ModelsById<'k>,
+    guardrails: &'k KnownGuardrails<'k>,
+}
+
+/// A model of the chain that no guardrail can watch.
+fn unguarded(chain: &Chain) -> Option<&Model> {
+    chain.targets().map(|target| &*target.model).find(|model| !model.accepts_guardrail)
+}
+
 fn read_chain(
     path: &str,
     name: &str,
     value: &Value,
-    models: &ModelsById<'_>,
+    known: &Known<'_>,
     origin: &Origin,
     problems: &mut Problems,
 ) -> Option<Chain> {
@@ -103,13 +172,20 @@ fn read_chain(
     let expected = "a list of stages, not empty: a model id, a table { model = \"…\", region = \"…\" }, or a list of those";
     let stages = section
         .required("stages", expected, problems, |value| value.as_array().filter(|stages| !stages.is_empty()));
+    let guardrail = known.guardrails.named(&mut section, problems);
     section.finish(problems);
-    let mut reader = StageReader { models, origin, problems, known: Vec::new() };
+    let mut reader = StageReader { models: known.models, origin, problems, known: Vec::new() };
     let stages = stages?.iter().enumerate();
     let stages: Vec<Option<Stage>> =
         stages.map(|(index, stage)| reader.stage(&format!("{path}.stages[{index}]"), stage)).collect();
     let stages = stages.into_iter().collect::<Option<Vec<_>>>()?;
-    name_is_sound.then(|| Chain { name: name.into(), stages })
+    let chain = Chain { name: name.into(), stages, guardrail: guardrail? };
+    if let (Some(guardrail), Some(model)) = (&chain.guardrail, unguarded(&chain)) {
+        let (id, name) = (&model.id, &guardrail.name);
+        problems.add(path, origin, format!("{id} takes no guardrail, and {name} is to watch the chain"));
+        return None;
+    }
+    name_is_sound.then_some(chain)
 }
 
 /// Reads the stages of one chain, in order.

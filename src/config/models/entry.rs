@@ -4,13 +4,17 @@
 //! price stays unknown; a flag that is not given has the cautious value only
 //! where there is one that every model takes.
 
+use std::sync::Arc;
+
 use toml::{Table, Value};
 
+use super::identity::{self, Identity};
 use super::section::Section;
-use crate::config::calendar::CalendarDate;
+use super::service::{self, Known};
 use crate::config::layers::Origin;
 use crate::config::problems::Problems;
-use crate::domain::{ModelId, Prices, UsdPerMillionTokens};
+use crate::domain::{CalendarDate, ModelId, PriceFactors, Prices, UsdPerMillionTokens};
+use crate::inference::Api;
 use crate::routing::Model;
 
 /// No model has a larger window; more is a slip of the keyboard.
@@ -21,7 +25,6 @@ pub(super) struct Entry<'a> {
     /// Known even when the rest has problems.
     pub(super) id: Option<&'a str>,
     pub(super) model: Option<Model>,
-    pub(super) end_of_life: Option<CalendarDate>,
 }
 
 pub(super) fn read<'a>(path: &str, table: &'a Table, origin: &Origin, problems: &mut Problems) -> Entry<'a> {
@@ -30,9 +33,7 @@ pub(super) fn read<'a>(path: &str, table: &'a Table, origin: &Origin, problems: 
     if let Some(id) = written {
         section.set_note(format!(" (model {id})"));
     }
-    let id = section.required("id", "a model id, profile id or ARN", problems, |value| {
-        value.as_str().and_then(|id| ModelId::parse(id).ok())
-    });
+    let Identity { id, base, regions } = identity::read(&mut section, problems);
     let name = section.required("name", "a name for people", problems, |value| {
         value.as_str().filter(|name| !name.trim().is_empty())
     });
@@ -42,9 +43,13 @@ pub(super) fn read<'a>(path: &str, table: &'a Table, origin: &Origin, problems: 
     let min_output_tokens = section.optional("min_output_tokens", tokens, problems, as_tokens);
     let accepts_temperature =
         section.required("accepts_temperature", "true or false", problems, Value::as_bool);
-    let accepts_system = section.optional("accepts_system", "true or false", problems, Value::as_bool);
+    let accepts_guardrail = section.optional("accepts_guardrail", "true or false", problems, Value::as_bool);
+    let streams = section.optional("streams", "true or false", problems, Value::as_bool);
+    let cache_min_tokens = section.optional("cache_min_tokens", tokens, problems, as_tokens);
+    let known = Known { kind: id.as_ref().map(ModelId::kind), base: base.clone().flatten() };
+    let service = service::read(&mut section, known, problems);
     let token_ratio = section.optional("token_ratio", "a number from 0.2 to 5", problems, as_ratio);
-    let prices = prices(&mut section, problems);
+    let prices = prices(&mut section, service.as_ref().map(|service| service.factors), problems);
     let date = "a date without quotes, such as 2027-04-08";
     let end_of_life = section.optional("end_of_life", date, problems, as_date);
     let max_output_tokens = at_most(
@@ -60,25 +65,51 @@ pub(super) fn read<'a>(path: &str, table: &'a Table, origin: &Origin, problems: 
         ("max_output_tokens", max_output_tokens),
         problems,
     );
+    let caches = cache_min_tokens.map(|tokens| {
+        let is_native = service.as_ref().is_some_and(|service| service.terms.api != Api::Converse);
+        tokens.is_none() || !is_native
+    });
+    if caches == Some(false) {
+        section.refuse("cache_min_tokens", "needs api = \"converse\"", problems);
+    }
+    let can_stream = service.as_ref().is_none_or(|service| match service.terms.api {
+        Api::Converse => true,
+        Api::Invoke(format) => format.can_stream(),
+    });
+    if streams == Some(Some(true)) && !can_stream {
+        section.refuse("streams", "the model's native format knows no pieces", problems);
+    }
+    let is_sound = caches != Some(false) && (can_stream || streams != Some(Some(true)));
     section.finish(problems);
     let model = || {
+        is_sound.then_some(())?;
         Some(Model {
             id: id?,
+            base: base?,
+            regions: regions?,
             name: name?.to_owned(),
             context_tokens: context_tokens?,
             max_output_tokens: max_output_tokens?,
             min_output_tokens: min_output_tokens?,
             accepts_temperature: accepts_temperature?,
-            accepts_system: accepts_system?.unwrap_or(true),
+            streams: streams?.unwrap_or(can_stream),
+            accepts_guardrail: accepts_guardrail?.unwrap_or(true),
+            cache_min_tokens: cache_min_tokens?,
+            terms: Arc::new(service?.terms),
             token_ratio: token_ratio?.unwrap_or(1.0),
             prices: prices?,
+            end_of_life: end_of_life?,
         })
     };
-    Entry { id: written, model: model(), end_of_life: end_of_life.flatten() }
+    Entry { id: written, model: model() }
 }
 
 /// `Some(None)` when no price is given; `None` comes with a problem.
-fn prices(section: &mut Section<'_>, problems: &mut Problems) -> Option<Option<Prices>> {
+fn prices(
+    section: &mut Section<'_>,
+    factors: Option<PriceFactors>,
+    problems: &mut Problems,
+) -> Option<Option<Prices>> {
     const EXPECTED: &str = "a price in USD from 0 to 1000000";
     let mut price = |key| section.optional(key, EXPECTED, problems, as_price);
     let input = price("usd_per_million_input");
@@ -87,7 +118,10 @@ fn prices(section: &mut Section<'_>, problems: &mut Problems) -> Option<Option<P
     let cache_write = price("usd_per_million_cache_write");
     let (input, output, cache_read, cache_write) = (input?, output?, cache_read?, cache_write?);
     match (input, output) {
-        (Some(input), Some(output)) => Some(Some(Prices { input, output, cache_read, cache_write })),
+        (Some(input), Some(output)) => {
+            let factors = factors.unwrap_or_default();
+            Some(Some(Prices { input, output, cache_read, cache_write, factors }))
+        }
         (None, None) if cache_read.is_none() && cache_write.is_none() => Some(None),
         (input, _) => {
             let missing = if input.is_none() { "usd_per_million_input" } else { "usd_per_million_output" };

@@ -61,6 +61,11 @@ impl<'a> Section<'a> {
         parsed.map(Some)
     }
 
+    /// A key that is read elsewhere.
+    pub(super) fn know(&mut self, key: &'static str) {
+        self.known.push(key);
+    }
+
     /// Adds a problem about a key.
     pub(super) fn refuse(&self, key: &str, message: &str, problems: &mut Problems) {
         problems.add(path_of(self.path, key), self.origin, format!("{message}{}", self.note));

@@ -8,7 +8,7 @@ use futures_util::future::{BoxFuture, join_all};
 use tokio::time::Instant;
 
 use super::{Bench, POLICY};
-use crate::domain::{CallFailure, TokenUsage};
+use crate::domain::{CallFailure, Metered as Used};
 use crate::inference::scripted::ScriptedBackend;
 use crate::inference::{BackendError, Completion, ModelBackend, ModelCall, ModelStream, StopReason};
 use crate::routing::{LimitPolicy, Mode, RoutingPolicy};
@@ -58,7 +58,7 @@ impl ModelBackend for Metered {
                 return Err(BackendError::new(CallFailure::Throttled, "too many requests"));
             }
             tokio::time::sleep(Duration::from_millis(950)).await;
-            let usage = Some(TokenUsage::default());
+            let usage = Some(Used::default());
             Ok(Completion { text: "An answer.".into(), stop_reason: StopReason::EndTurn, usage })
         }
         .boxed()

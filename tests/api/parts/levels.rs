@@ -71,8 +71,11 @@ async fn a_summary_says_under_which_headings_its_part_stands() {
 
 fn answer_of(words: usize) -> Turn {
     let usage = TokenUsage { input_tokens: 900, output_tokens: 900, ..TokenUsage::default() };
-    let completion =
-        Completion { text: "prose ".repeat(words), stop_reason: StopReason::EndTurn, usage: Some(usage) };
+    let completion = Completion {
+        text: "prose ".repeat(words),
+        stop_reason: StopReason::EndTurn,
+        usage: Some(usage.into()),
+    };
     Turn::Answer { after: Duration::ZERO, completion }
 }
 
