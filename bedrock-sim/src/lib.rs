@@ -1,7 +1,8 @@
 //! A simulator of the AWS Bedrock Runtime wire.
 //!
-//! It answers Converse, ConverseStream, CountTokens and ApplyGuardrail over a real socket with the
-//! bytes that AWS sends: event-stream frames, error headers, padding. Faults are chosen per model id or per call.
+//! It answers Converse, ConverseStream, InvokeModel, InvokeModelWithResponseStream, CountTokens and
+//! ApplyGuardrail over a real socket with the bytes that AWS sends: event-stream frames, error
+//! headers, padding. Faults are chosen per model id or per call.
 //! It owns the wire and the faults; it is no model, and its [`author`] says so.
 //! The one rule it protects: what a client sees here is what it would see from AWS, or it is
 //! written down in the README as a difference.
@@ -15,6 +16,7 @@ mod errors;
 mod frames;
 mod guardrails;
 mod models;
+mod native;
 mod operations;
 mod pacing;
 mod prompt_cache;

@@ -6,10 +6,13 @@
 
 mod answering;
 mod apply_guardrail;
+mod caller;
 mod converse;
 mod converse_stream;
 mod count_tokens;
 mod in_one_piece;
+mod invoke_model;
+mod invoke_stream;
 mod usage;
 
 use std::sync::Arc;
@@ -22,7 +25,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Reque
 use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rand::RngCore;
 use serde_json::json;
@@ -66,6 +69,8 @@ pub(crate) fn routes() -> Router<Arc<Backend>> {
         .route("/model/{model_id}/converse", post(converse::answer))
         .route("/model/{model_id}/converse-stream", post(converse_stream::answer))
         .route("/model/{model_id}/count-tokens", post(count_tokens::answer))
+        .route("/model/{model_id}/invoke", post(invoke_model::answer))
+        .route("/model/{model_id}/invoke-with-response-stream", post(invoke_stream::answer))
         .route("/guardrail/{model_id}/version/{version}/apply", post(apply_guardrail::answer))
         .fallback(unknown_operation)
         .method_not_allowed_fallback(unknown_operation)
@@ -121,10 +126,12 @@ impl Call {
             model_id: received.model_id,
             request_id: new_request_id(),
             sdk_request,
+            headers: caller::shown(&received.headers),
+            signed_by: caller::signed_by(&received.headers),
             body: received.body.clone(),
         });
         let call = Self { backend: received.backend, connection: received.connection, guard };
-        match check_caller(&received.headers) {
+        match caller::check(&received.headers) {
             Ok(()) => Ok((call, received.body)),
             Err(refusal) => Err(call.refuse(&refusal)),
         }
@@ -211,6 +218,8 @@ struct Answer {
     /// has none at its end.
     message_at: Option<usize>,
     stop_reason: StopReason,
+    /// The stop sequence that ended the text.
+    stop_sequence: Option<String>,
     usage: Usage,
     /// What the answer says of its tokens.
     told_usage: ToldUsage,
@@ -229,7 +238,9 @@ impl Answer {
             Scenario::EmptyContent | Scenario::EmptyText => String::new(),
             _ => text_for(request).await,
         };
+        let stop_sequence = limits.stop_sequence_in(&text).map(str::to_owned);
         let (mut text, mut stop_reason) = limits.end_of(text);
+        let stop_sequence = stop_sequence.filter(|_| stop_reason == StopReason::StopSequence);
         let tool = tool.filter(|_| !matches!(scenario, Scenario::EmptyContent | Scenario::EmptyText));
         if tool.is_some() && stop_reason == StopReason::EndTurn {
             stop_reason = StopReason::ToolUse;
@@ -253,7 +264,7 @@ impl Answer {
             _ => usage.into(),
         };
         let text = Arc::from(text);
-        Self { preamble, text, tool, message_at: None, stop_reason, usage, told_usage, echo }
+        Self { preamble, text, tool, message_at: None, stop_reason, stop_sequence, usage, told_usage, echo }
     }
 
     fn billed(&self) -> Billed {
@@ -291,36 +302,6 @@ fn reasoning_tokens(preamble: Preamble) -> u64 {
         Preamble::None => 0,
         Preamble::Reasoning | Preamble::EmptyTextAndReasoning => tokens::count(REASONING_TEXT),
     }
-}
-
-/// AWS accepts a SigV4 signature for the service `bedrock` or a bearer token. Neither is verified.
-fn check_caller(headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(authorization) = headers.get(AUTHORIZATION) else {
-        return Err(Refusal::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token"));
-    };
-    let authorization = authorization.to_str().unwrap_or_default();
-    if authorization.strip_prefix("Bearer ").is_some_and(|token| !token.trim().is_empty()) {
-        return Ok(());
-    }
-    if !authorization.starts_with("AWS4-HMAC-SHA256 ") {
-        return Err(Refusal::new(
-            403,
-            "IncompleteSignatureException",
-            "Authorization header requires a SigV4 signature or a bearer token.",
-        ));
-    }
-    let service = authorization
-        .split_once("Credential=")
-        .and_then(|(_, rest)| rest.split([',', ' ']).next())
-        .and_then(|scope| scope.split('/').nth(3));
-    if service != Some("bedrock") {
-        return Err(Refusal::new(
-            403,
-            "InvalidSignatureException",
-            "Credential should be scoped to correct service: 'bedrock'.",
-        ));
-    }
-    Ok(())
 }
 
 /// A body that cannot be read: it is too large, or the client left while it was sent.

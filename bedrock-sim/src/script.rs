@@ -1,6 +1,7 @@
 //! A script: the steps of one streamed answer, and the body that plays them.
 //!
-//! Owns waits, cuts and the grouping of frames into pieces. It knows neither scenarios nor requests;
+//! Owns waits, cuts and the grouping of frames into pieces. It knows neither scenarios nor requests,
+//! nor what the chunks of a native stream hold;
 //! an operation writes the script. Frames are encoded when their turn comes, so an open stream
 //! holds its text and its steps only.
 //! The one rule it protects: the body owns the call's guard, so a body that is dropped early ends
@@ -20,17 +21,19 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
-use rand::Rng;
-use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use serde_json::Value;
 use tokio::time::Sleep;
 
 use crate::call_log::{Billed, CallGuard, Outcome};
 use crate::errors::StreamError;
 use crate::frames::{self, Event};
+use crate::native::{Metrics, NativeStream};
 use crate::operations::ToldUsage;
 use crate::prompt_cache::Memory;
 use crate::request::Echo;
+use crate::scenario::StopReason;
 use crate::server::Connection;
 use crate::tokens;
 pub(crate) use deltas::delta_ranges;
@@ -81,7 +84,7 @@ pub(crate) enum Step {
         block: u32,
     },
     MessageStop {
-        reason: &'static str,
+        reason: StopReason,
     },
     Metadata {
         usage: ToldUsage,
@@ -124,6 +127,16 @@ pub(crate) struct Script {
     pub(crate) outcome: Outcome,
     /// How the bytes of the steps leave.
     pub(crate) delivery: Delivery,
+    pub(crate) wire: Wire,
+}
+
+/// What the steps are written as.
+#[derive(Debug)]
+pub(crate) enum Wire {
+    /// The events of ConverseStream.
+    Converse,
+    /// Chunks of a model's own JSON.
+    Native(Box<NativeStream>),
 }
 
 /// How a script's bytes leave.
@@ -152,6 +165,8 @@ pub(crate) struct ScriptBody {
     flush_first: bool,
     sent_text_bytes: usize,
     sent_reasoning_bytes: usize,
+    /// From the call's arrival to the first event.
+    first_event_ms: Option<u64>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -178,6 +193,7 @@ impl ScriptBody {
             flush_first: false,
             sent_text_bytes: 0,
             sent_reasoning_bytes: 0,
+            first_event_ms: None,
         }
     }
 
@@ -214,7 +230,7 @@ impl ScriptBody {
                 Event::ReasoningSignature { block: *block, signature }
             }
             Step::BlockStop { block } => Event::BlockStop { block: *block },
-            Step::MessageStop { reason } => Event::MessageStop { reason },
+            Step::MessageStop { reason } => Event::MessageStop { reason: reason.as_str() },
             Step::Metadata { usage, echo } => {
                 Event::Metadata { usage: *usage, echo, latency_ms: self.guard.elapsed_ms() }
             }
@@ -225,9 +241,47 @@ impl ScriptBody {
             // These are turns, not bytes; `fill` keeps them.
             Step::Wait(_) | Step::Hang | Step::Cut | Step::Reset => return,
         };
-        let padding = frames::padding(&mut self.random);
-        frames::write(&event, Some(padding), &mut self.ready);
-        self.after_write(step, start);
+        match self.native_chunks(step, &event) {
+            None => {
+                let padding = frames::padding(&mut self.random);
+                frames::write(&event, Some(padding), &mut self.ready);
+                self.after_write(step, start);
+            }
+            Some(chunks) => {
+                let mut last = None;
+                for chunk in chunks {
+                    last = Some(self.ready.len());
+                    let padding = frames::padding(&mut self.random);
+                    frames::write_chunk(&chunk.to_string(), Some(padding), &mut self.ready);
+                }
+                if let Some(last) = last {
+                    self.after_write(step, last);
+                }
+            }
+        }
+    }
+
+    /// The event as chunks of a native stream. None if it is no native stream, or if the event is
+    /// of the stream itself. A stop that the metrics follow takes them along.
+    fn native_chunks(&mut self, step: &Step, event: &Event<'_>) -> Option<Vec<Value>> {
+        let Wire::Native(native) = &mut self.script.wire else { return None };
+        let latency_ms = self.guard.elapsed_ms();
+        let first_event_ms = *self.first_event_ms.get_or_insert(latency_ms);
+        let metrics = |usage: &ToldUsage| Metrics { usage: *usage, latency_ms, first_event_ms };
+        match step {
+            Step::MessageStop { reason } => {
+                let metrics = match self.script.steps.front() {
+                    Some(Step::Metadata { usage, .. }) => Some(metrics(usage)),
+                    _ => None,
+                };
+                if metrics.is_some() {
+                    self.script.steps.pop_front();
+                }
+                Some(native.stop(*reason, metrics.as_ref()))
+            }
+            Step::Metadata { usage, .. } => Some(native.metrics_alone(&metrics(usage))),
+            _ => native.chunks(event),
+        }
     }
 
     fn after_write(&mut self, step: &Step, start: usize) {

@@ -13,6 +13,8 @@ mod caching;
 mod guardrails;
 #[path = "wire/log.rs"]
 mod log;
+#[path = "wire/native.rs"]
+mod native;
 #[path = "wire/refusals.rs"]
 mod refusals;
 #[path = "wire/server.rs"]

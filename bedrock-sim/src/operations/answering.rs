@@ -81,6 +81,7 @@ impl Guard {
             tool: None,
             message_at: Some(0),
             stop_reason: StopReason::GuardrailIntervened,
+            stop_sequence: None,
             usage,
             told_usage: usage.into(),
             echo: Echo { trace, ..echo },
@@ -104,6 +105,7 @@ impl Guard {
         }
         if output.intervenes() {
             answer.stop_reason = StopReason::GuardrailIntervened;
+            answer.stop_sequence = None;
         }
         if self.guarding.traced {
             let said = said.first().map_or("", String::as_str);

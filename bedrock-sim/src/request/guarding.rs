@@ -148,7 +148,7 @@ fn read_block(reader: &mut Reader, block: &Object, at: At<'_>) -> Result<Option<
     Ok(text.map(str::to_owned))
 }
 
-fn check_name(reader: &mut Reader, identifier: &str, version: &str, at: At<'_>) {
+pub(super) fn check_name(reader: &mut Reader, identifier: &str, version: &str, at: At<'_>) {
     let at_identifier = at.member("guardrailIdentifier");
     reader.length(identifier, at_identifier, 0, 2_048);
     for (value, fits, at, pattern) in [
