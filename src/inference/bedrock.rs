@@ -13,7 +13,10 @@ mod connections;
 mod convert;
 mod door;
 mod events;
+mod held;
+mod invoke;
 mod lanes;
+mod native;
 mod sign_in;
 mod transport;
 
@@ -35,7 +38,7 @@ use futures_util::future::BoxFuture;
 use sign_in::SignIn;
 use tokio::time::timeout;
 
-use super::{BackendError, Completion, ModelBackend, ModelCall, ModelStream};
+use super::{Api, BackendError, Completion, ModelBackend, ModelCall, ModelStream};
 use crate::domain::{CallFailure, Region};
 
 /// What the adapter needs to know to reach Bedrock.
@@ -205,6 +208,9 @@ impl Clients {
 impl ModelBackend for BedrockBackend {
     fn complete<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<Completion, BackendError>> {
         Box::pin(async move {
+            if let Api::Invoke(format) = call.terms.api {
+                return self.noted(invoke::complete(&self.client(call)?, call, format).await);
+            }
             let request = self.client(call)?.converse().model_id(call.model.sent());
             let answer = request
                 .set_system(convert::system(call))
@@ -219,6 +225,9 @@ impl ModelBackend for BedrockBackend {
 
     fn stream<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<ModelStream, BackendError>> {
         Box::pin(async move {
+            if let Api::Invoke(format) = call.terms.api {
+                return self.noted(invoke::stream(&self.client(call)?, call, format).await);
+            }
             let request = self.client(call)?.converse_stream().model_id(call.model.sent());
             let answer = request
                 .set_system(convert::system(call))
