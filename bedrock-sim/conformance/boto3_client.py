@@ -300,6 +300,139 @@ def a_certain_text_is_refused():
 for test in [a_huge_delta, garbage, flapping, early_ends, stop_reasons, reasoning, a_bucket_runs_dry, a_certain_text_is_refused]:
     check(test.__name__, test)
 
+# Native bodies: InvokeModel and InvokeModelWithResponseStream.
+
+LLAMA_3 = (
+    "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n{}<|eot_id|>"
+    "<|start_header_id|>assistant<|end_header_id|>\n\n"
+)
+CLAUDE = {
+    "anthropic_version": "bedrock-2023-05-31",
+    "max_tokens": 500,
+    "messages": [{"role": "user", "content": [{"type": "text", "text": TEXT}]}],
+}
+IMPORTED = "arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl"
+# Model, body, and where a whole answer and a chunk have their text.
+NATIVE = {
+    "claude": (
+        "us.anthropic.claude-haiku-4-5-20251001-v1:0", CLAUDE,
+        lambda answer: answer["content"][0]["text"],
+        lambda chunk: chunk.get("delta", {}).get("text", ""),
+    ),
+    "nova": (
+        "us.amazon.nova-micro-v1:0", {"messages": MESSAGES, "inferenceConfig": {"maxTokens": 500}},
+        lambda answer: answer["output"]["message"]["content"][0]["text"],
+        lambda chunk: chunk.get("contentBlockDelta", {}).get("delta", {}).get("text", ""),
+    ),
+    "llama": (
+        "us.meta.llama3-3-70b-instruct-v1:0", {"prompt": LLAMA_3.format(TEXT), "max_gen_len": 500},
+        lambda answer: answer["generation"],
+        lambda chunk: chunk["generation"],
+    ),
+    "mistral": (
+        "mistral.mixtral-8x7b-instruct-v0:1", {"prompt": f"<s>[INST] {TEXT} [/INST]"},
+        lambda answer: answer["outputs"][0]["text"],
+        lambda chunk: chunk["outputs"][0]["text"],
+    ),
+    "imported chat": (
+        IMPORTED, {"messages": [{"role": "user", "content": TEXT}], "max_tokens": 500},
+        lambda answer: answer["choices"][0]["message"]["content"],
+        lambda chunk: chunk["choices"][0]["delta"].get("content", ""),
+    ),
+}
+
+
+def invoke(model, body=CLAUDE, using=bedrock, **more):
+    return using.invoke_model(modelId=model, body=json.dumps(body), **more)
+
+
+def invoke_stream(model, body=CLAUDE, using=bedrock, **more):
+    answer = using.invoke_model_with_response_stream(modelId=model, body=json.dumps(body), **more)
+    equal(answer["contentType"], "application/json")
+    return answer["body"]
+
+
+def chunks_of(events):
+    return [json.loads(event["chunk"]["bytes"]) for event in events if "chunk" in event]
+
+
+for name, (model, body, text, chunk_text) in NATIVE.items():
+
+    def whole_native_answer():
+        answer = invoke(model, body)
+        equal(answer["contentType"], "application/json")
+        equal(text(json.load(answer["body"])), TEXT)
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        assert int(headers["x-amzn-bedrock-input-token-count"]) > 0
+        assert int(headers["x-amzn-bedrock-output-token-count"]) > 0
+        assert int(headers["x-amzn-bedrock-invocation-latency"]) >= 0
+
+    def streamed_native_answer():
+        chunks = chunks_of(invoke_stream(model, body))
+        equal("".join(chunk_text(chunk) for chunk in chunks), TEXT)
+        metrics = chunks[-1]["amazon-bedrock-invocationMetrics"]
+        equal(set(metrics), {"inputTokenCount", "outputTokenCount", "invocationLatency", "firstByteLatency"})
+        assert metrics["outputTokenCount"] > 0
+
+    def malformed_native_body():
+        malformed = body | {"no_such_member": 1}
+        for operation in (invoke, invoke_stream):
+            refused = lambda: operation(model, malformed)
+            text = "Malformed input request: #: extraneous key [no_such_member] is not permitted"
+            raises(bedrock.exceptions.ValidationException, refused, status=400, message=text)
+
+    for test in [whole_native_answer, streamed_native_answer, malformed_native_body]:
+        check(f"{test.__name__} of {name}", test)
+
+for name, (status, code) in STATUSES.items():
+    for operation in (invoke, invoke_stream):
+        check(
+            f"{name} by {operation.__name__}",
+            lambda: raises(errors.ClientError, lambda: operation(f"sim.{name}"), code=code, status=status),
+        )
+
+for name, member in (MEMBERS | {"model-timeout": "modelTimeoutException"}).items():
+    for suffix, deltas in (("", 0), ("-late", 3)):
+
+        def in_native_stream():
+            events = []
+
+            def read():
+                for event in invoke_stream(f"sim.stream-{name}{suffix}"):
+                    events.append(event)
+
+            raises(errors.EventStreamError, read, code=member)
+            told = [chunk for chunk in chunks_of(events) if chunk["type"] == "content_block_delta"]
+            equal(len(told), deltas)
+
+        check(f"stream-{name}{suffix} of chunks", in_native_stream)
+
+
+def native_headers():
+    more = {"serviceTier": "flex", "performanceConfigLatency": "optimized", "trace": "ENABLED"}
+    for operation in (bedrock.invoke_model, bedrock.invoke_model_with_response_stream):
+        answer = operation(modelId="sim.normal", body=json.dumps(CLAUDE), **more)
+        equal((answer["serviceTier"], answer["performanceConfigLatency"]), ("flex", "optimized"))
+
+
+def native_breaks():
+    raises(CUTS, lambda: list(invoke_stream("sim.cut-mid-frame")))
+    raises(SILENT, lambda: list(invoke_stream("sim.stall", using=impatient)))
+    raises(botocore.eventstream.ChecksumMismatch, lambda: list(invoke_stream("sim.corrupt-crc")))
+    kinds = [chunk["type"] for chunk in chunks_of(invoke_stream("sim.end-without-message-stop"))]
+    assert "message_stop" not in kinds and "content_block_delta" in kinds
+    untold = chunks_of(invoke_stream("sim.end-without-metadata"))
+    equal(untold[-1], {"type": "message_stop"})
+
+
+def converse_refuses_imported_models():
+    refused = bedrock.exceptions.ValidationException
+    raises(refused, lambda: converse(IMPORTED), status=400, message="doesn't support the model")
+
+
+for test in [native_headers, native_breaks, converse_refuses_imported_models]:
+    check(test.__name__, test)
+
 # Every JSON member that is sent stands in AWS's own model, with the right type.
 
 MODEL = botocore.session.get_session().get_service_model("bedrock-runtime")
@@ -401,7 +534,16 @@ def exceptions_in_streams_conform():
         conforms(json.loads(payload), shape.members[member], member)
 
 
-for test in [count_conforms, errors_conform, exceptions_in_streams_conform]:
+def chunks_conform():
+    shape = MODEL.operation_model("InvokeModelWithResponseStream").output_shape.members["body"]
+    operation = "invoke-with-response-stream"
+    for model in ("sim.normal", "sim.stream-model-timeout-late", "sim.stream-model-stream-error-late"):
+        for headers, payload in frames(raw(model, operation, CLAUDE).read()):
+            name = headers.get(":event-type") or headers[":exception-type"]
+            conforms(json.loads(payload), shape.members[name], name, event=True)
+
+
+for test in [count_conforms, errors_conform, exceptions_in_streams_conform, chunks_conform]:
     check(test.__name__, test)
 
 

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import * as sdk from "@aws-sdk/client-bedrock-runtime";
 
 const { BedrockRuntimeClient, ConverseCommand, ConverseStreamCommand, CountTokensCommand } = sdk;
+const { InvokeModelCommand, InvokeModelWithResponseStreamCommand } = sdk;
 const endpoint = process.env.AWS_ENDPOINT_URL_BEDROCK_RUNTIME;
 const text = 'The bridge is open to all cyclists. It cost four million euros. Größe, 日本語, 🙂 and "quotes" stay.';
 const messages = [{ role: "user", content: [{ text }] }];
@@ -44,6 +45,45 @@ async function stream(client, modelId, events = [], signal = undefined) {
   return events;
 }
 const textOf = (events) => events.map((event) => event.contentBlockDelta?.delta?.text ?? "").join("");
+
+const claude = {
+  anthropic_version: "bedrock-2023-05-31",
+  max_tokens: 500,
+  messages: [{ role: "user", content: [{ type: "text", text }] }],
+};
+const llamaPrompt =
+  `<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n${text}<|eot_id|>` +
+  "<|start_header_id|>assistant<|end_header_id|>\n\n";
+// Model, body, and where a whole answer and a chunk have their text.
+const native = {
+  claude: [
+    "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+    claude,
+    (answer) => answer.content[0].text,
+    (chunk) => chunk.delta?.text,
+  ],
+  nova: [
+    "us.amazon.nova-micro-v1:0",
+    { messages, inferenceConfig: { maxTokens: 500 } },
+    (answer) => answer.output.message.content[0].text,
+    (chunk) => chunk.contentBlockDelta?.delta.text,
+  ],
+  llama: [
+    "us.meta.llama3-3-70b-instruct-v1:0",
+    { prompt: llamaPrompt, max_gen_len: 500 },
+    (answer) => answer.generation,
+    (chunk) => chunk.generation,
+  ],
+};
+const json = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
+const invoke = (client, modelId, body = claude) =>
+  client.send(new InvokeModelCommand({ modelId, body: JSON.stringify(body), contentType: "application/json" }));
+async function invokeStream(client, modelId, body = claude, chunks = []) {
+  const command = new InvokeModelWithResponseStreamCommand({ modelId, body: JSON.stringify(body) });
+  const answer = await client.send(command);
+  for await (const event of answer.body) if (event.chunk) chunks.push(json(event.chunk.bytes));
+  return chunks;
+}
 
 async function failure(promise) {
   try {
@@ -117,9 +157,22 @@ for (const [protocol, client] of Object.entries(clients)) {
     assert.equal((await count(modelId)).inputTokens, answer.usage.inputTokens);
     assert.equal((await failure(count(`us.${modelId}`))).message, "The provided model doesn't support counting tokens.");
   });
+  for (const [name, [modelId, body, textIn, textInChunk]] of Object.entries(native)) {
+    await test(`invoke model with ${name}`, async () => {
+      const answer = await invoke(client, modelId, body);
+      assert.equal(textIn(json(answer.body)), text);
+      assert.equal(answer.contentType, "application/json");
+      const chunks = await invokeStream(client, modelId, body);
+      assert.equal(chunks.map((chunk) => textInChunk(chunk) ?? "").join(""), text);
+      assert.ok(chunks.at(-1)["amazon-bedrock-invocationMetrics"].outputTokenCount > 0);
+      const error = await failure(invoke(client, modelId, { ...body, noSuchMember: 1 }));
+      assert.equal(error.name, "ValidationException");
+      assert.match(error.message, /extraneous key \[noSuchMember\] is not permitted/);
+    });
+  }
   for (const [name, [status, type]] of Object.entries(statuses)) {
     await test(name, async () => {
-      for (const call of [converse, stream]) {
+      for (const call of [converse, stream, invoke, invokeStream]) {
         const error = await failure(call(client, `sim.${name}`));
         assert.equal(error.name, type);
         assert.equal(error.$metadata.httpStatusCode, status);
@@ -144,6 +197,19 @@ for (const [protocol, client] of Object.entries(clients)) {
       });
     }
   }
+  for (const [name, type] of Object.entries({ ...members, "model-timeout": "ModelTimeoutException" })) {
+    await test(`stream-${name}-late of chunks`, async () => {
+      const chunks = [];
+      const error = await failure(invokeStream(client, `sim.stream-${name}-late`, claude, chunks));
+      assert.equal(error.name, type);
+      assert.equal(chunks.filter((chunk) => chunk.type === "content_block_delta").length, 3);
+    });
+  }
+  await test("chunks that are cut", async () => {
+    assert.ok((await failure(invokeStream(client, "sim.cut-mid-frame"))) instanceof Error);
+    const chunks = await invokeStream(client, "sim.end-without-message-stop");
+    assert.ok(chunks.every((chunk) => chunk.type !== "message_stop"));
+  });
   for (const name of ["stream-unmodelled", "cut-mid-frame", "cut-between-frames", "reset-before-headers", "corrupt-crc", "garbage-from-start", "json-instead-of-stream"]) {
     await test(name, async () => {
       const error = await failure(stream(client, `sim.${name}`));

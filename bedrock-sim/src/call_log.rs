@@ -9,7 +9,7 @@ mod record;
 
 pub use record::{CallRecord, Operation, Outcome};
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -48,6 +48,8 @@ pub(crate) struct Arrival {
     pub(crate) model_id: String,
     pub(crate) request_id: String,
     pub(crate) sdk_request: Option<String>,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) signed_by: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -73,6 +75,8 @@ impl CallLog {
             model_id: arrival.model_id,
             request_id: arrival.request_id,
             sdk_request: arrival.sdk_request,
+            headers: arrival.headers,
+            signed_by: arrival.signed_by,
             received_after: self.started.elapsed(),
             received_at,
             body: arrival.body,
@@ -257,6 +261,8 @@ mod tests {
             model_id: model_id.to_owned(),
             request_id: "r".to_owned(),
             sdk_request: None,
+            headers: BTreeMap::new(),
+            signed_by: None,
             body: Bytes::from_static(body.as_bytes()),
         }
     }

@@ -14,6 +14,8 @@ pub(crate) const TYPE_SUFFIX: &str = ":http://internal.amazon.com/coral/com.amaz
 const UNEXPECTED: &str =
     "The system encountered an unexpected error during processing. Try your request again.";
 
+const TIMED_OUT: &str = "Model has timed out in processing the request. Try your request again.";
+
 /// A refusal that is sent as a status. The names are those of `sim.<name>` model ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -149,11 +151,7 @@ impl ApiError {
                 "Model use case details have not been submitted for this account. Fill out the \
                  use case details form before using the model.",
             ),
-            Self::ModelTimeout => Refusal::new(
-                408,
-                "ModelTimeoutException",
-                "Model has timed out in processing the request. Try your request again.",
-            ),
+            Self::ModelTimeout => Refusal::new(408, "ModelTimeoutException", TIMED_OUT),
             Self::Throttling => {
                 Refusal::new(429, "ThrottlingException", "Too many tokens, please wait before trying again.")
             }
@@ -215,18 +213,21 @@ pub enum StreamError {
     Validation,
     Throttling,
     ServiceUnavailable,
+    /// Only the stream of InvokeModelWithResponseStream has this member.
+    ModelTimeout,
     /// A message of type `error`, which no published model describes.
     Unmodelled,
 }
 
 impl StreamError {
     /// Every in-stream refusal, for tables and tests.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::InternalServer,
         Self::ModelStreamError,
         Self::Validation,
         Self::Throttling,
         Self::ServiceUnavailable,
+        Self::ModelTimeout,
         Self::Unmodelled,
     ];
 
@@ -238,6 +239,7 @@ impl StreamError {
             Self::Validation => "validationException",
             Self::Throttling => "throttlingException",
             Self::ServiceUnavailable => "serviceUnavailableException",
+            Self::ModelTimeout => "modelTimeoutException",
             Self::Unmodelled => "error",
         }
     }
@@ -248,6 +250,7 @@ impl StreamError {
             Self::Validation => "Input is too long for requested model.",
             Self::Throttling => "Too many tokens, please wait before trying again.",
             Self::ServiceUnavailable => "Bedrock is unable to process your request.",
+            Self::ModelTimeout => TIMED_OUT,
         }
     }
 
@@ -270,6 +273,7 @@ impl StreamError {
             Self::Validation => ApiError::InputTooLong,
             Self::Throttling => ApiError::Throttling,
             Self::ServiceUnavailable => ApiError::ServiceUnavailable,
+            Self::ModelTimeout => ApiError::ModelTimeout,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! The one rule it protects: the same event without padding gives the same bytes as AWS.
 
 use aws_smithy_eventstream::frame::write_message_to;
+use aws_smithy_types::base64;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use bytes::{Bytes, BytesMut};
 use rand::Rng;
@@ -56,18 +57,34 @@ pub(crate) fn padding(random: &mut impl Rng) -> &'static str {
 
 /// Appends the frame of `event` to `out`. Exceptions carry no padding.
 pub(crate) fn write(event: &Event<'_>, padding: Option<&str>, out: &mut BytesMut) {
-    let message = match event {
-        Event::Exception(error) => exception(*error),
-        _ => Message::new_from_parts(
-            vec![
-                header(":event-type", event_type(event)),
-                header(":content-type", "application/json"),
-                header(":message-type", "event"),
-            ],
-            payload(event, padding),
-        ),
-    };
-    write_message_to(&message, out).expect("names, values and payloads stay far below the limits");
+    match event {
+        Event::Exception(error) => write_message(&exception(*error), out),
+        _ => write_event(event_type(event), payload(event, padding), out),
+    }
+}
+
+/// Appends the frame of one chunk of a native stream: JSON of the model's own, in base64.
+pub(crate) fn write_chunk(json: &str, padding: Option<&str>, out: &mut BytesMut) {
+    let mut payload = Vec::with_capacity(json.len() * 4 / 3 + 96);
+    push(&mut payload, "{\"bytes\":\"");
+    push(&mut payload, &base64::encode(json));
+    push(&mut payload, "\"");
+    push_padding(&mut payload, padding, true);
+    push(&mut payload, "}");
+    write_event("chunk", Bytes::from(payload), out);
+}
+
+fn write_event(event_type: &'static str, payload: Bytes, out: &mut BytesMut) {
+    let headers = vec![
+        header(":event-type", event_type),
+        header(":content-type", "application/json"),
+        header(":message-type", "event"),
+    ];
+    write_message(&Message::new_from_parts(headers, payload), out);
+}
+
+fn write_message(message: &Message, out: &mut BytesMut) {
+    write_message_to(message, out).expect("names, values and payloads stay far below the limits");
 }
 
 /// The length of the frame that starts at the beginning of `bytes`, if its prelude is there.
@@ -248,6 +265,14 @@ mod tests {
         for (event, expected) in cases {
             assert_eq!(payload_text(&event, Some("ab")), expected);
         }
+    }
+
+    #[test]
+    fn a_chunk_holds_the_json_of_the_model_in_base64() {
+        let mut out = BytesMut::new();
+        write_chunk("{}", Some("ab"), &mut out);
+        let text = String::from_utf8_lossy(&out).into_owned();
+        assert!(text.contains("chunk") && text.contains(r#"{"bytes":"e30=","p":"ab"}"#), "{text}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A simulator of the AWS Bedrock Runtime wire.
 //!
-//! It answers Converse, ConverseStream and CountTokens over a real socket with the bytes that AWS
+//! It answers Converse, ConverseStream, InvokeModel, InvokeModelWithResponseStream and CountTokens over a real socket with the bytes that AWS
 //! sends: event-stream frames, error headers, padding. Faults are chosen per model id or per call.
 //! It owns the wire and the faults; it is no model, and its [`author`] says so.
 //! The one rule it protects: what a client sees here is what it would see from AWS, or it is
@@ -14,6 +14,7 @@ mod captures;
 mod errors;
 mod frames;
 mod models;
+mod native;
 mod operations;
 mod pacing;
 mod request;

@@ -27,12 +27,47 @@ pub(crate) enum Preamble {
 
 /// Checks a Converse request against the limits of its model, and tells how the model begins.
 pub(crate) fn check(model_id: &str, request: &ConverseRequest) -> Result<Preamble, Refusal> {
+    if ModelId::parse(model_id) == Some(ModelId::Imported) {
+        return Err(Refusal::validation(
+            "This action doesn't support the model that you provided. Try again with a supported \
+             text or chat model.",
+        ));
+    }
+    let over_cap = |_: &str, _, cap| {
+        Refusal::validation(format!(
+            "The maximum tokens you requested exceed the model limit of {cap}. Try again with a \
+             maximum tokens value lower than {cap}."
+        ))
+    };
+    check_native(model_id, request, over_cap)
+}
+
+/// Checks a native request against the limits of its model, and tells how the model begins.
+/// `over_cap` says of this model that more output tokens were asked for than its cap.
+pub(crate) fn check_native(
+    model_id: &str,
+    request: &ConverseRequest,
+    over_cap: impl Fn(&str, u64, u64) -> Refusal,
+) -> Result<Preamble, Refusal> {
     let Some(model) = find(model_id)? else {
         return Ok(Preamble::None);
     };
     check_members(model, request)?;
-    check_lengths(model, request)?;
+    check_lengths(model, request, over_cap)?;
     Ok(model.preamble)
+}
+
+/// The base id that an id names, whether there is such a model or not.
+pub(crate) fn base_of(model_id: &str) -> Option<&str> {
+    match ModelId::parse(model_id) {
+        Some(ModelId::Named { base, .. }) => Some(base),
+        _ => None,
+    }
+}
+
+/// Checks that there is such a model, for a request that is not known to be any model's.
+pub(crate) fn check_id(model_id: &str) -> Result<(), Refusal> {
+    find(model_id).map(|_| ())
 }
 
 /// Checks that tokens can be counted for this model: base ids of Claude alone, and scenarios.
@@ -52,7 +87,7 @@ pub(crate) fn check_counting(model_id: &str) -> Result<(), Refusal> {
 fn find(model_id: &str) -> Result<Option<&'static Model>, Refusal> {
     let invalid = || ApiError::InvalidModelId.refusal(model_id);
     match ModelId::parse(model_id).ok_or_else(invalid)? {
-        ModelId::Opaque => Ok(None),
+        ModelId::Opaque | ModelId::Imported => Ok(None),
         ModelId::Simulated(name) => match Scenario::from_name(name) {
             Some(_) => Ok(None),
             None => Err(invalid()),
@@ -121,14 +156,15 @@ fn check_members(model: &Model, request: &ConverseRequest) -> Result<(), Refusal
     Ok(())
 }
 
-fn check_lengths(model: &Model, request: &ConverseRequest) -> Result<(), Refusal> {
+fn check_lengths(
+    model: &Model,
+    request: &ConverseRequest,
+    over_cap: impl Fn(&str, u64, u64) -> Refusal,
+) -> Result<(), Refusal> {
     if let Some(max_tokens) = request.inference.max_tokens {
         let cap = model.max_output_tokens;
         if max_tokens > cap {
-            return Err(Refusal::validation(format!(
-                "The maximum tokens you requested exceed the model limit of {cap}. Try again with \
-                 a maximum tokens value lower than {cap}."
-            )));
+            return Err(over_cap(model.id, max_tokens, cap));
         }
         let least = model.min_max_tokens;
         if max_tokens < least {
@@ -205,6 +241,13 @@ mod tests {
         assert_eq!(checked("us.anthropic.claude-sonnet-5-5", &json!({})), reasoning);
         let gpt_oss = Ok(Preamble::EmptyTextAndReasoning);
         assert_eq!(checked("openai.gpt-oss-20b-1:0", &json!({})), gpt_oss);
+    }
+
+    #[test]
+    fn converse_refuses_imported_models() {
+        let arn = "arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl";
+        assert!(checked(arn, &json!({})).unwrap_err().contains("doesn't support the model"));
+        assert!(check_id(arn).is_ok());
     }
 
     #[test]

@@ -4,10 +4,13 @@
 //! the request, choose the scenario. Each operation is a file of its own and adds what is its own.
 //! The one rule it protects: a call is in the log before anything can go wrong with it.
 
+mod caller;
 mod converse;
 mod converse_stream;
 mod count_tokens;
 mod in_one_piece;
+mod invoke_model;
+mod invoke_stream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +22,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Reque
 use axum::response::Response;
 use axum::routing::post;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rand::RngCore;
 use serde_json::{Value, json};
@@ -58,6 +61,8 @@ pub(crate) fn routes() -> Router<Arc<Backend>> {
         .route("/model/{model_id}/converse", post(converse::answer))
         .route("/model/{model_id}/converse-stream", post(converse_stream::answer))
         .route("/model/{model_id}/count-tokens", post(count_tokens::answer))
+        .route("/model/{model_id}/invoke", post(invoke_model::answer))
+        .route("/model/{model_id}/invoke-with-response-stream", post(invoke_stream::answer))
         .fallback(unknown_operation)
         .method_not_allowed_fallback(unknown_operation)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -73,8 +78,8 @@ pub(crate) struct Usage {
 /// The usage as an answer tells it: a lie may be negative, or larger than any count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ToldUsage {
-    input_tokens: i64,
-    output_tokens: i64,
+    pub(crate) input_tokens: i64,
+    pub(crate) output_tokens: i64,
 }
 
 impl ToldUsage {
@@ -84,8 +89,12 @@ impl ToldUsage {
             "inputTokens": self.input_tokens,
             "outputTokens": self.output_tokens,
             "serverToolUsage": {},
-            "totalTokens": self.input_tokens.saturating_add(self.output_tokens),
+            "totalTokens": self.total_tokens(),
         })
+    }
+
+    pub(crate) fn total_tokens(self) -> i64 {
+        self.input_tokens.saturating_add(self.output_tokens)
     }
 }
 
@@ -140,10 +149,12 @@ impl Call {
             model_id: received.model_id,
             request_id: new_request_id(),
             sdk_request,
+            headers: caller::shown(&received.headers),
+            signed_by: caller::signed_by(&received.headers),
             body: received.body.clone(),
         });
         let call = Self { backend: received.backend, connection: received.connection, guard };
-        match check_caller(&received.headers) {
+        match caller::check(&received.headers) {
             Ok(()) => Ok((call, received.body)),
             Err(refusal) => Err(call.refuse(&refusal)),
         }
@@ -225,6 +236,8 @@ struct Answer {
     preamble: Preamble,
     text: Arc<str>,
     stop_reason: StopReason,
+    /// The stop sequence that ended the text.
+    stop_sequence: Option<String>,
     usage: Usage,
     /// What the answer says of its tokens.
     told_usage: ToldUsage,
@@ -242,7 +255,9 @@ impl Answer {
             Scenario::EmptyContent | Scenario::EmptyText => String::new(),
             _ => text_for(request).await,
         };
+        let stop_sequence = limits.stop_sequence_in(&text).map(str::to_owned);
         let (mut text, stop_reason) = limits.end_of(text);
+        let stop_sequence = stop_sequence.filter(|_| stop_reason == StopReason::StopSequence);
         if let Scenario::HugeDelta { bytes } = scenario {
             text = grown(&text, (*bytes).min(MAX_HUGE_DELTA_BYTES));
         }
@@ -259,7 +274,7 @@ impl Answer {
             Scenario::WrongUsage { input_tokens, output_tokens } => ToldUsage { input_tokens, output_tokens },
             _ => usage.into(),
         };
-        Self { preamble, text: Arc::from(text), stop_reason, usage, told_usage, echo }
+        Self { preamble, text: Arc::from(text), stop_reason, stop_sequence, usage, told_usage, echo }
     }
 
     fn billed(&self) -> Billed {
@@ -297,36 +312,6 @@ fn reasoning_tokens(preamble: Preamble) -> u64 {
         Preamble::None => 0,
         Preamble::Reasoning | Preamble::EmptyTextAndReasoning => tokens::count(REASONING_TEXT),
     }
-}
-
-/// AWS accepts a SigV4 signature for the service `bedrock` or a bearer token. Neither is verified.
-fn check_caller(headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(authorization) = headers.get(AUTHORIZATION) else {
-        return Err(Refusal::new(403, "MissingAuthenticationTokenException", "Missing Authentication Token"));
-    };
-    let authorization = authorization.to_str().unwrap_or_default();
-    if authorization.strip_prefix("Bearer ").is_some_and(|token| !token.trim().is_empty()) {
-        return Ok(());
-    }
-    if !authorization.starts_with("AWS4-HMAC-SHA256 ") {
-        return Err(Refusal::new(
-            403,
-            "IncompleteSignatureException",
-            "Authorization header requires a SigV4 signature or a bearer token.",
-        ));
-    }
-    let service = authorization
-        .split_once("Credential=")
-        .and_then(|(_, rest)| rest.split([',', ' ']).next())
-        .and_then(|scope| scope.split('/').nth(3));
-    if service != Some("bedrock") {
-        return Err(Refusal::new(
-            403,
-            "InvalidSignatureException",
-            "Credential should be scoped to correct service: 'bedrock'.",
-        ));
-    }
-    Ok(())
 }
 
 /// A body that cannot be read: it is too large, or the client left while it was sent.

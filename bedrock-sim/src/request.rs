@@ -5,6 +5,7 @@
 //! The one rule it protects: what has been read has been checked.
 
 mod content;
+mod invoke_headers;
 mod reader;
 mod settings;
 
@@ -15,10 +16,11 @@ use crate::errors::Refusal;
 use crate::scenario::StopReason;
 use crate::tokens;
 use content::Conversation;
+pub(crate) use invoke_headers::InvokeHeaders;
 use reader::{At, Object, Reader, member_object, member_text, object, present};
 pub(crate) use settings::Echo;
 
-/// A Converse or ConverseStream request.
+/// A Converse or ConverseStream request, or what a native body asks in the same terms.
 #[derive(Debug, Clone)]
 pub(crate) struct ConverseRequest {
     pub(crate) system: String,
@@ -42,9 +44,19 @@ pub(crate) struct Inference {
 }
 
 impl Inference {
+    /// The stop sequence that comes first in `text`.
+    pub(crate) fn stop_sequence_in(&self, text: &str) -> Option<&str> {
+        self.first_stop(text).map(|(_, sequence)| sequence)
+    }
+
+    fn first_stop(&self, text: &str) -> Option<(usize, &str)> {
+        let stops = self.stop_sequences.iter();
+        stops.filter_map(|sequence| Some((text.find(sequence.as_str())?, sequence.as_str()))).min()
+    }
+
     /// Ends `text` at the first stop sequence or after the last allowed token.
     pub(crate) fn end_of(&self, mut text: String) -> (String, StopReason) {
-        let stop = self.stop_sequences.iter().filter_map(|sequence| text.find(sequence.as_str())).min();
+        let stop = self.first_stop(&text).map(|(at, _)| at);
         let room = self.max_tokens.map_or(text.len(), |max| tokens::prefix_within(&text, max));
         match stop {
             Some(stop) if stop <= room => {
@@ -174,11 +186,12 @@ fn native_tokens(encoded: &str) -> Result<u64, Refusal> {
     let body: Value = serde_json::from_slice(&body).map_err(|_| malformed())?;
     let messages = body["messages"].as_array().ok_or_else(malformed)?;
     let contents = messages.iter().map(|message| &message["content"]);
-    let tokens = contents
+    let tokens: u64 = contents
         .chain(present_value(&body["system"]))
         .map(|content| native_text_tokens(content) + tokens::PER_BLOCK_TOKENS)
         .sum();
-    Ok(tokens)
+    let tools = present_value(&body["tools"]).map_or(0, |tools| tokens::count(&tools.to_string()));
+    Ok(tokens + tools)
 }
 
 fn native_text_tokens(content: &Value) -> u64 {
@@ -186,13 +199,19 @@ fn native_text_tokens(content: &Value) -> u64 {
         Value::String(text) => tokens::count(text),
         Value::Array(blocks) => blocks
             .iter()
-            .map(|block| match block["text"].as_str() {
+            .map(|block| match block["text"].as_str().or_else(|| native_document(block)) {
                 Some(text) => tokens::count(text),
                 None => tokens::count(&block.to_string()),
             })
             .sum(),
         _ => 0,
     }
+}
+
+/// The text of a document that a native body holds as text.
+pub(crate) fn native_document(block: &Value) -> Option<&str> {
+    let source = &block["source"];
+    (source["type"] == "text").then(|| source["data"].as_str()).flatten()
 }
 
 fn present_value(value: &Value) -> Option<&Value> {

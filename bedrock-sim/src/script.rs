@@ -1,10 +1,15 @@
 //! A script: the steps of one streamed answer, and the body that plays them.
 //!
-//! Owns waits, cuts and the grouping of frames into pieces. It knows neither scenarios nor requests;
+//! Owns waits, cuts and the grouping of frames into pieces. It knows neither scenarios nor requests,
+//! nor what the chunks of a native stream hold;
 //! an operation writes the script. Frames are encoded when their turn comes, so an open stream
 //! holds its text and its steps only.
 //! The one rule it protects: the body owns the call's guard, so a body that is dropped early ends
 //! every wait at once and is recorded as a client that went away.
+
+mod deltas;
+
+pub(crate) use deltas::delta_ranges;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -17,16 +22,18 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
-use rand::Rng;
-use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use serde_json::Value;
 use tokio::time::Sleep;
 
 use crate::call_log::{Billed, CallGuard, Outcome};
 use crate::errors::StreamError;
 use crate::frames::{self, Event};
+use crate::native::{Metrics, NativeStream};
 use crate::operations::ToldUsage;
 use crate::request::Echo;
+use crate::scenario::StopReason;
 use crate::server::Connection;
 use crate::tokens;
 
@@ -42,9 +49,6 @@ pub(crate) const REASONING_SIGNATURE: &str = "c2lnbmVkIGJ5IGEgc2ltdWxhdG9yOyBpdC
 
 /// Bytes that are no frame: what would be the lengths and the checksum of a prelude is noise.
 pub(crate) const GARBAGE: [u8; 512] = noise();
-
-/// A delta has at most this many characters.
-const MAX_DELTA_CHARS: usize = 30;
 
 /// One step of a script. Text is named by its place in the script's text.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +73,7 @@ pub(crate) enum Step {
         block: u32,
     },
     MessageStop {
-        reason: &'static str,
+        reason: StopReason,
     },
     Metadata {
         usage: ToldUsage,
@@ -110,6 +114,16 @@ pub(crate) struct Script {
     pub(crate) outcome: Outcome,
     /// How the bytes of the steps leave.
     pub(crate) delivery: Delivery,
+    pub(crate) wire: Wire,
+}
+
+/// What the steps are written as.
+#[derive(Debug)]
+pub(crate) enum Wire {
+    /// The events of ConverseStream.
+    Converse,
+    /// Chunks of a model's own JSON.
+    Native(Box<NativeStream>),
 }
 
 /// How a script's bytes leave.
@@ -138,6 +152,8 @@ pub(crate) struct ScriptBody {
     flush_first: bool,
     sent_text_bytes: usize,
     sent_reasoning_bytes: usize,
+    /// From the call's arrival to the first event.
+    first_event_ms: Option<u64>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -164,6 +180,7 @@ impl ScriptBody {
             flush_first: false,
             sent_text_bytes: 0,
             sent_reasoning_bytes: 0,
+            first_event_ms: None,
         }
     }
 
@@ -196,7 +213,7 @@ impl ScriptBody {
                 Event::ReasoningSignature { block: *block, signature }
             }
             Step::BlockStop { block } => Event::BlockStop { block: *block },
-            Step::MessageStop { reason } => Event::MessageStop { reason },
+            Step::MessageStop { reason } => Event::MessageStop { reason: reason.as_str() },
             Step::Metadata { usage, echo } => {
                 Event::Metadata { usage: *usage, echo, latency_ms: self.guard.elapsed_ms() }
             }
@@ -206,9 +223,47 @@ impl ScriptBody {
             // These are turns, not bytes; `fill` keeps them.
             Step::Wait(_) | Step::Hang | Step::Cut | Step::Reset => return,
         };
-        let padding = frames::padding(&mut self.random);
-        frames::write(&event, Some(padding), &mut self.ready);
-        self.after_write(step, start);
+        match self.native_chunks(step, &event) {
+            None => {
+                let padding = frames::padding(&mut self.random);
+                frames::write(&event, Some(padding), &mut self.ready);
+                self.after_write(step, start);
+            }
+            Some(chunks) => {
+                let mut last = None;
+                for chunk in chunks {
+                    last = Some(self.ready.len());
+                    let padding = frames::padding(&mut self.random);
+                    frames::write_chunk(&chunk.to_string(), Some(padding), &mut self.ready);
+                }
+                if let Some(last) = last {
+                    self.after_write(step, last);
+                }
+            }
+        }
+    }
+
+    /// The event as chunks of a native stream. None if it is no native stream, or if the event is
+    /// of the stream itself. A stop that the metrics follow takes them along.
+    fn native_chunks(&mut self, step: &Step, event: &Event<'_>) -> Option<Vec<Value>> {
+        let Wire::Native(native) = &mut self.script.wire else { return None };
+        let latency_ms = self.guard.elapsed_ms();
+        let first_event_ms = *self.first_event_ms.get_or_insert(latency_ms);
+        let metrics = |usage: &ToldUsage| Metrics { usage: *usage, latency_ms, first_event_ms };
+        match step {
+            Step::MessageStop { reason } => {
+                let metrics = match self.script.steps.front() {
+                    Some(Step::Metadata { usage, .. }) => Some(metrics(usage)),
+                    _ => None,
+                };
+                if metrics.is_some() {
+                    self.script.steps.pop_front();
+                }
+                Some(native.stop(*reason, metrics.as_ref()))
+            }
+            Step::Metadata { usage, .. } => Some(native.metrics_alone(&metrics(usage))),
+            _ => native.chunks(event),
+        }
     }
 
     fn after_write(&mut self, step: &Step, start: usize) {
@@ -349,39 +404,6 @@ const fn noise() -> [u8; 512] {
         at += 1;
     }
     noise
-}
-
-/// Cuts a text into deltas of 1 to 30 characters, at the ends of words where it can.
-/// The same text is always cut in the same places.
-pub(crate) fn delta_ranges(text: &str) -> Vec<Range<usize>> {
-    let mut random = SmallRng::seed_from_u64(text.len() as u64);
-    let mut ranges = Vec::with_capacity(text.len() / 12 + 1);
-    let mut start = 0;
-    while start < text.len() {
-        let wanted = random.random_range(1..=MAX_DELTA_CHARS);
-        let end = delta_end(text, start, wanted);
-        ranges.push(start..end);
-        start = end;
-    }
-    ranges
-}
-
-/// The end of the word in which the wanted number of characters ends, or just that many characters.
-fn delta_end(text: &str, start: usize, wanted_chars: usize) -> usize {
-    let mut wanted_end = text.len();
-    for (count, (offset, character)) in text[start..].char_indices().enumerate() {
-        let at = start + offset;
-        if count == MAX_DELTA_CHARS {
-            return wanted_end.min(at);
-        }
-        if count == wanted_chars {
-            wanted_end = at;
-        }
-        if count >= wanted_chars && character.is_whitespace() {
-            return at;
-        }
-    }
-    text.len()
 }
 
 impl Drop for ScriptBody {

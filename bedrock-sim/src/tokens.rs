@@ -30,6 +30,23 @@ pub fn prefix_within(text: &str, max_tokens: u64) -> usize {
     text.len()
 }
 
+/// The tokens of a text that comes in pieces.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    quarters: u64,
+}
+
+impl Tally {
+    pub fn add(&mut self, text: &str) {
+        self.quarters += quarters(text);
+    }
+
+    /// What [`count`] says of all pieces together.
+    pub fn tokens(self) -> u64 {
+        self.quarters.div_ceil(QUARTERS_PER_TOKEN)
+    }
+}
+
 fn quarters(text: &str) -> u64 {
     if text.is_ascii() {
         return text.len() as u64;
@@ -61,6 +78,15 @@ mod tests {
         for (text, tokens) in cases {
             assert_eq!(count(text), tokens, "{text:?}");
         }
+    }
+
+    #[test]
+    fn pieces_count_as_the_whole_does() {
+        let mut tally = Tally::default();
+        for piece in ["a", "bcd", "", "e日", "本"] {
+            tally.add(piece);
+        }
+        assert_eq!(tally.tokens(), count("abcde日本"));
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod client;
 mod admin;
 #[path = "wire/log.rs"]
 mod log;
+#[path = "wire/native.rs"]
+mod native;
 #[path = "wire/refusals.rs"]
 mod refusals;
 #[path = "wire/server.rs"]

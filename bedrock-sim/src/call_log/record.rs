@@ -4,6 +4,7 @@
 //! read. The body is kept as bytes and parsed on the first look: most bodies are never looked at.
 //! The one rule it protects: a snapshot never changes after it was taken.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -22,6 +23,8 @@ pub enum Operation {
     Converse,
     ConverseStream,
     CountTokens,
+    InvokeModel,
+    InvokeModelWithResponseStream,
 }
 
 /// What became of a call.
@@ -54,6 +57,10 @@ pub struct CallRecord {
     pub request_id: String,
     /// The header `amz-sdk-request`, such as `attempt=1; max=3`.
     pub sdk_request: Option<String>,
+    /// The request headers `accept`, `content-type` and `x-amzn-bedrock-*`, by names in small letters.
+    pub headers: BTreeMap<String, String>,
+    /// The access key id of the signature, or `bearer`.
+    pub signed_by: Option<String>,
     /// From the simulator's start to the call's arrival, on a clock that never goes back.
     #[serde(skip)]
     pub began: Duration,
@@ -89,6 +96,8 @@ impl CallRecord {
             model_id: entry.model_id.clone(),
             request_id: entry.request_id.clone(),
             sdk_request: entry.sdk_request.clone(),
+            headers: entry.headers.clone(),
+            signed_by: entry.signed_by.clone(),
             began: entry.received_after,
             ended: end.map(|end| end.after),
             received_after_ms: millis(entry.received_after),
@@ -139,6 +148,8 @@ pub(super) struct Entry {
     pub(super) model_id: String,
     pub(super) request_id: String,
     pub(super) sdk_request: Option<String>,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) signed_by: Option<String>,
     pub(super) received_after: Duration,
     pub(super) received_at: Duration,
     pub(super) body: Bytes,

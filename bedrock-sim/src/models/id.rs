@@ -16,6 +16,8 @@ pub(super) enum ModelId<'a> {
     Simulated(&'a str),
     /// Something whose model is known to AWS alone.
     Opaque,
+    /// A model that the account brought itself.
+    Imported,
 }
 
 impl<'a> ModelId<'a> {
@@ -57,13 +59,13 @@ impl<'a> ModelId<'a> {
                 Some(Self::Named { base: name, profile: false })
             }
             ("bedrock", "inference-profile") if owned => Some(Self::parse_plain(name)),
+            ("bedrock", "imported-model") if owned => Some(Self::Imported),
             (
                 "bedrock",
                 "application-inference-profile"
                 | "provisioned-model"
                 | "custom-model"
                 | "custom-model-deployment"
-                | "imported-model"
                 | "prompt"
                 | "prompt-router"
                 | "default-prompt-router",
@@ -108,6 +110,7 @@ mod tests {
                 "arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:provisioned-model/abcdefghijkl",
                 Some(ModelId::Opaque),
             ),
+            ("arn:aws:bedrock:us-east-1:123456789012:imported-model/abcdefghijkl", Some(ModelId::Imported)),
             ("arn:aws:s3:::bucket/key", None),
             ("arn:aws:bedrock:us-east-1:12:provisioned-model/abcdefghijkl", None),
             ("arn:aws:bedrock:us-east-1", None),

@@ -1,7 +1,7 @@
 //! ConverseStream: the answer as an event stream.
 //!
-//! Owns the order of events of a healthy answer and what each scenario does to it: the script.
-//! How a script becomes bytes is not its matter.
+//! Owns the order of events of a healthy answer and what each scenario does to it: the script, which
+//! streams of native chunks follow too. How a script becomes bytes is not its matter.
 //! The one rule it protects: a healthy stream is `messageStart`, then per block its deltas and a
 //! stop, then `messageStop`, then `metadata`, and a text block has no start event.
 
@@ -21,7 +21,7 @@ use crate::pacing::Pacing;
 use crate::request::ConverseRequest;
 use crate::scenario::Scenario;
 use crate::script::{
-    Delivery, GARBAGE, REASONING_SIGNATURE, REASONING_TEXT, Script, ScriptBody, Step, delta_ranges,
+    Delivery, GARBAGE, REASONING_SIGNATURE, REASONING_TEXT, Script, ScriptBody, Step, Wire, delta_ranges,
 };
 
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
@@ -35,25 +35,36 @@ async fn stream(received: Received) -> Result<Response, Response> {
     let request =
         ConverseRequest::read(call.guard.model_id(), &body).map_err(|refusal| call.refuse(&refusal))?;
     let scenario = call.scenario(Some(&request.user_text)).await?;
-    if scenario == Scenario::JsonInsteadOfStream {
-        call.guard.failed(200, "json-instead-of-stream");
-        let json = Body::from("{\"message\":\"This is no event stream.\"}");
-        return Ok(call.response(StatusCode::OK, "application/json", json));
-    }
+    refuse_to_stream(&call, &scenario)?;
     let preamble = models::check(call.guard.model_id(), &request).map_err(|refusal| call.refuse(&refusal))?;
     let answer = Answer::write(request, preamble, &scenario).await;
+    Ok(respond(call, answer, &scenario, Wire::Converse))
+}
+
+/// Sends an answer as a stream of this kind, as far as the scenario lets it.
+pub(super) fn respond(call: Call, answer: Answer, scenario: &Scenario, wire: Wire) -> Response {
     let delivery = match scenario {
-        Scenario::ByteTrickle { gap_ms } => Delivery::ByteByByte(Duration::from_millis(gap_ms)),
+        Scenario::ByteTrickle { gap_ms } => Delivery::ByteByByte(Duration::from_millis(*gap_ms)),
         _ if call.backend.split_frames => Delivery::Split,
         _ => Delivery::Together,
     };
-    let script = script(answer, &scenario, call.backend.pacing, delivery);
+    let script = script(answer, scenario, call.backend.pacing, delivery, wire);
     let mut response = call.response(StatusCode::OK, EVENT_STREAM, Body::empty());
     *response.body_mut() = Body::new(ScriptBody::new(script, call.guard, call.connection));
-    Ok(response)
+    response
 }
 
-fn script(answer: Answer, scenario: &Scenario, pacing: Pacing, delivery: Delivery) -> Script {
+/// What comes instead of a stream where a scenario sends JSON.
+pub(super) fn refuse_to_stream(call: &Call, scenario: &Scenario) -> Result<(), Response> {
+    if *scenario != Scenario::JsonInsteadOfStream {
+        return Ok(());
+    }
+    call.guard.failed(200, "json-instead-of-stream");
+    let json = Body::from("{\"message\":\"This is no event stream.\"}");
+    Err(call.response(StatusCode::OK, "application/json", json))
+}
+
+fn script(answer: Answer, scenario: &Scenario, pacing: Pacing, delivery: Delivery, wire: Wire) -> Script {
     let (steps, error) = match scenario {
         Scenario::StreamError { error, after_deltas: 0 } => {
             (vec![Step::Exception(*error)], Some(error.member()))
@@ -75,6 +86,7 @@ fn script(answer: Answer, scenario: &Scenario, pacing: Pacing, delivery: Deliver
         fixed_bill: None,
         outcome,
         delivery,
+        wire,
     }
 }
 
@@ -91,7 +103,7 @@ fn told(answer: &Answer, scenario: &Scenario, pacing: Pacing) -> (Vec<Step>, Opt
         Scenario::HugeDelta { .. } => std::iter::once(0..answer.text.len()).collect(),
         _ => delta_ranges(&answer.text),
     };
-    let reason = answer.stop_reason.as_str();
+    let reason = answer.stop_reason;
     let spoilt_at = scenario.spoils_after().map(|deltas| deltas.min(ranges.len()));
     for at in 0..=ranges.len() {
         let range = ranges.get(at).cloned();

@@ -17,7 +17,7 @@ use http::{HeaderValue, StatusCode};
 use super::Call;
 use crate::call_log::{Billed, Outcome};
 use crate::scenario::Scenario;
-use crate::script::{Delivery, GARBAGE, Script, ScriptBody, Step};
+use crate::script::{Delivery, GARBAGE, Script, ScriptBody, Step, Wire};
 
 const DRIP_BYTES: usize = 16;
 
@@ -94,8 +94,15 @@ fn played(
     if let Some(length) = length {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
-    let script =
-        Script { text: Arc::from(""), steps, input_tokens: 0, fixed_bill: billed, outcome, delivery };
+    let script = Script {
+        text: Arc::from(""),
+        steps,
+        input_tokens: 0,
+        fixed_bill: billed,
+        outcome,
+        delivery,
+        wire: Wire::Converse,
+    };
     *response.body_mut() = Body::new(ScriptBody::new(script, call.guard, call.connection));
     response
 }

@@ -86,10 +86,29 @@ pub(super) fn read_guardrail(reader: &mut Reader, request: &Object) -> Result<()
     let Some(config) = member_object(request, "guardrailConfig")? else {
         return Ok(());
     };
-    if let Some(identifier) = member_text(config, "guardrailIdentifier")? {
+    let identifier = member_text(config, "guardrailIdentifier")?;
+    check_guardrail(reader, at, identifier, member_text(config, "guardrailVersion")?);
+    if let Some(trace) = member_text(config, "trace")? {
+        let words = ["enabled", "disabled", "enabled_full"];
+        reader.word(trace, at.member("trace"), &words);
+    }
+    if let Some(mode) = member_text(config, "streamProcessingMode")? {
+        reader.word(mode, at.member("streamProcessingMode"), &["sync", "async"]);
+    }
+    Ok(())
+}
+
+/// Checks what names a guardrail, in a body or in headers.
+pub(super) fn check_guardrail(
+    reader: &mut Reader,
+    at: At<'_>,
+    identifier: Option<&str>,
+    version: Option<&str>,
+) {
+    if let Some(identifier) = identifier {
         reader.length(identifier, at.member("guardrailIdentifier"), 0, 2_048);
     }
-    if let Some(version) = member_text(config, "guardrailVersion")? {
+    if let Some(version) = version {
         let numbered = version.len() <= 8
             && !version.starts_with('0')
             && version.bytes().all(|byte| byte.is_ascii_digit());
@@ -99,14 +118,6 @@ pub(super) fn read_guardrail(reader: &mut Reader, request: &Object) -> Result<()
             reader.violated(&version, at.member("guardrailVersion"), constraint);
         }
     }
-    if let Some(trace) = member_text(config, "trace")? {
-        let words = ["enabled", "disabled", "enabled_full"];
-        reader.word(trace, at.member("trace"), &words);
-    }
-    if let Some(mode) = member_text(config, "streamProcessingMode")? {
-        reader.word(mode, at.member("streamProcessingMode"), &["sync", "async"]);
-    }
-    Ok(())
 }
 
 pub(super) fn read_tools(reader: &mut Reader, request: &Object) -> Result<(), Refusal> {

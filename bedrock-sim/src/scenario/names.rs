@@ -161,7 +161,7 @@ mod tests {
             assert!(!scenarios.contains(&scenario), "{name} stands twice");
             scenarios.push(scenario);
         }
-        assert_eq!(names.len(), 36 + 23 + 12 + 10);
+        assert_eq!(names.len(), 36 + 23 + 14 + 10);
     }
 
     #[test]

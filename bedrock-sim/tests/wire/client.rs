@@ -167,7 +167,7 @@ impl Open {
         Self::send(sim.addr(), "POST", &path(model, operation), SIGNED, body.as_bytes()).await
     }
 
-    async fn send(addr: SocketAddr, method: &str, target: &str, headers: &str, body: &[u8]) -> Self {
+    pub async fn send(addr: SocketAddr, method: &str, target: &str, headers: &str, body: &[u8]) -> Self {
         let mut stream = TcpStream::connect(addr).await.unwrap();
         let length = body.len();
         let head = format!(

@@ -185,6 +185,8 @@ async fn a_record_as_json_names_every_member() {
         "model_id",
         "request_id",
         "sdk_request",
+        "headers",
+        "signed_by",
         "received_after_ms",
         "received_at_unix_ms",
         "scenario",
