@@ -10,7 +10,7 @@ use super::{BedrockBackend, BedrockSettings, CredentialsSource};
 use crate::domain::{CallFailure, FencedDocument, ModelId, Prompt, Region};
 use crate::inference::{CallTerms, ModelBackend as _, ModelCall};
 
-async fn backend(sim: &Sim) -> BedrockBackend {
+pub(super) async fn backend(sim: &Sim) -> BedrockBackend {
     let settings = BedrockSettings {
         region: Some(Region::new("us-east-1")),
         other_regions: Vec::new(),

@@ -1,6 +1,6 @@
 //! Cohere Command.
 //!
-//! A stream has to be asked for in the body, too. Chunks come as pieces of text, or, where
+//! Whether an answer is to be streamed stands in the body, too. Chunks come as pieces of text, or, where
 //! that was not heard, in the shape of whole answers.
 
 use serde_json::{Value, json};
@@ -11,9 +11,9 @@ use super::said::{Counts, Said};
 use crate::inference::StopReason;
 
 pub(super) fn request(asked: Asked) -> Value {
-    let mut body = json!({ "prompt": asked.user, "max_tokens": asked.max_tokens });
+    let streams = asked.delivery == Delivery::Streamed;
+    let mut body = json!({ "prompt": asked.user, "max_tokens": asked.max_tokens, "stream": streams });
     put(&mut body, "temperature", asked.temperature);
-    put(&mut body, "stream", (asked.delivery == Delivery::Streamed).then_some(true));
     body
 }
 

@@ -3,6 +3,7 @@
 
 mod golden;
 mod guarded;
+mod simulator;
 mod templates;
 
 use std::sync::Arc;
