@@ -3,13 +3,14 @@
 
 mod golden;
 mod guarded;
+mod order;
 mod simulator;
 mod templates;
 
 use std::sync::Arc;
 
 use crate::domain::{FencedDocument, Guardrail, GuardrailStream, ModelId, OnBlock, Prompt};
-use crate::inference::{Api, CallTerms, ModelCall, NativeFormat};
+use crate::inference::{Api, CallTerms, ModelCall, ModelEvent, NativeFormat};
 
 /// The boundary of the fences and the suffix of the tags, which are random elsewhere.
 const FIXED: &str = "0123456789abcdef";
@@ -48,4 +49,29 @@ fn guardrail(on_block: OnBlock) -> Arc<Guardrail> {
         on_block,
         trace: true,
     })
+}
+
+/// All pieces of the answer, none of which is empty.
+fn text(events: &[ModelEvent]) -> String {
+    let texts = events.iter().filter_map(|event| match event {
+        ModelEvent::Text(text) => Some(text.as_str()),
+        _ => None,
+    });
+    texts.inspect(|text| assert!(!text.is_empty(), "a piece is never empty")).collect()
+}
+
+/// Started, then text and thinking, then the stop, then the usage at most.
+fn assert_in_order(events: &[ModelEvent], format: NativeFormat) {
+    let rank = |event: &ModelEvent| match event {
+        ModelEvent::Started => 0,
+        ModelEvent::Thinking | ModelEvent::Text(_) => 1,
+        ModelEvent::Stopped(_) => 2,
+        ModelEvent::Usage(_) => 3,
+    };
+    let ranks: Vec<i32> = events.iter().map(rank).collect();
+    assert!(ranks.is_sorted(), "{format:?}: {events:?}");
+    for once in [0, 2, 3] {
+        assert!(ranks.iter().filter(|rank| **rank == once).count() <= 1, "{format:?}: {events:?}");
+    }
+    assert_eq!(ranks.first(), Some(&0), "{format:?}");
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{FIXED, OnBlock, call, guardrail};
+use super::{FIXED, OnBlock, assert_in_order, call, guardrail, text};
 use crate::domain::Metered;
 use crate::inference::bedrock::native::{self, Billing, Decoder, Delivery};
 use crate::inference::{ModelEvent, NativeFormat, StopReason};
@@ -79,8 +79,8 @@ fn every_answer_is_understood_as_its_golden_file_says() {
                 chunks.lines().flat_map(|chunk| decoder.chunk(chunk.as_bytes()).unwrap()).collect();
             events.extend(decoder.end().unwrap());
             expected["events"] = events.iter().map(event).collect();
-            let told: String = events.iter().filter_map(text_of).collect();
-            assert_eq!(told, answer.text, "{}: both ways tell one answer", format.as_str());
+            assert_in_order(&events, format);
+            assert_eq!(text(&events), answer.text, "{}: both ways tell one answer", format.as_str());
             assert!(events.contains(&ModelEvent::Stopped(answer.stop_reason)), "{}", format.as_str());
         }
         check(format, "expected.json", &expected);
@@ -135,16 +135,6 @@ fn what_is_no_answer_of_its_format_is_told_apart_from_an_empty_one() {
         }
         let unknown = decoder.chunk(b"{\"something\": {\"new\": 1}}").unwrap();
         assert_eq!(unknown, [ModelEvent::Started], "{}", format.as_str());
-    }
-}
-
-fn text_of(event: &ModelEvent) -> Option<&str> {
-    match event {
-        ModelEvent::Text(text) => {
-            assert!(!text.is_empty(), "a piece is never empty");
-            Some(text)
-        }
-        _ => None,
     }
 }
 

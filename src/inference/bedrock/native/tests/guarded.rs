@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{OnBlock, call, golden, guardrail};
+use super::{OnBlock, call, golden, guardrail, text};
 use crate::inference::bedrock::held::Held;
 use crate::inference::bedrock::native::{Billing, Counts, Decoder, completion};
 use crate::inference::{ModelEvent, NativeFormat, StopReason};
@@ -21,21 +21,13 @@ fn told(format: NativeFormat, on_block: OnBlock, chunks: &[Value]) -> Vec<ModelE
     let mut call = call(format, "A document.");
     call.guardrail = Some(guardrail(on_block));
     let mut held = Held::for_call(&call);
-    let mut decoder = Decoder::new(format, Billing::default(), call.guardrail.clone());
+    let mut decoder = Decoder::new(format, Billing::default(), call.guardrail);
     for chunk in chunks {
         let events = decoder.chunk(chunk.to_string().as_bytes()).unwrap();
         events.into_iter().for_each(|event| held.push(Ok(event)));
     }
     decoder.end().unwrap().into_iter().for_each(|event| held.push(Ok(event)));
     std::iter::from_fn(|| held.ready()).map(Result::unwrap).collect()
-}
-
-fn text(events: &[ModelEvent]) -> String {
-    let texts = events.iter().filter_map(|event| match event {
-        ModelEvent::Text(text) => Some(text.as_str()),
-        _ => None,
-    });
-    texts.collect()
 }
 
 fn streamed() -> impl Iterator<Item = NativeFormat> {

@@ -7,7 +7,7 @@ use bedrock_sim::{ApiError, CallRecord, Operation, Scenario, Sim, SimOptions, St
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-use super::{OnBlock, call, guardrail};
+use super::{OnBlock, assert_in_order, call, guardrail, text};
 use crate::domain::{CallFailure, Metered, ModelId, RequestMetadata, ServiceTerms, ServiceTier};
 use crate::inference::bedrock::BedrockBackend;
 use crate::inference::bedrock::tests::backend;
@@ -92,30 +92,6 @@ fn calls() -> impl Iterator<Item = (NativeFormat, ModelCall)> {
 
 fn streamed() -> impl Iterator<Item = (NativeFormat, ModelCall)> {
     calls().filter(|(format, _)| format.can_stream())
-}
-
-fn text(events: &[ModelEvent]) -> String {
-    let texts = events.iter().filter_map(|event| match event {
-        ModelEvent::Text(text) => Some(text.as_str()),
-        _ => None,
-    });
-    texts.inspect(|text| assert!(!text.is_empty())).collect()
-}
-
-/// Started, then text and thinking, then the stop, then the usage at most.
-fn assert_in_order(events: &[ModelEvent], format: NativeFormat) {
-    let rank = |event: &ModelEvent| match event {
-        ModelEvent::Started => 0,
-        ModelEvent::Thinking | ModelEvent::Text(_) => 1,
-        ModelEvent::Stopped(_) => 2,
-        ModelEvent::Usage(_) => 3,
-    };
-    let ranks: Vec<i32> = events.iter().map(rank).collect();
-    assert!(ranks.is_sorted(), "{format:?}: {events:?}");
-    for once in [0, 2, 3] {
-        assert!(ranks.iter().filter(|rank| **rank == once).count() <= 1, "{format:?}: {events:?}");
-    }
-    assert_eq!(ranks.first(), Some(&0), "{format:?}");
 }
 
 fn stop(events: &[ModelEvent]) -> Option<StopReason> {
