@@ -17,7 +17,9 @@ mod door;
 mod events;
 mod findings;
 mod held;
+mod invoke;
 mod lanes;
+mod native;
 mod renewal;
 mod request;
 mod screen;
@@ -43,7 +45,7 @@ use renewal::Renewal;
 use sign_in::SignIn;
 use tokio::time::timeout;
 
-use super::{BackendError, Completion, ModelBackend, ModelCall, ModelStream, Screening, Verdict};
+use super::{Api, BackendError, Completion, ModelBackend, ModelCall, ModelStream, Screening, Verdict};
 use crate::domain::{CallFailure, Region};
 
 /// What the adapter needs to know to reach Bedrock.
@@ -251,6 +253,9 @@ impl Clients {
 impl ModelBackend for BedrockBackend {
     fn complete<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<Completion, BackendError>> {
         Box::pin(self.signed(call.region.as_ref(), move |client| async move {
+            if let Api::Invoke(format) = call.terms.api {
+                return invoke::complete(&client, call, format).await;
+            }
             let request = request::converse(call, client.converse())?;
             convert::completion(call, request.send().await.map_err(classify::converse)?)
         }))
@@ -258,6 +263,9 @@ impl ModelBackend for BedrockBackend {
 
     fn stream<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<ModelStream, BackendError>> {
         Box::pin(self.signed(call.region.as_ref(), move |client| async move {
+            if let Api::Invoke(format) = call.terms.api {
+                return invoke::stream(&client, call, format).await;
+            }
             let request = request::converse_stream(call, client.converse_stream())?;
             let answer = request.send().await.map_err(classify::converse_stream)?;
             Ok(events::read(answer.stream, call))

@@ -14,13 +14,19 @@ use aws_sdk_bedrockruntime::operation::apply_guardrail::ApplyGuardrailError;
 use aws_sdk_bedrockruntime::operation::converse::ConverseError;
 use aws_sdk_bedrockruntime::operation::converse_stream::ConverseStreamError;
 use aws_sdk_bedrockruntime::operation::count_tokens::CountTokensError;
-use aws_sdk_bedrockruntime::types::error::{ConverseStreamOutputError, ModelErrorException};
+use aws_sdk_bedrockruntime::operation::invoke_model::InvokeModelError;
+use aws_sdk_bedrockruntime::operation::invoke_model_with_response_stream::InvokeModelWithResponseStreamError;
+use aws_sdk_bedrockruntime::types::error::{
+    ConverseStreamOutputError, ModelErrorException, ResponseStreamError,
+};
 
 use crate::domain::CallFailure as Kind;
 use crate::inference::BackendError;
 
 /// A longer wish of the provider is no wish: ten minutes.
 const LONGEST_WAIT_MS: u64 = 600_000;
+/// A stream that fails had begun well.
+const STREAM_STATUS: u16 = 200;
 
 /// A failed `Converse`.
 pub(super) fn converse(error: SdkError<ConverseError, HttpResponse>) -> BackendError {
@@ -40,6 +46,28 @@ pub(super) fn converse_stream(error: SdkError<ConverseStreamError, HttpResponse>
     before_stream(&error, original)
 }
 
+/// A failed `InvokeModel`.
+pub(super) fn invoke_model(error: SdkError<InvokeModelError, HttpResponse>) -> BackendError {
+    let original = match error.as_service_error() {
+        Some(InvokeModelError::ModelErrorException(exception)) => original_status(exception),
+        _ => None,
+    };
+    before_stream(&error, original)
+}
+
+/// A failed `InvokeModelWithResponseStream`, before its first chunk.
+pub(super) fn invoke_model_with_response_stream(
+    error: SdkError<InvokeModelWithResponseStreamError, HttpResponse>,
+) -> BackendError {
+    use InvokeModelWithResponseStreamError as Failure;
+    let original = match error.as_service_error() {
+        Some(Failure::ModelErrorException(exception)) => original_status(exception),
+        Some(Failure::ModelStreamErrorException(exception)) => exception.original_status_code(),
+        _ => None,
+    };
+    before_stream(&error, original)
+}
+
 /// A failed `CountTokens`.
 pub(super) fn count_tokens(error: SdkError<CountTokensError, HttpResponse>) -> BackendError {
     before_stream(&error, None)
@@ -50,41 +78,67 @@ pub(super) fn apply_guardrail(error: SdkError<ApplyGuardrailError, HttpResponse>
     before_stream(&error, None)
 }
 
-/// A failure inside the stream.
+/// An exception that a stream models: its code, its text and the model's own status.
+type Modelled<'a> = (&'static str, Option<&'a str>, Option<i32>);
+
+/// A failure inside the stream of `ConverseStream`.
 pub(super) fn event<R: std::fmt::Debug + 'static>(
     error: SdkError<ConverseStreamOutputError, R>,
 ) -> BackendError {
     use ConverseStreamOutputError as Exception;
-    let SdkError::ServiceError(service) = &error else {
-        // The answer had begun: what broke is the stream, not the way to it.
-        let kind = if transport(&error) == Kind::Unreachable { Kind::StreamCut } else { Kind::BadResponse };
-        return BackendError::new(kind, cause(&error));
-    };
-    let message = match service.err() {
-        Exception::InternalServerException(e) => e.message(),
-        Exception::ModelStreamErrorException(e) => e.message(),
-        Exception::ValidationException(e) => e.message(),
-        Exception::ThrottlingException(e) => e.message(),
-        Exception::ServiceUnavailableException(e) => e.message(),
-        _ => None,
-    };
-    // An exception that this stream has no variant for brings its text all the same.
-    let message = message.or(service.err().meta().message()).unwrap_or_default();
-    let kind = match service.err() {
-        Exception::InternalServerException(_) | Exception::ServiceUnavailableException(_) => {
-            Kind::Unavailable
+    in_stream(&error, |exception| match exception {
+        Exception::InternalServerException(e) => Some(("InternalServerException", e.message(), None)),
+        Exception::ModelStreamErrorException(e) => {
+            Some(("ModelStreamErrorException", e.message(), e.original_status_code()))
         }
-        Exception::ModelStreamErrorException(e) => model_error(e.original_status_code()),
-        Exception::ValidationException(_) => validation(message),
-        Exception::ThrottlingException(_) => throttling(message),
-        _ if message.contains("timed out") => Kind::ModelTimedOut,
-        _ => Kind::ModelFailed,
+        Exception::ValidationException(e) => Some(("ValidationException", e.message(), None)),
+        Exception::ThrottlingException(e) => Some(("ThrottlingException", e.message(), None)),
+        Exception::ServiceUnavailableException(e) => Some(("ServiceUnavailableException", e.message(), None)),
+        _ => None,
+    })
+}
+
+/// A failure inside the stream of `InvokeModelWithResponseStream`.
+pub(super) fn chunk<R: std::fmt::Debug + 'static>(error: SdkError<ResponseStreamError, R>) -> BackendError {
+    use ResponseStreamError as Exception;
+    in_stream(&error, |exception| match exception {
+        Exception::InternalServerException(e) => Some(("InternalServerException", e.message(), None)),
+        Exception::ModelStreamErrorException(e) => {
+            Some(("ModelStreamErrorException", e.message(), e.original_status_code()))
+        }
+        Exception::ValidationException(e) => Some(("ValidationException", e.message(), None)),
+        Exception::ThrottlingException(e) => Some(("ThrottlingException", e.message(), None)),
+        Exception::ModelTimeoutException(e) => Some(("ModelTimeoutException", e.message(), None)),
+        Exception::ServiceUnavailableException(e) => Some(("ServiceUnavailableException", e.message(), None)),
+        _ => None,
+    })
+}
+
+fn in_stream<E, R>(error: &SdkError<E, R>, modelled: impl Fn(&E) -> Option<Modelled<'_>>) -> BackendError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    let SdkError::ServiceError(service) = error else {
+        // The answer had begun: what broke is the stream, not the way to it.
+        let kind = if transport(error) == Kind::Unreachable { Kind::StreamCut } else { Kind::BadResponse };
+        return BackendError::new(kind, cause(error));
     };
-    let what = match service.err() {
-        Exception::ValidationException(_) => "ValidationException, in the stream",
-        _ => "exception in the stream",
+    // An exception that the stream has no variant for brings its text all the same.
+    let meant = service.err().meta().message();
+    let (what, message, kind) = match modelled(service.err()) {
+        Some((code, message, original_status)) => {
+            let message = message.or(meant).unwrap_or_default();
+            let kind = by_code(code, message, STREAM_STATUS, original_status);
+            (format!("{code}, in the stream"), message, kind)
+        }
+        None => {
+            let message = meant.unwrap_or_default();
+            let kind = if message.contains("timed out") { Kind::ModelTimedOut } else { Kind::ModelFailed };
+            ("exception in the stream".to_owned(), message, kind)
+        }
     };
-    BackendError::new(kind, told(what, message, kind))
+    BackendError::new(kind, told(&what, message, kind))
 }
 
 fn before_stream<E>(error: &SdkError<E, HttpResponse>, original_status: Option<i32>) -> BackendError

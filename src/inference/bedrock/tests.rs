@@ -17,7 +17,7 @@ use crate::inference::{
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-async fn backend(sim: &Sim) -> BedrockBackend {
+pub(super) async fn backend(sim: &Sim) -> BedrockBackend {
     let settings = BedrockSettings {
         region: Some(Region::new("us-east-1")),
         other_regions: Vec::new(),

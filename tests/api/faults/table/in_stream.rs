@@ -27,6 +27,11 @@ pub const GROUP: Group = Group {
             falls_back("model_failed", 2),
         ),
         Row::new(
+            "stream-model-timeout",
+            "A time-out of the model as the first event.",
+            falls_back("model_timed_out", 1),
+        ),
+        Row::new(
             "stream-unmodelled",
             "An error that no published model has as the first event.",
             falls_back("unavailable", 2),
@@ -57,6 +62,12 @@ pub const GROUP: Group = Group {
             falls_back("model_failed", 2),
         )
         .streamed(breaks_off("model_failed")),
+        Row::new(
+            "stream-model-timeout-late",
+            "A time-out of the model after some words.",
+            falls_back("model_timed_out", 1),
+        )
+        .streamed(breaks_off("model_timed_out")),
         Row::new(
             "stream-unmodelled-late",
             "An error that no published model has after some words.",

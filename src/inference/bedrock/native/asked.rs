@@ -1,0 +1,51 @@
+//! What a call asks of a model, before it is put into the model's own shape.
+//!
+//! Folds the rules into the user's text where the model has no place for them, and puts
+//! the document, and it alone, between the tags of a guardrail. The one rule: an option
+//! that the call does not have is not in the request either.
+
+use serde_json::Value;
+
+use super::Delivery;
+use crate::inference::{ModelCall, NativeFormat};
+
+/// The members of a request, whatever a family calls them.
+pub(super) struct Asked {
+    /// `None` where there are no rules, or where they lead the user's text.
+    pub(super) system: Option<String>,
+    pub(super) user: String,
+    pub(super) max_tokens: u32,
+    pub(super) temperature: Option<f64>,
+    pub(super) delivery: Delivery,
+}
+
+impl Asked {
+    /// `tag_suffix` names the guardrail's tags; it stands in no request without a guardrail.
+    pub(super) fn of(format: NativeFormat, call: &ModelCall, delivery: Delivery, tag_suffix: &str) -> Self {
+        let rules = &call.prompt.system;
+        let turn = &call.prompt.user;
+        let user = if call.guardrail.is_some() {
+            let tag = format!("amazon-bedrock-guardrails-guardContent_{tag_suffix}");
+            format!("{}<{tag}>{}</{tag}>{}", turn.opening, &*turn.document, turn.closing)
+        } else {
+            turn.assemble()
+        };
+        let (system, user) = if rules.is_empty() {
+            (None, user)
+        } else if format.has_system() && call.terms.accepts_system {
+            (Some(rules.clone()), user)
+        } else {
+            (None, [rules.as_str(), "\n\n", &user].concat())
+        };
+        // By its decimal digits: 0.3 is not to become 0.30000001192092896.
+        let temperature = call.temperature.and_then(|temperature| temperature.to_string().parse().ok());
+        Self { system, user, max_tokens: call.max_tokens, temperature, delivery }
+    }
+}
+
+/// Puts a member into an object, if there is one.
+pub(super) fn put<T: Into<Value>>(object: &mut Value, name: &str, value: Option<T>) {
+    if let Some(value) = value {
+        object[name] = value.into();
+    }
+}
