@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use redraft::chunk::estimate_tokens;
-use redraft::domain::{Boundary, TaskKind};
+use redraft::domain::{Fences, TaskKind};
 use redraft::tasks::{Fields, Task};
 use serde_json::{Map, Value, json};
 use std::hint::black_box;
@@ -32,9 +32,10 @@ fn hot_paths(criterion: &mut Criterion) {
         );
     });
 
+    let fences = Fences::default();
     if let Some(task) = Task::read(TaskKind::Summarize, &mut Fields::new(body)) {
         criterion.bench_function("write its prompt", |bencher| {
-            bencher.iter(|| task.prompt(&Boundary::generate()));
+            bencher.iter(|| task.prompt(&fences.boundary()));
         });
     }
 }

@@ -6,6 +6,7 @@
 pub mod cli;
 mod demo;
 mod healthcheck;
+mod models;
 mod reload;
 mod signals;
 
@@ -233,8 +234,12 @@ fn scope(catalogue: &Catalogue) -> MetricScope {
     let those = |wanted: fn(CallFailure) -> bool| {
         CallFailure::ALL.into_iter().filter(|failure| wanted(*failure)).collect()
     };
+    let models = catalogue.chains.values().flat_map(|chain| chain.targets()).map(|target| &target.model);
+    let ends = models.filter_map(|model| Some((model.id.clone(), model.end_of_life?)));
     MetricScope {
         chains: chains.collect(),
+        guardrails: catalogue.guardrails().map(|guardrail| guardrail.name.to_string()).collect(),
+        ends_of_life: ends.collect(),
         retried: those(is_retried),
         passed_on: those(is_passed_on),
         taking_out: those(takes_out),

@@ -283,7 +283,7 @@ mod tests {
     }
 
     /// A value for every setting, different from all others and from the default.
-    const EVERY_SETTING: [(&str, &str, &str); 61] = [
+    const EVERY_SETTING: [(&str, &str, &str); 62] = [
         ("http.listen", "0.0.0.0:1001", "\"0.0.0.0:1001\""),
         ("http.heartbeat_ms", "1002", "1002"),
         ("http.max_body_bytes", "1003", "1003"),
@@ -297,6 +297,7 @@ mod tests {
             "https://A.example, https://*.b.example,",
             "[\"https://A.example\", \"https://*.b.example\"]",
         ),
+        ("http.tenant_header", "x-tenant", "\"x-tenant\""),
         ("ops.listen", "127.0.0.1:1007", "\"127.0.0.1:1007\""),
         ("clocks.connect_ms", "1008", "1008"),
         ("clocks.answer_ms", "1009", "1009"),
@@ -375,6 +376,7 @@ mod tests {
         assert_eq!(config.server.write_timeout, millis(1031));
         assert_eq!(config.server.max_connections, 1006);
         assert_eq!(config.http.allowed_origins, ["https://a.example", "https://*.b.example"]);
+        assert_eq!(config.http.tenant_header.as_deref(), Some("x-tenant"));
         assert_eq!(config.ops_listen.to_string(), "127.0.0.1:1007");
         assert_eq!(config.bedrock.connect_timeout, millis(1008));
         assert_eq!(config.routing.clocks.answer, millis(1009));

@@ -7,6 +7,7 @@
 
 mod body;
 mod body_buffers;
+mod catalogue;
 mod compat;
 mod connection;
 mod cors;
@@ -29,6 +30,7 @@ mod whole;
 mod wire;
 mod write_clock;
 
+pub use catalogue::catalogue;
 pub use error::describe_problem;
 pub use health::Readiness;
 pub use server::{Ending, ServeError, Server, ServerSettings, ShutdownPolicy};
@@ -61,6 +63,8 @@ pub struct HttpSettings {
     pub body_read_timeout: Duration,
     /// Origins of pages that may call from a browser; empty means none but our own.
     pub allowed_origins: Vec<String>,
+    /// The header that names the tenant of a request; `None` when nobody is to be believed.
+    pub tenant_header: Option<String>,
 }
 
 /// What every handler shares. Cheap to clone.

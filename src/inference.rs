@@ -3,15 +3,18 @@
 //! Owns [`ModelBackend`], the one trait object of the service, and the words
 //! around it. `inference/bedrock` is the adapter to AWS and the only place that
 //! knows its crates; `inference/scripted` is the fake that tests drive. Nothing
-//! here retries: one call in, one outcome out. Counting tokens is no call of a
+//! here retries: one call in, one outcome out. (A call whose signature was refused was
+//! not begun; the adapter may sign it anew.) Counting tokens is no call of a
 //! model, but who can run a model knows best what it makes of a text.
 
 pub mod bedrock;
 mod error;
+mod screening;
 pub mod scripted;
 mod terms;
 
 pub use error::BackendError;
+pub use screening::{Screening, Verdict};
 pub use terms::{Api, CallTerms, NativeFormat, StructuredOutput};
 
 use std::future::ready;
@@ -20,7 +23,9 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use crate::domain::{Guardrail, Metered, ModelId, OutputSchema, Prompt, Region, RequestMetadata};
+use crate::domain::{
+    CallFailure, Guardrail, Metered, ModelId, OutputSchema, Prompt, Region, RequestMetadata,
+};
 
 /// One call of one model, already fitted to what that model accepts.
 #[derive(Debug, Clone)]
@@ -98,6 +103,14 @@ pub trait ModelBackend: Send + Sync + 'static {
 
     /// Opens a call whose answer comes in pieces.
     fn stream<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<ModelStream, BackendError>>;
+
+    /// Has a guardrail look at a text before any model is called.
+    ///
+    /// A backend without this method fails, so that nothing goes on unwatched.
+    fn screen<'a>(&'a self, _screening: &'a Screening) -> BoxFuture<'a, Result<Verdict, BackendError>> {
+        let cause = "this backend has no guardrails";
+        Box::pin(ready(Err(BackendError::new(CallFailure::ParameterRejected, cause))))
+    }
 
     /// Counts the input tokens that the model makes of the call's prompt, rules and
     /// document. Nothing is generated and nothing billed.

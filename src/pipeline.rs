@@ -18,6 +18,7 @@ mod ledger;
 mod live;
 mod patience;
 mod plan;
+mod prefixes;
 mod progress;
 mod run;
 mod work;
@@ -49,8 +50,10 @@ use self::books::Books;
 use self::desk::Desk;
 use self::estimator::Estimator;
 use self::kept_parts::KeptParts;
+use self::layout::Layout;
 use self::plan::{Draft, Order};
-use crate::domain::{InputSize, ModelId, OutputSize, Prompt, RequestMetadata, TaskKind};
+use self::prefixes::{Alike, Prefixes};
+use crate::domain::{Fences, InputSize, ModelId, OutputSize, Prompt, RequestMetadata, TaskKind};
 use crate::routing::{RouteRequest, Router};
 use crate::tasks::Task;
 use crate::telemetry::{Metrics, RequestRecord};
@@ -69,6 +72,8 @@ pub struct Pipeline {
     admission: Admission,
     estimator: Arc<Estimator>,
     kept: Arc<KeptParts>,
+    prefixes: Arc<Prefixes>,
+    fences: Arc<Fences>,
     metrics: Arc<Metrics>,
     cut: CancellationToken,
 }
@@ -99,6 +104,8 @@ impl Pipeline {
             admission,
             estimator: Arc::new(Estimator::new(Arc::clone(&metrics))),
             kept: Arc::new(KeptParts::new()),
+            prefixes: Arc::default(),
+            fences: Arc::default(),
             metrics,
             cut: CancellationToken::new(),
         }
@@ -119,7 +126,7 @@ impl Pipeline {
     /// The most tokens a document of this task may have on its default chain, with
     /// its default options.
     pub fn input_quota(&self, kind: TaskKind) -> u32 {
-        plan::quota(kind, &self.live(), &self.estimator, &self.kept)
+        plan::quota(kind, &self.live(), &self.estimator, &self.kept, &self.fences)
     }
 
     /// Finds the chain and lays the work out. It calls no model to write anything; where
@@ -165,7 +172,7 @@ impl Pipeline {
         deadline: Deadline,
         way: fn(&Order) -> Result<Draft, PlanError>,
     ) -> Result<(Draft, bool), PlanError> {
-        let mut order = Order::new(task, choice, live, &self.estimator, &self.kept)?;
+        let mut order = Order::new(task, choice, live, &self.estimator, &self.kept, &self.fences)?;
         let draft = drafted(&mut order, way).await?;
         if !draft.is_close {
             return Ok((draft, false));
@@ -217,6 +224,7 @@ impl Pipeline {
         deadline: Deadline,
         record: RequestRecord,
     ) -> Run {
+        let alike = alike(&plan.layout, plan.live.limits);
         let catalogue = &plan.live.catalogue;
         let guardrail = catalogue.task_guardrails.get(&plan.task).or(plan.chain.guardrail.as_ref()).cloned();
         let desk = Desk {
@@ -232,6 +240,9 @@ impl Pipeline {
             router: Arc::clone(&self.router),
             estimator: Arc::clone(&self.estimator),
             kept: Arc::clone(&self.kept),
+            prefixes: Arc::clone(&self.prefixes),
+            fences: Arc::clone(&self.fences),
+            alike,
             books: Arc::new(Books::default()),
             metrics: Arc::clone(&self.metrics),
         };
@@ -274,5 +285,21 @@ fn document_alone(order: &Order) -> RouteRequest {
 
 /// What the account's own log is told about every call of a request.
 fn metadata(task: TaskKind, record: &RequestRecord) -> RequestMetadata {
-    RequestMetadata::default().with("task", task.as_str()).with("request_id", record.request_id().as_str())
+    let metadata = RequestMetadata::default()
+        .with("task", task.as_str())
+        .with("request_id", record.request_id().as_str());
+    match record.tenant() {
+        Some(tenant) => metadata.with("tenant", tenant.as_str()),
+        None => metadata,
+    }
+}
+
+/// How many calls of the work begin alike.
+fn alike(layout: &Layout, limits: Limits) -> Alike {
+    let calls = layout.parts().len().max(1);
+    let at_once = match layout {
+        Layout::Single(_) | Layout::Refined { .. } => 1,
+        Layout::Joined { .. } | Layout::Reduced { .. } => limits.max_parallel.min(calls),
+    };
+    Alike { calls, at_once }
 }

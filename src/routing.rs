@@ -23,6 +23,7 @@ mod route;
 mod route_error;
 mod router;
 mod running_call;
+mod screening;
 
 pub use adaptive_limit::LimitPolicy;
 pub use attempt::{Answer, FinishReason, Spent};
@@ -34,10 +35,14 @@ pub use decide::{GiveUp, Next, Situation, decide, is_passed_on, is_retried};
 pub use fit::{Misfit, RouteRequest, fits_all, room_for_document};
 pub use gate::Owner;
 pub use lesson::takes_out;
-pub use open_answer::{OpenAnswer, Piece};
+pub use open_answer::{Broken, OpenAnswer, Piece};
 pub use route::{Attempt, Fallback, Mode, Progress, Route, RouteOptions, RoutingPolicy};
 pub use route_error::RouteError;
 pub use router::Router;
+pub use screening::ScreeningOptions;
+
+// A word of inference that is part of this room's own interface.
+pub use crate::inference::Verdict;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 
 mod call_record;
 mod declare;
+mod end_of_life;
 mod labels;
 mod logging;
 mod metrics;
@@ -15,7 +16,7 @@ mod scope;
 pub use call_record::CallRecord;
 pub use labels::{
     Api, BreakerState, CallOutcome, CallStage, ChunkStatus, CountResult, Dialect, DocumentKind, Outcome,
-    ReadResult, RejectReason, ReloadResult, Strategy, StreamEnd, TokenDirection,
+    ReadResult, RejectReason, ReloadResult, ScreeningResult, Strategy, StreamEnd, TokenDirection,
 };
 pub use logging::{LogFormat, LogSettings, subscriber};
 pub use metrics::Metrics;

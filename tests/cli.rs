@@ -1,5 +1,9 @@
 //! The binary as a newcomer meets it: subcommands, what they print, exit codes.
 
+#[cfg(feature = "account-check")]
+#[path = "cli/account_check.rs"]
+mod account_check;
+
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
@@ -24,7 +28,9 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn help_and_version_are_worth_reading() {
     let help = text(&run(&["--help"], &[]).stdout);
-    for word in ["demo", "serve", "check-config", "openapi", "healthcheck", "Exit codes", "no AWS account"] {
+    for word in
+        ["demo", "serve", "check-config", "models", "openapi", "healthcheck", "Exit codes", "no AWS account"]
+    {
         assert!(help.contains(word), "{word}");
     }
     let version = text(&run(&["--version"], &[]).stdout);
@@ -62,6 +68,55 @@ fn check_config_lists_every_problem_and_hides_secrets() {
     }
     let good = run(&["check-config"], &[("AWS_BEARER_TOKEN_BEDROCK", "very-secret")]);
     assert!(!text(&good.stdout).contains("very-secret"));
+}
+
+#[test]
+fn models_prints_the_catalogue_as_a_table_and_as_the_api_tells_it() {
+    let printed = run(&["models"], &[]);
+    assert_eq!(printed.status.code(), Some(0), "{}", text(&printed.stderr));
+    let table = text(&printed.stdout);
+    let cells = |start: &str| -> Vec<String> {
+        let line = table.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start}"));
+        line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+    };
+    assert_eq!(
+        cells("id "),
+        ["id", "family", "context", "output", "$ in", "$ out", "cache", "tiers", "api", "ends", "chains"]
+    );
+    assert_eq!(
+        cells("us.amazon.nova-pro-v1:0 "),
+        [
+            "us.amazon.nova-pro-v1:0",
+            "nova",
+            "300000",
+            "10000",
+            "0.8",
+            "3.2",
+            "0.2 0.8 from 1024",
+            "flex x0.5, priority x1.75, optimized x1.25",
+            "converse",
+            "-",
+            "capability"
+        ]
+    );
+    let llama = cells("us.meta.llama3-3-70b");
+    assert_eq!(&llama[6..], ["-", "-", "converse", "2027-03-30", "-"]);
+    let json = text(&run(&["models", "--json"], &[]).stdout);
+    let told: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let models = told["models"].as_array().unwrap();
+    assert_eq!(table.lines().count(), models.len() + 3, "a line for each, headings, and what the units are");
+    assert_eq!(told["tasks"][0]["chain"], "default");
+    assert!(told.get("account").is_none());
+    let broken = run(&["models"], &[("REDRAFT__MODELS__FILE", "/nowhere/models.toml")]);
+    assert_eq!(broken.status.code(), Some(2));
+}
+
+#[cfg(not(feature = "account-check"))]
+#[test]
+fn a_build_that_cannot_ask_the_account_names_the_feature() {
+    let refused = run(&["models", "--check"], &[]);
+    assert_eq!((refused.status.code(), text(&refused.stdout).as_str()), (Some(2), ""));
+    assert!(text(&refused.stderr).contains("--features account-check"), "{}", text(&refused.stderr));
 }
 
 #[test]

@@ -115,6 +115,79 @@ def limits_end_an_answer():
 for test in [healthy_converse, healthy_stream, an_arn_is_a_model, tokens_are_counted, limits_end_an_answer]:
     check(test.__name__, test)
 
+# Guardrails, prompt caching and tools.
+
+FORBIDDEN = "SIMULATED FORBIDDEN TOPIC"
+BLOCKED = "Sorry, the simulated guardrail blocked this."
+GUARDRAIL = {"guardrailIdentifier": "abc123", "guardrailVersion": "1", "trace": "enabled"}
+CLAUDE = "us.anthropic.claude-sonnet-4-6"
+
+
+def a_guardrail_blocks_a_conversation():
+    marked = [{"text": TEXT}, {"guardContent": {"text": {"text": FORBIDDEN, "qualifiers": ["guard_content"]}}}]
+    asked = {"modelId": "sim.normal", "messages": [{"role": "user", "content": marked}]}
+    answer = bedrock.converse(**asked, guardrailConfig=GUARDRAIL)
+    equal((answer["stopReason"], answer["output"]["message"]["content"]), ("guardrail_intervened", [{"text": BLOCKED}]))
+    equal((answer["usage"]["inputTokens"], answer["usage"]["totalTokens"]), (0, 0))
+    trace = answer["trace"]["guardrail"]
+    equal(trace["inputAssessment"]["abc123"]["wordPolicy"]["customWords"][0]["match"], FORBIDDEN)
+    events = list(bedrock.converse_stream(**asked, guardrailConfig=GUARDRAIL | {"streamProcessingMode": "async"})["stream"])
+    equal(text_of(events), BLOCKED)
+    equal(events[-2], {"messageStop": {"stopReason": "guardrail_intervened"}})
+    equal(events[-1]["metadata"]["trace"]["guardrail"]["actionReason"], "Guardrail blocked.")
+    passed_on = converse("sim.normal", guardrailConfig=GUARDRAIL)
+    equal((passed_on["stopReason"], passed_on["trace"]["guardrail"]["actionReason"]), ("end_turn", "No action."))
+
+
+def a_guardrail_is_applied():
+    def applied(text, identifier="abc123"):
+        content = [{"text": {"text": text, "qualifiers": ["guard_content"]}}]
+        return bedrock.apply_guardrail(
+            guardrailIdentifier=identifier, guardrailVersion="DRAFT", source="INPUT", content=content, outputScope="FULL"
+        )
+
+    fine, blocked = applied(TEXT), applied(f"A {FORBIDDEN}.")
+    equal((fine["action"], fine["outputs"]), ("NONE", []))
+    equal((blocked["action"], blocked["outputs"]), ("GUARDRAIL_INTERVENED", [{"text": BLOCKED}]))
+    equal(blocked["usage"]["wordPolicyUnits"], 1)
+    unknown = lambda: applied(TEXT, "unknownguardrail")
+    raises(bedrock.exceptions.ResourceNotFoundException, unknown, status=404, message="does not exist")
+    config = GUARDRAIL | {"guardrailIdentifier": "unknownguardrail"}
+    in_converse = lambda: converse("sim.normal", guardrailConfig=config)
+    raises(bedrock.exceptions.ValidationException, in_converse, status=400, message="does not exist")
+
+
+def a_prompt_is_cached():
+    system = [{"text": "Be short. " * 500}, {"cachePoint": {"type": "default"}}]
+    first, second = (converse(CLAUDE, system=system)["usage"] for _ in range(2))
+    assert first["cacheWriteInputTokens"] > 1_024 and first["cacheReadInputTokens"] == 0, first
+    equal((second["cacheReadInputTokens"], second["cacheWriteInputTokens"]), (first["cacheWriteInputTokens"], 0))
+    equal((second["inputTokens"], second["totalTokens"]), (first["inputTokens"], first["totalTokens"]))
+    refused = lambda: converse("openai.gpt-oss-20b-1:0", system=system)
+    raises(bedrock.exceptions.AccessDeniedException, refused, status=403, message="did not allow prompt caching")
+
+
+def a_tool_is_used():
+    schema = {"type": "object", "properties": {"points": {"type": "array", "items": {"type": "string"}}}}
+    tools = {
+        "tools": [{"toolSpec": {"name": "take_points", "inputSchema": {"json": schema}}}],
+        "toolChoice": {"tool": {"name": "take_points"}},
+    }
+    answer = converse(CLAUDE, toolConfig=tools)
+    (block,) = answer["output"]["message"]["content"]
+    equal((answer["stopReason"], block["toolUse"]["name"]), ("tool_use", "take_points"))
+    assert block["toolUse"]["input"]["points"][0] in TEXT
+    events = list(stream(CLAUDE, toolConfig=tools))
+    equal(events[1]["contentBlockStart"]["start"]["toolUse"]["name"], "take_points")
+    deltas = [event["contentBlockDelta"]["delta"] for event in events if "contentBlockDelta" in event]
+    equal(json.loads("".join(delta["toolUse"]["input"] for delta in deltas)), block["toolUse"]["input"])
+    refused = lambda: converse("us.deepseek.r1-v1:0", toolConfig=tools)
+    raises(bedrock.exceptions.ValidationException, refused, message="doesn't support tool use")
+
+
+for test in [a_guardrail_blocks_a_conversation, a_guardrail_is_applied, a_prompt_is_cached, a_tool_is_used]:
+    check(test.__name__, test)
+
 # Refusals, as a status for both operations.
 
 STATUSES = {
@@ -436,7 +509,9 @@ for test in [native_headers, native_breaks, converse_refuses_imported_models]:
 # Every JSON member that is sent stands in AWS's own model, with the right type.
 
 MODEL = botocore.session.get_session().get_service_model("bedrock-runtime")
-UNMODELLED = {("TokenUsage", "serverToolUsage")}
+UNMODELLED = {
+    ("TokenUsage", name) for name in ("serverToolUsage", "cacheReadInputTokenCount", "cacheWriteInputTokenCount")
+}
 TYPES = {
     "string": str, "integer": int, "long": int, "float": (int, float), "double": (int, float), "boolean": bool,
     "list": list, "map": dict, "structure": dict, "blob": str,
@@ -463,8 +538,12 @@ def conforms(value, shape, path, event=False):
 
 
 def raw(model, operation, body):
+    return raw_at(f"model/{model}/{operation}", body)
+
+
+def raw_at(path, body):
     request = urllib.request.Request(
-        f"{ENDPOINT}/model/{model}/{operation}",
+        f"{ENDPOINT}/{path}",
         json.dumps(body).encode(),
         {"authorization": "Bearer key", "content-type": "application/json"},
     )
@@ -490,27 +569,47 @@ def frames(body):
 
 
 RICH = {"messages": MESSAGES, "serviceTier": {"type": "flex"}, "performanceConfig": {"latency": "standard"}}
+BLOCKING = {"messages": [{"role": "user", "content": [{"text": FORBIDDEN}]}], "guardrailConfig": GUARDRAIL}
+MASKING = {"messages": MESSAGES, "guardrailConfig": GUARDRAIL | {"guardrailIdentifier": "masks"}}
+CACHED = {"messages": [{"role": "user", "content": [{"text": TEXT * 99}, {"cachePoint": {"type": "default"}}]}]}
+ANY_TOOL = {"tools": [{"toolSpec": {"name": "t", "inputSchema": {"json": {}}}}], "toolChoice": {"any": {}}}
 ANSWERS = ["normal", "reasoning", "gpt-oss-order", "empty-content", "empty-text", "stop-tool-use", "stop-max-tokens"]
-for name in ANSWERS:
+ANSWERS = [(name, name, RICH) for name in ANSWERS] + [
+    ("a blocked prompt", "normal", BLOCKING),
+    ("a masked answer", "normal", MASKING),
+    ("a cached prompt", "normal", CACHED),
+    ("a tool use", "normal", {"messages": MESSAGES, "toolConfig": ANY_TOOL}),
+]
+masked = [{"phrase": "bridge", "name": "ADDRESS"}, {"phrase": "cyclists", "name": "people"}]
+rules = {"guardrail": "masks", "rules": {"masked": masked}}
+equal(raw_at("_sim/guardrails", rules).status, 204)
+for what, name, body in ANSWERS:
 
     def answer_conforms():
         shape = MODEL.operation_model("Converse").output_shape
-        conforms(json.load(raw(f"sim.{name}", "converse", RICH)), shape, "response")
+        conforms(json.load(raw(f"sim.{name}", "converse", body)), shape, "response")
 
     def events_conform():
         shape = MODEL.operation_model("ConverseStream").output_shape.members["stream"]
-        for headers, payload in frames(raw(f"sim.{name}", "converse-stream", RICH).read()):
+        for headers, payload in frames(raw(f"sim.{name}", "converse-stream", body).read()):
             member = shape.members[headers[":event-type"]]
             conforms(json.loads(payload), member, headers[":event-type"], event=True)
 
-    check(f"the answer of {name} conforms", answer_conforms)
-    check(f"the events of {name} conform", events_conform)
+    check(f"the answer of {what} conforms", answer_conforms)
+    check(f"the events of {what} conform", events_conform)
 
 
 def count_conforms():
     body = {"input": {"converse": {"messages": MESSAGES}}}
     answer = json.load(raw("anthropic.claude-sonnet-5", "count-tokens", body))
     conforms(answer, MODEL.operation_model("CountTokens").output_shape, "response")
+
+
+def guardrail_conforms():
+    for text in (TEXT, FORBIDDEN):
+        body = {"source": "OUTPUT", "content": [{"text": {"text": text}}]}
+        answer = json.load(raw_at("guardrail/masks/version/1/apply", body))
+        conforms(answer, MODEL.operation_model("ApplyGuardrail").output_shape, "response")
 
 
 def errors_conform():
@@ -543,7 +642,7 @@ def chunks_conform():
             conforms(json.loads(payload), shape.members[name], name, event=True)
 
 
-for test in [count_conforms, errors_conform, exceptions_in_streams_conform, chunks_conform]:
+for test in [count_conforms, guardrail_conforms, errors_conform, exceptions_in_streams_conform, chunks_conform]:
     check(test.__name__, test)
 
 

@@ -1,4 +1,4 @@
-//! The admin calls under `/_sim`: the log and the scenarios over HTTP.
+//! The admin calls under `/_sim`: the log, the scenarios and the guardrails over HTTP.
 //!
 //! Owns the JSON of these calls and its errors. It adds nothing that the library cannot do.
 //! The one rule it protects: a body that is not understood changes nothing and is answered with
@@ -15,6 +15,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::guardrails::GuardrailRules;
 use crate::operations::Backend;
 use crate::scenario::Scenario;
 
@@ -23,16 +24,32 @@ pub(crate) fn routes() -> Router<Arc<Backend>> {
         .route("/_sim/health", get(health))
         .route("/_sim/calls", get(list_calls).delete(clear_calls))
         .route("/_sim/scenarios", get(list_scenarios).post(set_scenario).delete(clear_scenarios))
+        .route("/_sim/guardrails", get(list_guardrails).post(set_guardrail).delete(clear_guardrails))
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SetScenario {
-    #[serde(default = "all_models")]
+    #[serde(default = "everything")]
     model: String,
     scenario: Option<Value>,
     sequence: Option<Vec<Value>>,
     times: Option<u32>,
+}
+
+/// A guardrail by its id; without one, the rules hold for all.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetGuardrail {
+    #[serde(default = "everything")]
+    guardrail: String,
+    rules: GuardrailRules,
+}
+
+/// Without a guardrail, everything is cleared.
+#[derive(Debug, Deserialize)]
+struct ClearGuardrails {
+    guardrail: Option<String>,
 }
 
 /// Without a model, everything is cleared.
@@ -69,16 +86,40 @@ async fn clear_scenarios(
     StatusCode::NO_CONTENT
 }
 
+async fn list_guardrails(State(backend): State<Arc<Backend>>) -> Response {
+    Json(json!({ "set": backend.guardrails.all(), "usual": GuardrailRules::default() })).into_response()
+}
+
+async fn clear_guardrails(
+    State(backend): State<Arc<Backend>>,
+    Query(which): Query<ClearGuardrails>,
+) -> StatusCode {
+    match which.guardrail {
+        Some(id) => backend.guardrails.clear_one(&id),
+        None => backend.guardrails.clear(),
+    }
+    StatusCode::NO_CONTENT
+}
+
+async fn set_guardrail(State(backend): State<Arc<Backend>>, body: Bytes) -> Response {
+    changed(understood(&body).map(|SetGuardrail { guardrail, rules }| {
+        backend.guardrails.set(&guardrail, rules);
+    }))
+}
+
 async fn set_scenario(State(backend): State<Arc<Backend>>, body: Bytes) -> Response {
-    match set(&backend, &body) {
+    changed(set(&backend, &body))
+}
+
+fn changed(done: Result<(), String>) -> Response {
+    match done {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(message) => (StatusCode::BAD_REQUEST, Json(json!({ "message": message }))).into_response(),
     }
 }
 
 fn set(backend: &Backend, body: &[u8]) -> Result<(), String> {
-    let request: SetScenario =
-        serde_json::from_slice(body).map_err(|error| format!("the body is not understood: {error}"))?;
+    let request: SetScenario = understood(body)?;
     match (request.scenario, request.sequence, request.times) {
         (Some(scenario), None, None) => {
             backend.book.set(&request.model, read(scenario)?);
@@ -101,6 +142,10 @@ fn set(backend: &Backend, body: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+fn understood<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| format!("the body is not understood: {error}"))
+}
+
 fn read(scenario: Value) -> Result<Scenario, String> {
     if let Value::String(name) = &scenario {
         return Scenario::from_name(name)
@@ -109,6 +154,6 @@ fn read(scenario: Value) -> Result<Scenario, String> {
     serde_json::from_value(scenario).map_err(|error| format!("the scenario is not understood: {error}"))
 }
 
-fn all_models() -> String {
+fn everything() -> String {
     "*".to_owned()
 }

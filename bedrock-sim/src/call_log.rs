@@ -18,6 +18,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::prompt_cache::CacheUse;
 use crate::scenario::Scenario;
 use record::{End, Entry};
 
@@ -82,6 +83,7 @@ impl CallLog {
             body: arrival.body,
             parsed_body: OnceLock::new(),
             scenario: OnceLock::new(),
+            cached: OnceLock::new(),
             end: OnceLock::new(),
             deltas_sent: AtomicU32::new(0),
         });
@@ -197,6 +199,12 @@ impl CallGuard {
     pub(crate) fn chose(&self, scenario: Scenario) {
         // Chosen once per call; a second choice would be a programming error and is not recorded.
         let _ = self.entry.scenario.set(scenario);
+    }
+
+    /// Tells what a cache did for the call. It is billed if the rest of the prompt is.
+    pub(crate) fn used_cache(&self, used: CacheUse) {
+        // Looked up once per call.
+        let _ = self.entry.cached.set(used);
     }
 
     pub(crate) fn sent_delta(&self) {

@@ -13,6 +13,7 @@ use rand::Rng;
 use crate::errors::StreamError;
 use crate::operations::ToldUsage;
 use crate::request::Echo;
+use crate::script::ToolStart;
 
 const PADDING: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 /// The prelude of a frame: two lengths and their checksum.
@@ -25,6 +26,14 @@ pub(crate) enum Event<'a> {
     Text {
         block: u32,
         text: &'a str,
+    },
+    ToolStart {
+        block: u32,
+        tool: &'a ToolStart,
+    },
+    ToolInput {
+        block: u32,
+        input: &'a str,
     },
     Reasoning {
         block: u32,
@@ -97,9 +106,11 @@ pub(crate) fn frame_length(bytes: &[u8]) -> Option<usize> {
 fn event_type(event: &Event<'_>) -> &'static str {
     match event {
         Event::MessageStart => "messageStart",
-        Event::Text { .. } | Event::Reasoning { .. } | Event::ReasoningSignature { .. } => {
-            "contentBlockDelta"
-        }
+        Event::ToolStart { .. } => "contentBlockStart",
+        Event::Text { .. }
+        | Event::ToolInput { .. }
+        | Event::Reasoning { .. }
+        | Event::ReasoningSignature { .. } => "contentBlockDelta",
         Event::BlockStop { .. } => "contentBlockStop",
         Event::MessageStop { .. } => "messageStop",
         Event::Metadata { .. } => "metadata",
@@ -118,6 +129,18 @@ fn payload(event: &Event<'_>, padding: Option<&str>) -> Bytes {
         }
         Event::Text { block, text } => {
             push_delta(&mut json, *block, "{\"text\":", text, "}", padding);
+        }
+        Event::ToolStart { block, tool } => {
+            push(&mut json, &format!("{{\"contentBlockIndex\":{block}"));
+            push_padding(&mut json, padding, true);
+            push(&mut json, ",\"start\":{\"toolUse\":{\"name\":");
+            push_string(&mut json, &tool.name);
+            push(&mut json, ",\"toolUseId\":");
+            push_string(&mut json, &tool.id);
+            push(&mut json, "}}}");
+        }
+        Event::ToolInput { block, input } => {
+            push_delta(&mut json, *block, "{\"toolUse\":{\"input\":", input, "}}", padding);
         }
         Event::Reasoning { block, text } => {
             let open = "{\"reasoningContent\":{\"text\":";
@@ -144,6 +167,9 @@ fn payload(event: &Event<'_>, padding: Option<&str>) -> Bytes {
             push_padding(&mut json, padding, true);
             push_word(&mut json, ",\"performanceConfig\":{\"latency\":", echo.latency.as_deref());
             push_word(&mut json, ",\"serviceTier\":{\"type\":", echo.service_tier.as_deref());
+            if let Some(trace) = &echo.trace {
+                push(&mut json, &format!(",\"trace\":{trace}"));
+            }
             push(&mut json, ",\"usage\":");
             push(&mut json, &usage.to_value().to_string());
             push(&mut json, "}");
@@ -245,6 +271,8 @@ mod tests {
     #[test]
     fn payload_keys_are_in_alphabetical_order() {
         let usage = Usage { input_tokens: 13, output_tokens: 82 }.into();
+        let tool = ToolStart { id: "tooluse_1".into(), name: "points".into() };
+        let traced = Echo { trace: Some(serde_json::json!({"x": 1})), ..Echo::default() };
         let cases = [
             (Event::MessageStart, r#"{"p":"ab","role":"assistant"}"#),
             (
@@ -254,6 +282,18 @@ mod tests {
             (
                 Event::Reasoning { block: 1, text: "why" },
                 r#"{"contentBlockIndex":1,"delta":{"reasoningContent":{"text":"why"}},"p":"ab"}"#,
+            ),
+            (
+                Event::ToolStart { block: 1, tool: &tool },
+                r#"{"contentBlockIndex":1,"p":"ab","start":{"toolUse":{"name":"points","toolUseId":"tooluse_1"}}}"#,
+            ),
+            (
+                Event::ToolInput { block: 1, input: "{\"a\":" },
+                r#"{"contentBlockIndex":1,"delta":{"toolUse":{"input":"{\"a\":"}},"p":"ab"}"#,
+            ),
+            (
+                Event::Metadata { usage, echo: &traced, latency_ms: 1 },
+                r#"{"metrics":{"latencyMs":1},"p":"ab","trace":{"x":1},"usage":{"inputTokens":13,"outputTokens":82,"serverToolUsage":{},"totalTokens":95}}"#,
             ),
             (Event::BlockStop { block: 2 }, r#"{"contentBlockIndex":2,"p":"ab"}"#),
             (Event::MessageStop { reason: "end_turn" }, r#"{"p":"ab","stopReason":"end_turn"}"#),

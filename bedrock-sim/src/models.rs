@@ -14,6 +14,11 @@ use crate::scenario::Scenario;
 use id::ModelId;
 use table::{Model, Sampling};
 
+/// More cache points than this are refused.
+const MAX_CACHE_POINTS: usize = 4;
+/// The shortest prefix that is cached by a model that is not known from its id.
+const USUAL_MIN_CACHED_TOKENS: u64 = 1_024;
+
 /// What comes before the text of a model's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Preamble {
@@ -68,6 +73,15 @@ pub(crate) fn base_of(model_id: &str) -> Option<&str> {
 /// Checks that there is such a model, for a request that is not known to be any model's.
 pub(crate) fn check_id(model_id: &str) -> Result<(), Refusal> {
     find(model_id).map(|_| ())
+}
+
+/// The fewest tokens of a prefix that a model caches. None if it caches none.
+pub(crate) fn min_cached_tokens(model_id: &str) -> Option<u64> {
+    match find(model_id) {
+        Ok(Some(model)) => model.min_cached_tokens,
+        Ok(None) => Some(USUAL_MIN_CACHED_TOKENS),
+        Err(_) => None,
+    }
 }
 
 /// Checks that tokens can be counted for this model: base ids of Claude alone, and scenarios.
@@ -139,13 +153,26 @@ fn check_members(model: &Model, request: &ConverseRequest) -> Result<(), Refusal
              use a model that supports system messages.",
         ));
     }
-    if !model.cache_point && request.has_cache_point {
+    if !model.tools && request.tools.are_given {
+        return Err(Refusal::validation("This model doesn't support tool use."));
+    }
+    if !model.output_schema && request.output_schema.is_some() {
+        return Err(unsupported_field("outputConfig.textFormat"));
+    }
+    if model.min_cached_tokens.is_none() && request.has_cache_point {
         return Err(Refusal::new(
             403,
             "AccessDeniedException",
             "You invoked an unsupported model or your request did not allow prompt caching. See \
              the documentation for more information.",
         ));
+    }
+    let cache_points = request.cache_points.len();
+    if cache_points > MAX_CACHE_POINTS {
+        return Err(Refusal::validation(format!(
+            "The model returned the following errors: A maximum of {MAX_CACHE_POINTS} blocks with \
+             cache_control may be provided. Found {cache_points}."
+        )));
     }
     if !model.prefill && request.ends_with_assistant {
         return Err(Refusal::validation(

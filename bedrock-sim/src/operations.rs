@@ -4,6 +4,8 @@
 //! the request, choose the scenario. Each operation is a file of its own and adds what is its own.
 //! The one rule it protects: a call is in the log before anything can go wrong with it.
 
+mod answering;
+mod apply_guardrail;
 mod caller;
 mod converse;
 mod converse_stream;
@@ -11,6 +13,7 @@ mod count_tokens;
 mod in_one_piece;
 mod invoke_model;
 mod invoke_stream;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,19 +28,22 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rand::RngCore;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::author;
 use crate::call_log::{Arrival, Billed, CallGuard, CallLog, Operation};
 use crate::errors::{ApiError, Refusal, TYPE_SUFFIX};
+use crate::guardrails::GuardrailBook;
 use crate::models::Preamble;
 use crate::pacing::Pacing;
+use crate::prompt_cache::PromptCache;
 use crate::request::{ConverseRequest, Echo};
 use crate::scenario::book::ScenarioBook;
 use crate::scenario::{Scenario, StopReason};
-use crate::script::REASONING_TEXT;
+use crate::script::{REASONING_TEXT, ToolStart};
 use crate::server::Connection;
 use crate::tokens;
+pub(crate) use usage::{ToldUsage, Usage};
 
 /// The largest request body that is read.
 const MAX_BODY_BYTES: usize = 25_000_000;
@@ -52,6 +58,8 @@ const MAX_HUGE_DELTA_BYTES: u32 = 8 * 1024 * 1024;
 pub(crate) struct Backend {
     pub(crate) log: Arc<CallLog>,
     pub(crate) book: ScenarioBook,
+    pub(crate) guardrails: GuardrailBook,
+    pub(crate) cache: Arc<PromptCache>,
     pub(crate) pacing: Pacing,
     pub(crate) split_frames: bool,
 }
@@ -63,46 +71,10 @@ pub(crate) fn routes() -> Router<Arc<Backend>> {
         .route("/model/{model_id}/count-tokens", post(count_tokens::answer))
         .route("/model/{model_id}/invoke", post(invoke_model::answer))
         .route("/model/{model_id}/invoke-with-response-stream", post(invoke_stream::answer))
+        .route("/guardrail/{model_id}/version/{version}/apply", post(apply_guardrail::answer))
         .fallback(unknown_operation)
         .method_not_allowed_fallback(unknown_operation)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-}
-
-/// The tokens of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Usage {
-    pub(crate) input_tokens: u64,
-    pub(crate) output_tokens: u64,
-}
-
-/// The usage as an answer tells it: a lie may be negative, or larger than any count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ToldUsage {
-    pub(crate) input_tokens: i64,
-    pub(crate) output_tokens: i64,
-}
-
-impl ToldUsage {
-    /// The usage as the wire shows it, with the member `serverToolUsage` that no model describes.
-    pub(crate) fn to_value(self) -> Value {
-        json!({
-            "inputTokens": self.input_tokens,
-            "outputTokens": self.output_tokens,
-            "serverToolUsage": {},
-            "totalTokens": self.total_tokens(),
-        })
-    }
-
-    pub(crate) fn total_tokens(self) -> i64 {
-        self.input_tokens.saturating_add(self.output_tokens)
-    }
-}
-
-impl From<Usage> for ToldUsage {
-    fn from(usage: Usage) -> Self {
-        let count = |tokens| i64::try_from(tokens).unwrap_or(i64::MAX);
-        Self { input_tokens: count(usage.input_tokens), output_tokens: count(usage.output_tokens) }
-    }
 }
 
 /// A request as it came in.
@@ -111,6 +83,8 @@ struct Received {
     backend: Arc<Backend>,
     connection: Connection,
     model_id: String,
+    /// What the path names besides the model.
+    version: Option<String>,
     headers: HeaderMap,
     body: Bytes,
 }
@@ -120,14 +94,17 @@ impl FromRequest<Arc<Backend>> for Received {
 
     async fn from_request(request: Request, backend: &Arc<Backend>) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        let Ok(Path(model_id)) = Path::<String>::from_request_parts(&mut parts, backend).await else {
+        let path = Path::<Vec<(String, String)>>::from_request_parts(&mut parts, backend).await;
+        let mut names = path.map_or_else(|_| Vec::new(), |Path(path)| path).into_iter().map(|(_, name)| name);
+        let Some(model_id) = names.next() else {
             let refusal = ApiError::InvalidModelId.refusal("");
             return Err(unrecorded(refusal.status, refusal.type_name, refusal.body().to_string()));
         };
         let connection = parts.extensions.get::<Connection>().cloned().unwrap_or_default();
         let headers = std::mem::take(&mut parts.headers);
         let body = Bytes::from_request(Request::from_parts(parts, body), backend).await.map_err(too_large)?;
-        Ok(Self { backend: Arc::clone(backend), connection, model_id, headers, body })
+        let backend = Arc::clone(backend);
+        Ok(Self { backend, connection, model_id, version: names.next(), headers, body })
     }
 }
 
@@ -235,6 +212,11 @@ impl Call {
 struct Answer {
     preamble: Preamble,
     text: Arc<str>,
+    /// What the text is the input of, if it is no text.
+    tool: Option<ToolStart>,
+    /// If a guardrail changed the text: where its message begins, in bytes. A text that was masked
+    /// has none at its end.
+    message_at: Option<usize>,
     stop_reason: StopReason,
     /// The stop sequence that ended the text.
     stop_sequence: Option<String>,
@@ -251,13 +233,18 @@ impl Answer {
         let input_tokens = request.input_tokens;
         let limits = request.inference.clone();
         let echo = request.echo.clone();
+        let tool = request.tools.forced.as_ref().map(|tool| ToolStart::new(&tool.name));
         let text = match scenario {
             Scenario::EmptyContent | Scenario::EmptyText => String::new(),
             _ => text_for(request).await,
         };
         let stop_sequence = limits.stop_sequence_in(&text).map(str::to_owned);
-        let (mut text, stop_reason) = limits.end_of(text);
+        let (mut text, mut stop_reason) = limits.end_of(text);
         let stop_sequence = stop_sequence.filter(|_| stop_reason == StopReason::StopSequence);
+        let tool = tool.filter(|_| !matches!(scenario, Scenario::EmptyContent | Scenario::EmptyText));
+        if tool.is_some() && stop_reason == StopReason::EndTurn {
+            stop_reason = StopReason::ToolUse;
+        }
         if let Scenario::HugeDelta { bytes } = scenario {
             text = grown(&text, (*bytes).min(MAX_HUGE_DELTA_BYTES));
         }
@@ -271,10 +258,13 @@ impl Answer {
         let output_tokens = tokens::count(&text) + reasoning_tokens(preamble);
         let usage = Usage { input_tokens, output_tokens };
         let told_usage = match *scenario {
-            Scenario::WrongUsage { input_tokens, output_tokens } => ToldUsage { input_tokens, output_tokens },
+            Scenario::WrongUsage { input_tokens, output_tokens } => {
+                ToldUsage { input_tokens, output_tokens, cached: None }
+            }
             _ => usage.into(),
         };
-        Self { preamble, text: Arc::from(text), stop_reason, stop_sequence, usage, told_usage, echo }
+        let text = Arc::from(text);
+        Self { preamble, text, tool, message_at: None, stop_reason, stop_sequence, usage, told_usage, echo }
     }
 
     fn billed(&self) -> Billed {
@@ -288,7 +278,7 @@ impl Answer {
 
 async fn text_for(request: ConverseRequest) -> String {
     let large = request.prompt_bytes() > LARGE_PROMPT_BYTES;
-    let write = move || match &request.output_schema {
+    let write = move || match request.answer_schema() {
         Some(schema) => author::write_json(schema, &request.user_text),
         None => author::write(&request.system, &request.user_text),
     };

@@ -4,10 +4,13 @@
 //! models are not its matter. Members that no model describes are ignored, as they are at AWS.
 //! The one rule it protects: what has been read has been checked.
 
+mod cache_points;
 mod content;
+mod guarding;
 mod invoke_headers;
 mod reader;
 mod settings;
+mod tools;
 
 use aws_smithy_types::base64;
 use serde_json::Value;
@@ -15,13 +18,16 @@ use serde_json::Value;
 use crate::errors::Refusal;
 use crate::scenario::StopReason;
 use crate::tokens;
+pub(crate) use cache_points::CachePoint;
 use content::Conversation;
+pub(crate) use guarding::{ApplyGuardrailRequest, Guarding};
 pub(crate) use invoke_headers::InvokeHeaders;
-use reader::{At, Object, Reader, member_object, member_text, object, present};
+use reader::{At, Object, Reader, member_object, member_text, object};
 pub(crate) use settings::Echo;
+pub(crate) use tools::Tools;
 
 /// A Converse or ConverseStream request, or what a native body asks in the same terms.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ConverseRequest {
     pub(crate) system: String,
     /// The text of the last user message.
@@ -29,7 +35,10 @@ pub(crate) struct ConverseRequest {
     pub(crate) inference: Inference,
     pub(crate) echo: Echo,
     pub(crate) output_schema: Option<Value>,
+    pub(crate) tools: Tools,
+    pub(crate) guarding: Option<Guarding>,
     pub(crate) has_cache_point: bool,
+    pub(crate) cache_points: Vec<CachePoint>,
     pub(crate) ends_with_assistant: bool,
     pub(crate) input_tokens: u64,
 }
@@ -73,35 +82,56 @@ impl Inference {
 }
 
 impl ConverseRequest {
-    /// Reads the body of a call of `model_id`.
+    /// Reads the body of a Converse call of `model_id`.
     pub(crate) fn read(model_id: &str, body: &[u8]) -> Result<Self, Refusal> {
+        Self::read_as(model_id, body, false)
+    }
+
+    /// Reads the body of a ConverseStream call of `model_id`.
+    pub(crate) fn read_for_stream(model_id: &str, body: &[u8]) -> Result<Self, Refusal> {
+        Self::read_as(model_id, body, true)
+    }
+
+    fn read_as(model_id: &str, body: &[u8], in_stream: bool) -> Result<Self, Refusal> {
         let json = reader::parse(body)?;
         let request = object(&json)?;
         let mut reader = Reader::default();
         let inference = settings::read_inference(&mut reader, request)?;
         settings::read_metadata(&mut reader, request)?;
-        settings::read_guardrail(&mut reader, request)?;
-        settings::read_tools(&mut reader, request)?;
+        let mut guarding = guarding::read_config(&mut reader, request, in_stream)?;
+        let tools = tools::read(&mut reader, request)?;
         settings::read_response_paths(&mut reader, request)?;
         let echo = settings::read_echo(&mut reader, request)?;
         let output_schema = settings::read_output_schema(&mut reader, request)?;
-        let conversation = if is_prompt(model_id) {
+        let is_prompt = is_prompt(model_id);
+        let conversation = if is_prompt {
             settings::refuse_members_of_prompt(request)?;
             reader.finish()?;
             prompt(request)?
         } else {
             conversation(reader, request)?
         };
+        if let Some(guarding) = &mut guarding {
+            guarding.take_texts(request, is_prompt.then_some(conversation.user_text.as_str()));
+        }
         Ok(Self {
             system: conversation.system,
             user_text: conversation.user_text,
             inference,
             echo,
             output_schema,
+            tools,
+            guarding,
             has_cache_point: conversation.has_cache_point,
+            cache_points: cache_points::find(request, &conversation.tokens_at_cache_points),
             ends_with_assistant: conversation.ends_with_assistant,
             input_tokens: conversation.input_tokens,
         })
+    }
+
+    /// The JSON schema that the answer has to follow: that of a tool, or else of the text.
+    pub(crate) fn answer_schema(&self) -> Option<&Value> {
+        self.tools.forced.as_ref().map(|tool| &tool.schema).or(self.output_schema.as_ref())
     }
 
     pub(crate) fn prompt_bytes(&self) -> usize {
@@ -129,7 +159,7 @@ impl CountTokensRequest {
         let invoke_model = member_object(input, "invokeModel")?;
         let input_tokens = match (converse, invoke_model) {
             (Some(converse), None) => {
-                settings::read_tools(&mut reader, converse)?;
+                tools::read(&mut reader, converse)?;
                 conversation(reader, converse)?.input_tokens
             }
             (None, Some(invoke_model)) => {
@@ -153,11 +183,9 @@ impl CountTokensRequest {
 
 fn conversation(mut reader: Reader, request: &Object) -> Result<Conversation, Refusal> {
     let mut conversation = Conversation::default();
+    conversation.read_tools(&mut reader, request)?;
     conversation.read_system(&mut reader, request)?;
     conversation.read_messages(&mut reader, request)?;
-    if let Some(tools) = present(request, "toolConfig") {
-        conversation.input_tokens += tokens::count(&tools.to_string());
-    }
     Ok(conversation)
 }
 

@@ -8,8 +8,7 @@
 //! every wait at once and is recorded as a client that went away.
 
 mod deltas;
-
-pub(crate) use deltas::delta_ranges;
+mod tool_start;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -32,10 +31,13 @@ use crate::errors::StreamError;
 use crate::frames::{self, Event};
 use crate::native::{Metrics, NativeStream};
 use crate::operations::ToldUsage;
+use crate::prompt_cache::Memory;
 use crate::request::Echo;
 use crate::scenario::StopReason;
 use crate::server::Connection;
 use crate::tokens;
+pub(crate) use deltas::delta_ranges;
+pub(crate) use tool_start::ToolStart;
 
 /// Frames that are ready together leave in pieces of about this size.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -60,6 +62,15 @@ pub(crate) enum Step {
     },
     EmptyText {
         block: u32,
+    },
+    ToolStart {
+        block: u32,
+        tool: ToolStart,
+    },
+    /// A piece of the input of a tool.
+    ToolInput {
+        block: u32,
+        range: Range<usize>,
     },
     Reasoning {
         block: u32,
@@ -93,6 +104,8 @@ pub(crate) enum Step {
     },
     /// Bytes as they are.
     Raw(Bytes),
+    /// The answer has begun: its prompt is in the cache from here on.
+    Keep(Memory),
     Wait(Duration),
     /// Silence until the client leaves.
     Hang,
@@ -208,6 +221,10 @@ impl ScriptBody {
             | Step::CorruptText { block, range }
             | Step::HalfOfText { block, range } => Event::Text { block: *block, text: &text[range.clone()] },
             Step::EmptyText { block } => Event::Text { block: *block, text: "" },
+            Step::ToolStart { block, tool } => Event::ToolStart { block: *block, tool },
+            Step::ToolInput { block, range } => {
+                Event::ToolInput { block: *block, input: &text[range.clone()] }
+            }
             Step::Reasoning { block, text } => Event::Reasoning { block: *block, text },
             Step::ReasoningSignature { block, signature } => {
                 Event::ReasoningSignature { block: *block, signature }
@@ -220,6 +237,7 @@ impl ScriptBody {
             Step::Unheard => Event::Unheard,
             Step::Exception(error) => Event::Exception(*error),
             Step::Raw(bytes) => return self.ready.extend_from_slice(bytes),
+            Step::Keep(memory) => return memory.keep(),
             // These are turns, not bytes; `fill` keeps them.
             Step::Wait(_) | Step::Hang | Step::Cut | Step::Reset => return,
         };
@@ -268,7 +286,7 @@ impl ScriptBody {
 
     fn after_write(&mut self, step: &Step, start: usize) {
         match step {
-            Step::Text { range, .. } => {
+            Step::Text { range, .. } | Step::ToolInput { range, .. } => {
                 self.sent_text_bytes = range.end;
                 self.guard.sent_delta();
             }

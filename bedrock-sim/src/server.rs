@@ -32,6 +32,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt;
 
 use crate::call_log::{CallLog, CallRecord};
+use crate::guardrails::{GuardrailBook, GuardrailRules};
 use crate::operations::Backend;
 use crate::pacing::Pacing;
 use crate::scenario::Scenario;
@@ -92,6 +93,8 @@ impl Sim {
         let backend = Arc::new(Backend {
             log: CallLog::new(options.log_capacity),
             book: ScenarioBook::default(),
+            guardrails: GuardrailBook::default(),
+            cache: Arc::default(),
             pacing: options.pacing,
             split_frames: options.split_frames,
         });
@@ -133,6 +136,16 @@ impl Sim {
     /// Forgets every scenario that was set. Model ids named `sim.<name>` keep theirs.
     pub fn clear_scenarios(&self) {
         self.backend.book.clear();
+    }
+
+    /// Sets the rules of a guardrail, by its id, from now on; `*` stands for all guardrails.
+    pub fn set_guardrail(&self, id: &str, rules: GuardrailRules) {
+        self.backend.guardrails.set(id, rules);
+    }
+
+    /// Forgets all rules that were set: every guardrail has the usual ones again.
+    pub fn clear_guardrails(&self) {
+        self.backend.guardrails.clear();
     }
 
     /// The calls in the log, oldest first.

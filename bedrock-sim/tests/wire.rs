@@ -7,6 +7,10 @@ mod client;
 
 #[path = "wire/admin.rs"]
 mod admin;
+#[path = "wire/caching.rs"]
+mod caching;
+#[path = "wire/guardrails.rs"]
+mod guardrails;
 #[path = "wire/log.rs"]
 mod log;
 #[path = "wire/native.rs"]
@@ -17,5 +21,7 @@ mod refusals;
 mod server;
 #[path = "wire/streams.rs"]
 mod streams;
+#[path = "wire/tools.rs"]
+mod tools;
 #[path = "wire/whole_answers.rs"]
 mod whole_answers;

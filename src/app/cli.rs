@@ -14,8 +14,9 @@ use clap::{Args, Parser, Subcommand};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::models::CheckError;
 use super::signals::Signals;
-use super::{App, Reload, demo, healthcheck};
+use super::{App, Reload, demo, healthcheck, models};
 use crate::config::{self, Environment, Loaded, Problems, Reading, RunMode, Sources};
 use crate::{documents, http, telemetry};
 
@@ -50,6 +51,11 @@ enum Command {
     Serve(ServeArgs),
     /// Load the configuration, print every setting with its origin, and exit.
     CheckConfig(ConfigArgs),
+    /// Print the catalogue: models, what they can do and cost, and who uses them.
+    ///
+    /// With --check, the account is asked which of them it can call; that needs a build
+    /// with the feature account-check. Exit code 1 when a chain names one that it cannot.
+    Models(ModelsArgs),
     /// Print the API's contract as OpenAPI 3.1 in YAML.
     Openapi,
     /// Ask a running instance whether it is ready: exit code 0 or 1.
@@ -86,6 +92,18 @@ struct ConfigArgs {
 }
 
 #[derive(Debug, Args)]
+struct ModelsArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Print JSON, as `GET /v1/models` answers.
+    #[arg(long)]
+    json: bool,
+    /// Compare with what the account is offered.
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Debug, Args)]
 struct HealthcheckArgs {
     /// Address to ask; the configured API address when not given.
     #[arg(long, value_name = "ADDR")]
@@ -118,6 +136,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Demo(args) => serve(sources(RunMode::Demo, None, args.listen)).await,
         Command::Serve(args) => serve(sources(RunMode::Serve, args.config.config, args.listen)).await,
         Command::CheckConfig(args) => check_config(&sources(RunMode::Serve, args.config, None)),
+        Command::Models(args) => list_models(args).await,
         Command::Openapi => print(&http::openapi::yaml()),
         Command::Healthcheck(args) => check_health(args.address).await,
         // It has run alone.
@@ -144,6 +163,35 @@ fn check_config(sources: &Sources) -> u8 {
     match load(sources) {
         Ok(loaded) => print(&config::describe(&loaded)),
         Err(code) => code,
+    }
+}
+
+async fn list_models(args: ModelsArgs) -> u8 {
+    let loaded = match load(&sources(RunMode::Serve, args.config.config, None)) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
+    };
+    let listing = if args.check {
+        models::checked(&loaded.config, args.json).await
+    } else {
+        Ok(models::listing(&loaded.config.catalogue, args.json))
+    };
+    match listing {
+        Ok(listing) if listing.a_chain_fails => {
+            print(&listing.text);
+            FAILED
+        }
+        Ok(listing) => print(&listing.text),
+        Err(CheckError::NotInThisBuild) => {
+            complain(
+                "models --check is not in this build: it needs the feature account-check (cargo build --features account-check)",
+            );
+            MISUSED
+        }
+        Err(CheckError::Asking(problem)) => {
+            complain(&format!("cannot ask the account: {problem}"));
+            FAILED
+        }
     }
 }
 

@@ -92,6 +92,12 @@ fn is_host(text: &str) -> bool {
     text.split('.').all(is_label)
 }
 
+/// A header's name: up to 64 letters, digits, `_` and `-`, which every proxy lets through.
+pub(super) fn is_header_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=64).contains(&text.len()) && text.bytes().all(allowed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{collide, is_endpoint, is_region, listen, origin_rule};

@@ -60,6 +60,7 @@ struct Http {
     write_timeout: Duration,
     max_connections: usize,
     allowed_origins: Vec<String>,
+    tenant_header: Option<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -151,6 +152,7 @@ impl Values {
                 max_buffered_bytes: http.max_buffered_bytes,
                 body_read_timeout: http.body_read_timeout,
                 allowed_origins: http.allowed_origins,
+                tenant_header: http.tenant_header,
             },
             server: ServerSettings {
                 header_read_timeout: http.header_read_timeout,
@@ -202,6 +204,10 @@ fn http(reader: &mut Reader<'_, '_>) -> Option<Http> {
     let write_timeout = reader.millis("http.write_ms", 1..=10 * MINUTE);
     let max_connections = reader.whole("http.max_connections", 1..=1_000_000, "connections");
     let allowed_origins = reader.list("http.allowed_origins", address::origin_rule);
+    let tenant_header =
+        reader.parsed("http.tenant_header", "the name of a header such as x-tenant, or nothing", |text| {
+            (text.is_empty() || address::is_header_name(text)).then(|| some_text(text).map(str::to_owned))
+        });
     Some(Http {
         listen: listen?,
         heartbeat: heartbeat?,
@@ -212,6 +218,7 @@ fn http(reader: &mut Reader<'_, '_>) -> Option<Http> {
         write_timeout: write_timeout?,
         max_connections: max_connections?,
         allowed_origins: allowed_origins?,
+        tenant_header: tenant_header?,
     })
 }
 

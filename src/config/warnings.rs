@@ -1,5 +1,5 @@
-//! What works but deserves a look: models near their end, profiles of another
-//! part of the world, a target that stands twice in a chain under two names, an
+//! What works but deserves a look: models near their end, models that cannot be
+//! called from where they would be, a target that stands twice in a chain under two names, an
 //! endpoint that is not used as written.
 //!
 //! A warning never stops the service. Only models that some chain names are
@@ -9,20 +9,11 @@ use std::collections::BTreeSet;
 
 use super::RunMode;
 use super::layers::Layers;
-use crate::domain::{CalendarDate, ModelId, Region};
-use crate::routing::{Catalogue, Chain, Target};
+use crate::domain::{CalendarDate, Geography, ModelId, ModelKind, Region};
+use crate::routing::{Catalogue, Chain, Model, Target};
 
 /// A model this near to its end is worth a word.
 const NOTICE_DAYS: i64 = 60;
-
-/// Geographic profile prefixes, and what the regions begin with that cannot call them.
-const FOREIGN_REGIONS: [(&str, &[&str]); 5] = [
-    ("us.", &["eu-", "ap-", "us-gov-"]),
-    ("eu.", &["us-", "ap-", "ca-"]),
-    ("apac.", &["us-", "eu-", "ca-"]),
-    ("jp.", &["us-", "eu-", "ca-"]),
-    ("au.", &["us-", "eu-", "ca-"]),
-];
 
 /// Models that are gone or soon gone, and profiles that the region cannot call.
 pub(super) fn of_models(catalogue: &Catalogue, region: Option<&Region>, today: CalendarDate) -> Vec<String> {
@@ -35,7 +26,7 @@ pub(super) fn of_models(catalogue: &Catalogue, region: Option<&Region>, today: C
                 warnings.extend(of_end(id, &chain.name, end, today));
             }
             if let Some(region) = target.region.as_ref().or(region) {
-                warnings.extend(of_profile(id, &chain.name, region));
+                warnings.extend(of_place(&target.model, &chain.name, region));
             }
         }
     }
@@ -82,10 +73,39 @@ fn of_repetition(chain: &Chain, region: &Region) -> impl Iterator<Item = String>
     })
 }
 
-fn of_profile(id: &ModelId, chain: &str, region: &Region) -> Option<String> {
-    let (prefix, foreign) = FOREIGN_REGIONS.iter().find(|(prefix, _)| id.as_str().starts_with(prefix))?;
-    let cannot_call = foreign.iter().any(|start| region.as_str().starts_with(start));
-    cannot_call.then(|| {
-        format!("{id} in chain {chain} is a {prefix} profile, which region {region} cannot call: use the profile of your part of the world")
+/// A model that cannot be called from where it would be.
+fn of_place(model: &Model, chain: &str, region: &Region) -> Option<String> {
+    let id = &model.id;
+    if let Some(its_own) = id.arn_region().filter(|its_own| its_own != region) {
+        return Some(format!(
+            "{id} in chain {chain} is an ARN of region {its_own}, which region {region} cannot call"
+        ));
+    }
+    if !model.regions.is_empty() {
+        let is_there = model.regions.contains(region);
+        return (!is_there).then(|| {
+            format!("{id} in chain {chain} cannot be called from region {region}: it is not among the model's regions")
+        });
+    }
+    let ModelKind::Profile(geography) = id.kind() else { return None };
+    cannot_call(geography, region.as_str()).then(|| {
+        let geography = geography.as_str();
+        format!("{id} in chain {chain} is a {geography}. profile, which region {region} cannot call: use the profile of your part of the world")
     })
+}
+
+/// Whether the region is surely in another part of the world.
+fn cannot_call(geography: Geography, region: &str) -> bool {
+    let is_in = |starts: &[&str]| starts.iter().any(|start| region.starts_with(start));
+    match geography {
+        Geography::Us => is_in(&["us-gov-", "eu-", "ap-", "sa-", "me-", "af-", "cn-"]),
+        Geography::UsGov => !is_in(&["us-gov-"]),
+        Geography::Eu => is_in(&["us-", "ap-", "ca-", "sa-", "cn-"]),
+        Geography::Apac | Geography::Jp | Geography::Au | Geography::In => {
+            is_in(&["us-", "eu-", "ca-", "sa-", "cn-"])
+        }
+        Geography::Ca => is_in(&["us-", "eu-", "ap-", "sa-", "me-", "af-", "cn-"]),
+        Geography::Sa => is_in(&["us-", "eu-", "ap-", "ca-", "me-", "af-", "cn-"]),
+        Geography::Global => is_in(&["us-gov-", "cn-"]),
+    }
 }

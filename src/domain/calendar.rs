@@ -27,6 +27,11 @@ impl CalendarDate {
         Self::from_days(i64::try_from(since.as_secs() / SECONDS_PER_DAY).unwrap_or_default())
     }
 
+    /// The day in UTC of a time in seconds since 1970.
+    pub fn of_unix_seconds(seconds: i64) -> Self {
+        Self::from_days(seconds.div_euclid(86_400))
+    }
+
     /// A day that exists: month 1 to 12, day of month 1 to 31.
     pub fn new(year: u16, month: u8, day: u8) -> Self {
         Self { year: year.into(), month: month.into(), day: day.into() }
@@ -88,6 +93,15 @@ mod tests {
         fn a_day_becomes_a_number_and_comes_back(days in -100_000i64..1_000_000) {
             prop_assert_eq!(CalendarDate::from_days(days).to_days(), days);
         }
+    }
+
+    #[test]
+    fn a_day_lasts_from_midnight_to_midnight() {
+        let noon = 20_777 * 86_400 + 43_200;
+        for (seconds, day) in [(noon, 20), (noon - 43_200, 20), (noon - 43_201, 19), (noon + 43_200, 21)] {
+            assert_eq!(CalendarDate::of_unix_seconds(seconds), CalendarDate::new(2026, 11, day));
+        }
+        assert_eq!(CalendarDate::of_unix_seconds(-1), CalendarDate::new(1969, 12, 31));
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use ulid::Ulid;
 
+use super::request_metadata::sound_char;
+
 /// Names one HTTP request: 1 to 128 characters of `A-Z a-z 0-9 . _ -`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(Arc<str>);
@@ -48,6 +50,25 @@ impl RequestId {
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Names whoever a request is made for: 1 to 128 characters that logs and AWS metadata take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant(Arc<str>);
+
+impl Tenant {
+    const MAX_CHARS: usize = 128;
+
+    /// Makes a name of what was told; `None` when nothing was.
+    pub fn of(text: &str) -> Option<Self> {
+        let sound: String = text.trim().chars().take(Self::MAX_CHARS).map(sound_char).collect();
+        (!sound.is_empty()).then(|| Self(sound.into()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -1,11 +1,14 @@
 //! Names of models and regions, as Bedrock spells them.
 //!
 //! A model id is a foundation model id, an inference profile id or an ARN; this
-//! file checks only what holds for all of them. What a model can do stands in
-//! the catalogue, never in its name.
+//! file checks only what holds for all of them, and `model_kind` tells them apart.
+//! What a model can do stands in the catalogue, never in its name.
 
 use std::fmt;
 use std::sync::Arc;
+
+use super::family::BaseModel;
+use super::model_kind::{ModelKind, Reading};
 
 /// A Bedrock model id, inference profile id or ARN: 1 to 2048 visible ASCII characters.
 ///
@@ -48,6 +51,21 @@ impl ModelId {
     /// The id as Bedrock is asked for it.
     pub fn sent(&self) -> &str {
         &self.sent
+    }
+
+    /// What the id names.
+    pub fn kind(&self) -> ModelKind {
+        Reading::of(self).kind
+    }
+
+    /// The foundation model behind it; `None` where only AWS knows it.
+    pub fn base(&self) -> Option<BaseModel> {
+        Reading::of(self).base.and_then(BaseModel::read)
+    }
+
+    /// The region that an ARN names: it can be called nowhere else.
+    pub fn arn_region(&self) -> Option<Region> {
+        Reading::of(self).region.map(Region::new)
     }
 }
 

@@ -5,28 +5,50 @@
 //! is shared, not copied: a prompt that is tried on three models holds it once.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 
 use super::passage::Passage;
 
-/// A random name for one request's fences, unknown to whoever wrote the document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Boundary(String);
+/// Where fences get their names from: one for a process.
+#[derive(Debug, Clone, Default)]
+pub struct Fences(RandomState);
+
+impl Fences {
+    /// A name of 64 random bits for the fences of one prompt.
+    pub fn boundary(&self) -> Boundary {
+        Boundary { name: hex(rand::random()), fences: Some(self.clone()) }
+    }
+}
+
+/// A random name for one prompt's fences, unknown to whoever wrote the document: 16
+/// hexadecimal digits.
+#[derive(Debug, Clone)]
+pub struct Boundary {
+    name: String,
+    fences: Option<Fences>,
+}
 
 impl Boundary {
-    /// 64 random bits, as 16 hexadecimal digits.
-    pub fn generate() -> Self {
-        Self(format!("{:016x}", rand::random::<u64>()))
-    }
-
     /// A boundary of the caller's choosing, for golden files and replays.
     pub fn fixed(name: &str) -> Self {
-        Self(name.to_owned())
+        Self { name: name.to_owned(), fences: None }
     }
+
+    /// The name of the fences around a text that many prompts hold: the same for the same
+    /// text as long as the process lives, so that those prompts begin alike, and unknown
+    /// to whoever wrote the text.
+    pub fn around(&self, text: &str) -> String {
+        self.fences.as_ref().map_or_else(|| self.name.clone(), |fences| hex(fences.0.hash_one(text)))
+    }
+}
+
+fn hex(bits: u64) -> String {
+    format!("{bits:016x}")
 }
 
 impl fmt::Display for Boundary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 
@@ -82,5 +104,21 @@ impl fmt::Debug for Prompt {
 impl fmt::Debug for FencedDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "FencedDocument({:?})", self.document)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Boundary, Fences};
+
+    #[test]
+    fn a_shared_text_has_fences_of_one_name_and_every_prompt_has_others() {
+        let fences = Fences::default();
+        let (one, other) = (fences.boundary(), fences.boundary());
+        assert_ne!(one.to_string(), other.to_string());
+        assert_eq!(one.around("background"), other.around("background"));
+        assert_ne!(one.around("background"), one.around("other background"));
+        assert_ne!(one.around("background"), Fences::default().boundary().around("background"));
+        assert_eq!(Boundary::fixed("b").around("background"), "b");
     }
 }

@@ -16,7 +16,7 @@ impl RequestMetadata {
     #[must_use]
     pub fn with(mut self, key: &'static str, value: &str) -> Self {
         if self.0.len() < Self::MAX_ENTRIES {
-            let sound = value.chars().take(Self::MAX_CHARS).map(|c| if is_allowed(c) { c } else { '_' });
+            let sound = value.chars().take(Self::MAX_CHARS).map(sound_char);
             self.0.push((key, sound.collect()));
         }
         self
@@ -33,8 +33,9 @@ impl RequestMetadata {
     }
 }
 
-fn is_allowed(c: char) -> bool {
-    c.is_ascii_alphanumeric() || ":_@$#=/+,-. ".contains(c)
+/// The character, or `_` where AWS refuses it.
+pub(super) fn sound_char(c: char) -> char {
+    if c.is_ascii_alphanumeric() || ":_@$#=/+,-. ".contains(c) { c } else { '_' }
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ const USUAL_PARAGRAPHS: u32 = 2;
 pub(super) async fn run(kind: TaskKind, State(api): State<Api>, request: Request) -> Response {
     let request_id = id_of(&request);
     let mut record = RequestRecord::start(&api.0.metrics, kind, ApiFamily::Compat, &request_id);
+    record.set_tenant(task_routes::tenant(&request, &api));
     let outcome = match read(kind, &api, request, &mut record).await {
         Ok(submission) => answer(kind, &api, submission, record, request_id).await,
         Err(error) => {

@@ -1,4 +1,5 @@
 //! What the service tells about itself: models, capabilities, version, contract.
+//! What it tells of models stands in `catalogue`.
 //!
 //! Nothing here is secret: no credentials, no endpoints, no account.
 
@@ -11,132 +12,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::catalogue::ModelsBody;
 use super::error::{ApiError, describe_problem, id_of};
 use super::{Api, openapi};
-use crate::domain::{FailureCode, Region, TaskKind};
-use crate::pipeline::{Chain, Model, WeightedTarget};
+use crate::domain::{FailureCode, TaskKind};
 
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A model of the catalogue.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Model)]
-pub(super) struct ModelBody<'a> {
-    /// The id that is sent to Bedrock.
-    pub id: &'a str,
-    pub name: &'a str,
-    /// Input and output together.
-    pub context_tokens: u32,
-    pub max_output_tokens: u32,
-    /// `null` when prices are not known.
-    #[schema(required)]
-    pub usd_per_million_tokens: Option<PricesBody>,
-}
-
-/// Prices in USD per million tokens; `null` where not known.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Prices)]
-pub(super) struct PricesBody {
-    pub input: f64,
-    pub output: f64,
-    #[schema(required)]
-    pub cache_read: Option<f64>,
-    #[schema(required)]
-    pub cache_write: Option<f64>,
-}
-
-/// A model in a region: one thing that can be called.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Target)]
-pub(super) struct TargetBody<'a> {
-    pub model: &'a str,
-    /// The region, where it is another than the service's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub region: Option<&'a str>,
-    /// Its share of the stage's calls, in proportion to the others.
-    pub weight: u32,
-}
-
-/// An ordered list of stages.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Chain)]
-pub(super) struct ChainBody<'a> {
-    pub name: &'a str,
-    /// Model ids in the order in which they are asked, each once.
-    pub models: Vec<&'a str>,
-    /// The next stage is asked when the one before fails; calls are balanced over the targets of one.
-    pub stages: Vec<Vec<TargetBody<'a>>>,
-    /// Tasks that use this chain when the request names none.
-    pub default_for: Vec<&'a str>,
-}
-
-/// The catalogue.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Catalogue)]
-pub(super) struct ModelsBody<'a> {
-    pub models: Vec<ModelBody<'a>>,
-    pub chains: Vec<ChainBody<'a>>,
-}
-
-impl<'a> From<&'a Model> for ModelBody<'a> {
-    fn from(model: &'a Model) -> Self {
-        Self {
-            id: model.id.as_str(),
-            name: &model.name,
-            context_tokens: model.context_tokens,
-            max_output_tokens: model.max_output_tokens,
-            usd_per_million_tokens: model.prices.map(|prices| PricesBody {
-                input: prices.input.usd(),
-                output: prices.output.usd(),
-                cache_read: prices.cache_read.map(|price| price.usd()),
-                cache_write: prices.cache_write.map(|price| price.usd()),
-            }),
-        }
-    }
-}
-
 pub(super) async fn models(State(api): State<Api>) -> Response {
     let live = api.0.pipeline.live();
-    let catalogue = &live.catalogue;
-    let default_for = |chain: &Chain| {
-        let served = |task: &TaskKind| catalogue.task_chain(*task).name == chain.name;
-        TaskKind::ALL.into_iter().filter(served).map(TaskKind::as_str).collect()
-    };
-    let body = ModelsBody {
-        models: catalogue.models.iter().map(|model| ModelBody::from(&**model)).collect(),
-        chains: catalogue
-            .chains
-            .values()
-            .map(|chain| ChainBody {
-                name: &chain.name,
-                models: models_of(chain),
-                stages: chain.stages.iter().map(|stage| stage.targets.iter().map(target).collect()).collect(),
-                default_for: default_for(chain),
-            })
-            .collect(),
-    };
-    Json(body).into_response()
-}
-
-fn models_of(chain: &Chain) -> Vec<&str> {
-    let mut models = Vec::new();
-    for target in chain.targets() {
-        let id = target.model.id.as_str();
-        if !models.contains(&id) {
-            models.push(id);
-        }
-    }
-    models
-}
-
-fn target(weighted: &WeightedTarget) -> TargetBody<'_> {
-    let WeightedTarget { target, weight } = weighted;
-    TargetBody {
-        model: target.model.id.as_str(),
-        region: target.region.as_ref().map(Region::as_str),
-        weight: *weight,
-    }
+    Json(ModelsBody::from(&*live.catalogue)).into_response()
 }
 
 /// The options of each task, with the values they take; the default stands first.

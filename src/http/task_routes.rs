@@ -12,7 +12,7 @@ use super::body_buffers::HeldBytes;
 use super::error::{ApiError, id_of};
 use super::submission::{self, Submission};
 use super::{Api, dialect, whole};
-use crate::domain::{GenerationId, RequestId, TaskKind};
+use crate::domain::{GenerationId, RequestId, TaskKind, Tenant};
 use crate::pipeline::Run;
 use crate::telemetry::{Api as ApiFamily, Dialect, RequestRecord};
 
@@ -39,6 +39,7 @@ const LONG_DOCUMENT_BYTES: usize = 1 << 20;
 pub(super) async fn run(kind: TaskKind, State(api): State<Api>, request: Request) -> Response {
     let request_id = id_of(&request);
     let mut record = RequestRecord::start(&api.0.metrics, kind, ApiFamily::V1, &request_id);
+    record.set_tenant(tenant(&request, &api));
     let submission = match submission::read(kind, &api, request, &mut record).await {
         Ok(submission) => submission,
         Err(error) => return refuse(record, &error, &request_id),
@@ -87,6 +88,12 @@ pub(super) async fn start(
     };
     record.served.generation = Some(context.generation_id.as_str().to_owned());
     Ok((api.0.pipeline.run(plan, permit, manners, warnings, deadline, record), context))
+}
+
+/// Who the request is made for, where a header is believed about it.
+pub(super) fn tenant(request: &Request, api: &Api) -> Option<Tenant> {
+    let header = api.0.settings.tenant_header.as_deref()?;
+    Tenant::of(&String::from_utf8_lossy(request.headers().get(header)?.as_bytes()))
 }
 
 /// Ends the record and answers with the problem.

@@ -6,17 +6,23 @@
 //! back. The connect time-out is the exception, since only the connector can
 //! enforce it.
 
+#[cfg(feature = "account-check")]
+pub mod account;
 mod authorities;
-mod base_id;
 mod classify;
 mod connections;
 mod convert;
+mod document;
 mod door;
 mod events;
+mod findings;
 mod held;
 mod invoke;
 mod lanes;
 mod native;
+mod renewal;
+mod request;
+mod screen;
 mod sign_in;
 mod transport;
 
@@ -35,10 +41,11 @@ use aws_credential_types::Credentials;
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::SharedHttpClient;
 use futures_util::future::BoxFuture;
+use renewal::Renewal;
 use sign_in::SignIn;
 use tokio::time::timeout;
 
-use super::{Api, BackendError, Completion, ModelBackend, ModelCall, ModelStream};
+use super::{Api, BackendError, Completion, ModelBackend, ModelCall, ModelStream, Screening, Verdict};
 use crate::domain::{CallFailure, Region};
 
 /// What the adapter needs to know to reach Bedrock.
@@ -79,6 +86,7 @@ pub struct BedrockBackend {
     /// Replaced as a whole; calls that run keep the one they began with.
     clients: RwLock<Arc<Clients>>,
     sign_in: SignIn,
+    renewal: Renewal,
 }
 
 /// One client per region; none while no region is known.
@@ -102,7 +110,8 @@ impl BedrockBackend {
         let clients =
             Clients { named: settings.other_regions.iter().cloned().collect(), ..Clients::default() };
         let clients = RwLock::new(Arc::new(clients));
-        let backend = Self { settings, connections, clients, sign_in: SignIn::default() };
+        let (sign_in, renewal) = (SignIn::default(), Renewal::default());
+        let backend = Self { settings, connections, clients, sign_in, renewal };
         backend.check_sign_in().await;
         backend
     }
@@ -118,6 +127,12 @@ impl BedrockBackend {
     /// It begins from nothing each time: the SDK remembers files that it has
     /// read, also those that were not there, and credentials that have expired.
     pub async fn check_sign_in(&self) {
+        let _search = self.renewal.searching.lock().await;
+        self.search_sign_in().await;
+    }
+
+    /// Whether other credentials than before were found.
+    async fn search_sign_in(&self) -> bool {
         let time = self.settings.sign_in_timeout;
         let config =
             timeout(time, load(&self.settings)).await.ok().filter(|config| config.region().is_some());
@@ -130,7 +145,37 @@ impl BedrockBackend {
                 clients.by_region.clear();
             });
         }
-        self.sign_in.searched(found);
+        let others = self.renewal.uses(found.as_ref().ok().cloned().flatten());
+        self.sign_in.searched(found.map(drop));
+        others
+    }
+
+    /// Makes a call, and once more when its signature was refused and others can be made.
+    async fn signed<T, F>(
+        &self,
+        region: Option<&Region>,
+        call: impl Fn(Client) -> F,
+    ) -> Result<T, BackendError>
+    where
+        F: Future<Output = Result<T, BackendError>>,
+    {
+        let used = self.clients();
+        let outcome = call(self.client(&used, region)?).await;
+        let rejected = outcome.as_ref().is_err_and(|error| error.kind == CallFailure::CredentialsRejected);
+        if !rejected || !self.renewed_since(&used).await {
+            return self.noted(outcome);
+        }
+        self.noted(call(self.client(&self.clients(), region)?).await)
+    }
+
+    /// Whether the clients sign with other credentials than `used` by now.
+    async fn renewed_since(&self, used: &Arc<Clients>) -> bool {
+        if self.settings.credentials != CredentialsSource::DefaultChain {
+            return false;
+        }
+        let _search = self.renewal.searching.lock().await;
+        // Another call may have been quicker.
+        !Arc::ptr_eq(used, &self.clients()) || (self.renewal.may_search() && self.search_sign_in().await)
     }
 
     /// Lets targets name these regions from now on. Regions that were served
@@ -154,11 +199,11 @@ impl BedrockBackend {
         *current = Arc::new(next);
     }
 
-    fn client(&self, call: &ModelCall) -> Result<Client, BackendError> {
+    fn client(&self, clients: &Clients, region: Option<&Region>) -> Result<Client, BackendError> {
         if let Some(problem) = self.sign_in.missing() {
             return Err(BackendError::new(CallFailure::CredentialsRejected, problem));
         }
-        self.clients().serving(call.region.as_ref()).ok_or_else(|| {
+        clients.serving(region).ok_or_else(|| {
             BackendError::new(CallFailure::CredentialsRejected, "no client exists for the target's region")
         })
     }
@@ -207,48 +252,42 @@ impl Clients {
 
 impl ModelBackend for BedrockBackend {
     fn complete<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<Completion, BackendError>> {
-        Box::pin(async move {
+        Box::pin(self.signed(call.region.as_ref(), move |client| async move {
             if let Api::Invoke(format) = call.terms.api {
-                return self.noted(invoke::complete(&self.client(call)?, call, format).await);
+                return invoke::complete(&client, call, format).await;
             }
-            let request = self.client(call)?.converse().model_id(call.model.sent());
-            let answer = request
-                .set_system(convert::system(call))
-                .messages(convert::user_turn(call)?)
-                .inference_config(convert::inference_config(call))
-                .send()
-                .await
-                .map_err(classify::converse);
-            convert::completion(self.noted(answer)?)
-        })
+            let request = request::converse(call, client.converse())?;
+            convert::completion(call, request.send().await.map_err(classify::converse)?)
+        }))
     }
 
     fn stream<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<ModelStream, BackendError>> {
-        Box::pin(async move {
+        Box::pin(self.signed(call.region.as_ref(), move |client| async move {
             if let Api::Invoke(format) = call.terms.api {
-                return self.noted(invoke::stream(&self.client(call)?, call, format).await);
+                return invoke::stream(&client, call, format).await;
             }
-            let request = self.client(call)?.converse_stream().model_id(call.model.sent());
-            let answer = request
-                .set_system(convert::system(call))
-                .messages(convert::user_turn(call)?)
-                .inference_config(convert::inference_config(call))
-                .send()
-                .await
-                .map_err(classify::converse_stream);
-            Ok(events::read(self.noted(answer)?.stream))
-        })
+            let request = request::converse_stream(call, client.converse_stream())?;
+            let answer = request.send().await.map_err(classify::converse_stream)?;
+            Ok(events::read(answer.stream, call))
+        }))
+    }
+
+    fn screen<'a>(&'a self, screening: &'a Screening) -> BoxFuture<'a, Result<Verdict, BackendError>> {
+        Box::pin(self.signed(screening.region.as_ref(), move |client| async move {
+            let request = screen::request(screening, client.apply_guardrail())?;
+            let answer = request.send().await.map_err(classify::apply_guardrail)?;
+            Ok(screen::verdict(screening, &answer))
+        }))
     }
 
     fn count_tokens<'a>(&'a self, call: &'a ModelCall) -> BoxFuture<'a, Result<u64, BackendError>> {
-        Box::pin(async move {
-            let model = base_id::of(call.model.sent()).ok_or_else(|| {
-                BackendError::uncountable("tokens are counted by base model ids, not by ARNs")
+        Box::pin(self.signed(call.region.as_ref(), move |client| async move {
+            let model = call.terms.count_as.as_ref().ok_or_else(|| {
+                BackendError::uncountable("tokens are counted for models of the family Claude alone")
             })?;
-            let request = self.client(call)?.count_tokens().model_id(model);
-            let answer = request.input(convert::count_input(call)?).send().await;
-            convert::token_count(self.noted(answer.map_err(classify::count_tokens))?.input_tokens)
-        })
+            let request = client.count_tokens().model_id(model.as_str()).input(request::count_input(call)?);
+            convert::token_count(request.send().await.map_err(classify::count_tokens)?.input_tokens)
+        }))
     }
 }
 

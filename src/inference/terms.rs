@@ -1,6 +1,6 @@
 //! How a model is called: what its entry in the catalogue says, once for all calls.
 
-use crate::domain::ServiceTier;
+use crate::domain::{BaseModel, ServiceTier};
 
 /// The same for every call of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct CallTerms {
     pub input_tokens_include_cached: bool,
     /// How it is made to answer with data; `None` when it cannot be.
     pub structured_output: Option<StructuredOutput>,
+    /// The id by which its tokens are counted; `None` when they cannot be.
+    pub count_as: Option<BaseModel>,
 }
 
 impl Default for CallTerms {
@@ -27,6 +29,7 @@ impl Default for CallTerms {
             optimized_latency: false,
             input_tokens_include_cached: false,
             structured_output: None,
+            count_as: None,
         }
     }
 }
@@ -38,6 +41,24 @@ pub enum Api {
     Converse,
     /// `InvokeModel` and `InvokeModelWithResponseStream`: the model's own shape.
     Invoke(NativeFormat),
+}
+
+impl Api {
+    /// The word in the catalogue.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Converse => "converse",
+            Self::Invoke(_) => "invoke",
+        }
+    }
+
+    /// The model's own shape, where it is called by that.
+    pub const fn native_format(self) -> Option<NativeFormat> {
+        match self {
+            Self::Converse => None,
+            Self::Invoke(format) => Some(format),
+        }
+    }
 }
 
 /// How a model is made to answer with data of a given shape.

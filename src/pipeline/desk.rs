@@ -10,9 +10,10 @@ use super::estimator::Estimator;
 use super::event::{OnChunkError, OnFailover};
 use super::kept_parts::{KeptParts, PartKey};
 use super::live::Live;
+use super::prefixes::{Alike, Prefixes};
 use super::work::{Call, Restart, Work};
 use crate::chunk::TextProfile;
-use crate::domain::{Guardrail, InputSize, OutputSize, Prompt, RequestMetadata, TaskKind};
+use crate::domain::{Fences, Guardrail, InputSize, OnBlock, OutputSize, Prompt, RequestMetadata, TaskKind};
 use crate::routing::{Chain, Deadline, Mode, Owner, RouteOptions, RouteRequest, Router};
 use crate::telemetry::{CallStage, ChunkStatus, Metrics};
 
@@ -47,6 +48,9 @@ pub(super) struct Desk {
     pub router: Arc<Router>,
     pub estimator: Arc<Estimator>,
     pub kept: Arc<KeptParts>,
+    pub prefixes: Arc<Prefixes>,
+    pub fences: Arc<Fences>,
+    pub alike: Alike,
     pub books: Arc<Books>,
     pub metrics: Arc<Metrics>,
 }
@@ -64,7 +68,8 @@ impl Desk {
     pub(super) fn work(&self, call: Call, mode: Mode, stage: CallStage, restart: Restart) -> Work {
         let long = call.request.output.expected_tokens > LONGEST_WHOLE_ANSWER_TOKENS;
         let request = RouteRequest {
-            guardrail: self.guardrail.clone(),
+            guardrail: self.guardrail_of(stage),
+            cached_prefix: self.cached_prefix(&call.request.prompt),
             metadata: Arc::clone(&self.metadata),
             ..call.request.clone()
         };
@@ -80,6 +85,30 @@ impl Desk {
         });
         let (chain, books) = (Arc::clone(&self.chain), Arc::clone(&self.books));
         Work::new(route, call, chain, restart, books, Arc::clone(&self.estimator))
+    }
+
+    /// Who watches a call. What a guardrail says about a part is no summary of the part,
+    /// so that only the answer itself can be in its words.
+    fn guardrail_of(&self, stage: CallStage) -> Option<Arc<Guardrail>> {
+        let guardrail = self.guardrail.as_ref()?;
+        match stage {
+            CallStage::Single | CallStage::Final => Some(Arc::clone(guardrail)),
+            CallStage::Map | CallStage::Reduce => {
+                Some(Arc::new(Guardrail { on_block: OnBlock::Refuse, ..Guardrail::clone(guardrail) }))
+            }
+        }
+    }
+
+    /// The size of the prompt's shared beginning, where it pays to have it remembered.
+    fn cached_prefix(&self, prompt: &Prompt) -> Option<InputSize> {
+        let least = self.chain.targets().filter_map(|target| target.model.cache_min_tokens).min()?;
+        let (prefix, _) = prompt.split_system();
+        // No token has less than a byte.
+        if prefix.len() < usize::try_from(least).unwrap_or(usize::MAX) {
+            return None;
+        }
+        let pays = self.prefixes.pays(prefix, self.alike);
+        pays.then(|| self.estimator.size(&of_rules(prefix), &self.chain, None))
     }
 
     /// The work of the answer itself.

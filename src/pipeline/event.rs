@@ -180,6 +180,8 @@ pub enum WarningCode {
     UndecodableBytes,
     /// Some of the file could not be read.
     PartlyRead,
+    /// A guardrail stopped the request, and its own words stand in the answer.
+    GuardrailIntervened,
 }
 
 impl WarningCode {
@@ -191,6 +193,7 @@ impl WarningCode {
             Self::ChunkSkipped => "chunk_skipped",
             Self::UndecodableBytes => "undecodable_bytes",
             Self::PartlyRead => "partly_read",
+            Self::GuardrailIntervened => "guardrail_intervened",
         }
     }
 }

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use prometheus::IntCounterVec;
+
 use crate::domain::{Cost, Metered, ModelId, TaskKind, TokenUsage};
 use crate::routing::Model;
 use crate::telemetry::{Metrics, TokenDirection};
@@ -16,13 +18,22 @@ pub struct ModelUsage {
     pub usage: TokenUsage,
     /// `None` when a price is missing.
     pub cost: Option<Cost>,
+    /// Whether some of it is an estimate.
     pub estimated: bool,
+}
+
+/// One model's tokens, and what of them and of their cost is an estimate.
+#[derive(Debug)]
+struct Entry {
+    told: ModelUsage,
+    estimated_tokens: TokenUsage,
+    estimated_cost: Cost,
 }
 
 /// The entries of one request.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    entries: Vec<ModelUsage>,
+    entries: Vec<Entry>,
 }
 
 impl Ledger {
@@ -30,18 +41,31 @@ impl Ledger {
     pub(super) fn add(&mut self, model: &Arc<Model>, metered: Metered, estimated: bool) {
         let cost = model.prices.and_then(|prices| prices.cost(&metered));
         let usage = metered.tokens;
-        match self.entries.iter_mut().find(|entry| entry.model == model.id) {
-            Some(entry) => {
-                entry.usage += usage;
-                entry.cost = entry.cost.zip(cost).map(|(known, more)| known.plus(more));
-                entry.estimated |= estimated;
-            }
-            None => self.entries.push(ModelUsage { model: model.id.clone(), usage, cost, estimated }),
+        let entry = self.entry(&model.id);
+        entry.told.usage += usage;
+        entry.told.cost = entry.told.cost.zip(cost).map(|(known, more)| known.plus(more));
+        entry.told.estimated |= estimated;
+        if estimated {
+            entry.estimated_tokens += usage;
+            entry.estimated_cost = entry.estimated_cost.plus(cost.unwrap_or_default());
         }
     }
 
-    pub(super) fn entries(&self) -> &[ModelUsage] {
-        &self.entries
+    fn entry(&mut self, model: &ModelId) -> &mut Entry {
+        let known = self.entries.iter().position(|entry| entry.told.model == *model);
+        let at = known.unwrap_or_else(|| {
+            let usage = TokenUsage::default();
+            let told =
+                ModelUsage { model: model.clone(), usage, cost: Some(Cost::default()), estimated: false };
+            let (estimated_tokens, estimated_cost) = (TokenUsage::default(), Cost::default());
+            self.entries.push(Entry { told, estimated_tokens, estimated_cost });
+            self.entries.len() - 1
+        });
+        &mut self.entries[at]
+    }
+
+    pub(super) fn by_model(&self) -> Vec<ModelUsage> {
+        self.entries.iter().map(|entry| entry.told.clone()).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -51,41 +75,45 @@ impl Ledger {
     /// All tokens.
     pub(super) fn usage(&self) -> TokenUsage {
         let mut total = TokenUsage::default();
-        self.entries.iter().for_each(|entry| total += entry.usage);
+        self.entries.iter().for_each(|entry| total += entry.told.usage);
         total
     }
 
     /// The whole cost; `None` when any part of it is unknown.
     pub(super) fn cost(&self) -> Option<Cost> {
-        self.entries.iter().try_fold(Cost::default(), |sum, entry| Some(sum.plus(entry.cost?)))
+        self.entries.iter().try_fold(Cost::default(), |sum, entry| Some(sum.plus(entry.told.cost?)))
     }
 
     pub(super) fn estimated(&self) -> bool {
-        self.entries.iter().any(|entry| entry.estimated)
+        self.entries.iter().any(|entry| entry.told.estimated)
     }
 
     /// Adds the entries to the service's counters. Called once per request.
     pub(super) fn count(&self, metrics: &Metrics, task: TaskKind) {
-        for entry in &self.entries {
-            let labels = [task.as_str(), entry.model.as_str()];
-            let usage = &entry.usage;
-            for (direction, tokens) in [
-                (TokenDirection::Input, usage.input_tokens),
-                (TokenDirection::Output, usage.output_tokens),
-                (TokenDirection::CacheRead, usage.cache_read_input_tokens),
-                (TokenDirection::CacheWrite, usage.cache_write_input_tokens),
-            ] {
-                if tokens > 0 {
-                    metrics
-                        .tokens
-                        .with_label_values(&[labels[0], labels[1], direction.as_str()])
-                        .inc_by(tokens);
+        for Entry { told, estimated_tokens, estimated_cost } in &self.entries {
+            let labels = [task.as_str(), told.model.as_str()];
+            count_tokens(&metrics.tokens, labels, &told.usage);
+            count_tokens(&metrics.estimated_tokens, labels, estimated_tokens);
+            match told.cost {
+                Some(cost) => {
+                    metrics.cost_usd.with_label_values(&labels).inc_by(cost.usd());
+                    metrics.estimated_cost_usd.with_label_values(&labels).inc_by(estimated_cost.usd());
                 }
-            }
-            match entry.cost {
-                Some(cost) => metrics.cost_usd.with_label_values(&labels).inc_by(cost.usd()),
                 None => metrics.unpriced_requests.with_label_values(&[labels[1]]).inc(),
             }
+        }
+    }
+}
+
+fn count_tokens(counters: &IntCounterVec, [task, model]: [&str; 2], usage: &TokenUsage) {
+    for (direction, tokens) in [
+        (TokenDirection::Input, usage.input_tokens),
+        (TokenDirection::Output, usage.output_tokens),
+        (TokenDirection::CacheRead, usage.cache_read_input_tokens),
+        (TokenDirection::CacheWrite, usage.cache_write_input_tokens),
+    ] {
+        if tokens > 0 {
+            counters.with_label_values(&[task, model, direction.as_str()]).inc_by(tokens);
         }
     }
 }

@@ -14,7 +14,7 @@ use super::layout::{Layout, Room, Rooms, Sizes, is_at_once, outlined, parts};
 use super::live::{Limits, Live};
 use super::work::Call;
 use crate::chunk::TextProfile;
-use crate::domain::{Boundary, Cost, InputSize, ModelId, Passage, Prompt, TaskKind};
+use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskKind};
 use crate::routing::{Catalogue, Chain, fits_all};
 use crate::tasks::{Fields, Joined, Part, SummaryStrategy, Task};
 
@@ -88,6 +88,7 @@ pub(super) struct Order {
     pub live: Arc<Live>,
     pub estimator: Arc<Estimator>,
     pub kept: Arc<KeptParts>,
+    pub fences: Arc<Fences>,
     pub document: Passage,
     /// Of the document.
     pub profile: TextProfile,
@@ -102,6 +103,7 @@ impl Order {
         live: &Arc<Live>,
         estimator: &Arc<Estimator>,
         kept: &Arc<KeptParts>,
+        fences: &Arc<Fences>,
     ) -> Result<Self, PlanError> {
         let chain = Arc::clone(choose(task.kind(), choice, &live.catalogue)?);
         Ok(Self {
@@ -110,6 +112,7 @@ impl Order {
             live: Arc::clone(live),
             estimator: Arc::clone(estimator),
             kept: Arc::clone(kept),
+            fences: Arc::clone(fences),
             document: task.document(),
             profile: TextProfile::default(),
             correction: None,
@@ -126,7 +129,7 @@ impl Order {
     /// The plan for a request that is to be run: most texts fit every model by far, and
     /// then nothing has to be looked for.
     pub(super) fn draft(&self) -> Result<Draft, PlanError> {
-        let prompt = self.task.prompt(&Boundary::generate());
+        let prompt = self.task.prompt(&self.fences.boundary());
         match self.plainly_at_once(prompt) {
             Ok(draft) => Ok(draft),
             Err(prompt) => self.draft_in_full(prompt),
@@ -135,7 +138,7 @@ impl Order {
 
     /// The plan with the quota, for whoever asks what a request would take.
     pub(super) fn full_draft(&self) -> Result<Draft, PlanError> {
-        self.draft_in_full(self.task.prompt(&Boundary::generate()))
+        self.draft_in_full(self.task.prompt(&self.fences.boundary()))
     }
 
     /// The plan of a text that every model of the chain takes at once, margins included;
@@ -404,12 +407,13 @@ pub(super) fn quota(
     live: &Arc<Live>,
     estimator: &Arc<Estimator>,
     kept: &Arc<KeptParts>,
+    fences: &Arc<Fences>,
 ) -> u32 {
     // Short words, so that the promise holds for ordinary text: an answer's length follows words.
     const SAMPLE: &str = "a text of short words as most of us write it";
     let members = serde_json::Map::from_iter([("text".to_owned(), SAMPLE.into())]);
     let Some(task) = Task::read(kind, &mut Fields::new(members)) else { return 0 };
-    let order = Order::new(&task, &ChainChoice::Preferred(Preference::Auto), live, estimator, kept);
+    let order = Order::new(&task, &ChainChoice::Preferred(Preference::Auto), live, estimator, kept, fences);
     let draft = order.and_then(|mut order| {
         order.look();
         order.full_draft()

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -18,8 +19,8 @@ use super::event::{ChunkCounts, Done, Event, Failure, Started, Timing, UsageRepo
 use super::kept_parts::Cut;
 use super::layout::Layout;
 use super::workflow::{Ending, Step, Workflow};
-use crate::domain::{FailureCode, ModelId};
-use crate::routing::FinishReason;
+use crate::domain::{FailureCode, ModelId, OnBlock};
+use crate::routing::{FinishReason, Mode, RouteError, ScreeningOptions, Verdict};
 use crate::telemetry::{RequestRecord, Strategy};
 
 /// A request at work. Dropping it abandons the work.
@@ -35,6 +36,8 @@ pub struct Run {
     began: Instant,
     output: Output,
     fell_back: bool,
+    /// The guardrail's look at the document, until it has passed.
+    screening: Option<BoxFuture<'static, Result<Verdict, RouteError>>>,
     /// Cancelled when the service ends what still runs.
     cut: CancellationToken,
     _permit: Permit,
@@ -59,6 +62,7 @@ impl Run {
     ) -> Self {
         let strategy = layout.strategy();
         let chunks = u32::try_from(layout.parts().len()).unwrap_or(u32::MAX).max(1);
+        let screening = screening(&desk, &layout);
         let mut workflow = Workflow::new(layout, &desk);
         let first = || desk.chain.stages[0].targets[0].target.model.id.clone();
         let model = workflow.first_model().unwrap_or_else(first);
@@ -78,6 +82,7 @@ impl Run {
             began: Instant::now(),
             output: Output::default(),
             fell_back: false,
+            screening,
             desk,
             cut,
             _permit: permit,
@@ -104,6 +109,12 @@ impl Run {
             }
             // The record goes with the end.
             self.record.as_ref()?;
+            if let Some(screening) = &mut self.screening {
+                let looked = unless(&self.cut, screening).await;
+                self.screening = None;
+                self.screened(looked);
+                continue;
+            }
             match unless(&self.cut, self.workflow.next(&self.desk)).await {
                 Some(Step::Text { text, whole }) => {
                     self.wrote(&text, whole);
@@ -115,13 +126,32 @@ impl Run {
                 }
                 Some(Step::Finished { model, finish, chunks }) => self.finish(model, finish, chunks),
                 Some(Step::Failed(ending)) => self.end_in_failure(ending),
-                None => self.end_in_failure(Ending {
-                    code: FailureCode::ShuttingDown,
-                    retry_after: None,
-                    cause: String::new(),
-                    detail: None,
-                }),
+                None => self.end_in_failure(Ending::of(FailureCode::ShuttingDown, "")),
             }
+        }
+    }
+
+    /// What follows from the guardrail's look at the document: no model has been called.
+    fn screened(&mut self, looked: Option<Result<Verdict, RouteError>>) {
+        let on_block = self.desk.guardrail.as_ref().map(|guardrail| guardrail.on_block);
+        match looked {
+            Some(Ok(Verdict::Passed)) => {}
+            Some(Ok(Verdict::Blocked(text)))
+                if on_block == Some(OnBlock::Answer) && !text.trim().is_empty() =>
+            {
+                self.wrote(&text, self.desk.manners.mode == Mode::Whole);
+                self.told.push_back(Event::Delta(text));
+                let first = self.desk.chain.stages[0].targets[0].target.model.id.clone();
+                let parts = self.record.as_ref().map_or(1, |record| record.served.chunks);
+                let chunks = ChunkCounts { total: parts, failed: 0, levels: 0 };
+                self.finish(first, FinishReason::Guardrail, chunks);
+            }
+            Some(Ok(Verdict::Blocked(_))) => self.end_in_failure(Ending::of(
+                FailureCode::ContentFiltered,
+                "the guardrail blocked the document before any model was called",
+            )),
+            Some(Err(error)) => self.end_in_failure(error.into()),
+            None => self.end_in_failure(Ending::of(FailureCode::ShuttingDown, "")),
         }
     }
 
@@ -153,7 +183,7 @@ impl Run {
     fn finish(&mut self, model: ModelId, finish: FinishReason, chunks: ChunkCounts) {
         // An answer that was told whole needs nothing of its parts any more.
         drop(self.workflow.end());
-        self.told.extend(truncation(finish).map(Event::Warning));
+        self.told.extend(warning_of(finish).map(Event::Warning));
         if self.desk.books.lock().ledger.cost().is_none() {
             let detail = "The cost of this answer is unknown: a price is missing in the catalogue.".into();
             self.told.push_back(Event::Warning(Warning { code: WarningCode::UnpricedModel, detail }));
@@ -246,7 +276,7 @@ impl Run {
             model_calls: accounts.calls,
             cost: accounts.ledger.cost(),
             estimated: accounts.ledger.estimated(),
-            by_model: accounts.ledger.entries().to_vec(),
+            by_model: accounts.ledger.by_model(),
             timing,
         }
     }
@@ -288,6 +318,20 @@ impl Drop for Run {
     }
 }
 
+/// The guardrail's look at a document that is worked on in parts: a blocked one then
+/// costs no model call. A document that goes out in one call is looked at by that call.
+fn screening(desk: &Desk, layout: &Layout) -> Option<BoxFuture<'static, Result<Verdict, RouteError>>> {
+    let guardrail = desk.guardrail.as_ref().filter(|_| layout.strategy() != Strategy::Single)?;
+    let options = ScreeningOptions {
+        guardrail: Arc::clone(guardrail),
+        region: desk.chain.stages[0].targets[0].target.region.clone(),
+        texts: layout.parts().iter().map(|part| part.text.clone()).collect(),
+        policy: Arc::clone(&desk.live.routing),
+        deadline: desk.deadline,
+    };
+    Some(Box::pin(Arc::clone(&desk.router).screen(options)))
+}
+
 /// What comes of the work; `None` when the service is cut before it is done. The work
 /// is asked first, so a delta that is ready costs nothing more.
 async fn unless<T>(cut: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
@@ -298,11 +342,15 @@ async fn unless<T>(cut: &CancellationToken, work: impl Future<Output = T>) -> Op
     }
 }
 
-fn truncation(finish: FinishReason) -> Option<Warning> {
+fn warning_of(finish: FinishReason) -> Option<Warning> {
     let detail = match finish {
         FinishReason::Stop | FinishReason::Other => return None,
         FinishReason::Length => "The answer reached its length limit and is cut short.".into(),
         FinishReason::ContentFilter => "The model's provider cut the answer short.".into(),
+        FinishReason::Guardrail => {
+            let detail = "The content policy stopped the request; its own words stand in the answer.".into();
+            return Some(Warning { code: WarningCode::GuardrailIntervened, detail });
+        }
     };
     Some(Warning { code: WarningCode::Truncated, detail })
 }

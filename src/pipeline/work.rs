@@ -17,7 +17,7 @@ use super::event::Reset;
 use crate::chunk::{TextProfile, estimate_tokens};
 use crate::domain::{Metered, ModelId, TokenUsage};
 use crate::routing::{
-    Answer, Chain, Fallback, FinishReason, Model, OpenAnswer, Piece, Progress, Route, RouteError,
+    Answer, Broken, Chain, Fallback, FinishReason, Model, OpenAnswer, Piece, Progress, Route, RouteError,
     RouteRequest, Spent,
 };
 
@@ -164,7 +164,7 @@ impl Work {
                             return self.ended(model.id.clone(), finish);
                         }
                     }
-                    Err(error) => return self.broke_off(error),
+                    Err(broken) => return self.broke_off(broken),
                 },
                 Phase::Told { model, finish } => {
                     let (model, finish) = (model.clone(), *finish);
@@ -199,9 +199,9 @@ impl Work {
         self.written.estimated_tokens = self.written.estimated_tokens.saturating_add(estimate_tokens(text));
     }
 
-    fn broke_off(&mut self, error: RouteError) -> WorkEvent {
+    fn broke_off(&mut self, Broken { error, usage }: Broken) -> WorkEvent {
         if let Some(model) = self.stop_writing() {
-            self.book_open_answer(&model, None);
+            self.book_open_answer(&model, usage);
         }
         match self.route.broke_off(&error, self.restart.is_allowed()) {
             Ok(()) => {

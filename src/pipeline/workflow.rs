@@ -51,6 +51,13 @@ pub(super) struct Ending {
     pub detail: Option<Cow<'static, str>>,
 }
 
+impl Ending {
+    /// An end of which nothing more is known.
+    pub(super) fn of(code: FailureCode, cause: &str) -> Self {
+        Self { code, retry_after: None, cause: cause.to_owned(), detail: None }
+    }
+}
+
 impl From<RouteError> for Ending {
     fn from(error: RouteError) -> Self {
         let cause = error.to_string();
@@ -172,6 +179,7 @@ fn worse(one: FinishReason, other: FinishReason) -> FinishReason {
         FinishReason::Other => 1,
         FinishReason::Length => 2,
         FinishReason::ContentFilter => 3,
+        FinishReason::Guardrail => 4,
     };
     if badness(other) > badness(one) { other } else { one }
 }

@@ -10,7 +10,7 @@ use tokio_stream::StreamExt as _;
 use super::clocks::{Clocks, Deadline, Limit};
 use super::open_answer::OpenAnswer;
 use super::running_call::RunningCall;
-use crate::domain::{CallFailure, Metered};
+use crate::domain::{CallFailure, Metered, OnBlock};
 use crate::inference::{BackendError, Completion, ModelBackend, ModelCall, ModelEvent, StopReason};
 
 /// What a chain came back with.
@@ -30,6 +30,8 @@ pub enum FinishReason {
     Length,
     /// The provider's filter cut it short.
     ContentFilter,
+    /// It holds a guardrail's own text, because the catalogue wants that told.
+    Guardrail,
     /// The model gave a reason that this version does not know.
     Other,
 }
@@ -40,7 +42,7 @@ impl FinishReason {
         match self {
             Self::Stop => "stop",
             Self::Length => "length",
-            Self::ContentFilter => "content_filter",
+            Self::ContentFilter | Self::Guardrail => "content_filter",
             Self::Other => "other",
         }
     }
@@ -60,6 +62,12 @@ pub enum Spent {
 impl Spent {
     pub(super) fn of(usage: Option<Metered>) -> Self {
         usage.map_or(Self::Unknown, Self::Exact)
+    }
+
+    /// Of a call that failed before a word of its answer was understood. What could not
+    /// be understood may have been written and billed all the same.
+    fn before_answer(failure: CallFailure) -> Self {
+        if failure == CallFailure::BadResponse { Self::Unknown } else { Self::Nothing }
     }
 }
 
@@ -97,12 +105,15 @@ pub(super) async fn complete(
 ) -> Result<Answer, AttemptError> {
     let judged = match timeout_at(limit.at, backend.complete(call)).await {
         Ok(Ok(Completion { text, stop_reason, usage })) => {
-            match judge(stop_reason, !text.trim().is_empty()) {
+            match judge(stop_reason, !text.trim().is_empty(), on_block(call)) {
                 Ok(finish) => Ok((text, finish, usage)),
                 Err(failure) => Err(AttemptError::new(failure, "the model ended its turn", Spent::of(usage))),
             }
         }
-        Ok(Err(error)) => Err(AttemptError::of(error, Spent::Nothing)),
+        Ok(Err(error)) => {
+            let spent = Spent::before_answer(error.kind);
+            Err(AttemptError::of(error, spent))
+        }
         Err(_elapsed) => Err(out_of_time(limit, CallFailure::AnswerClock, Spent::Unknown)),
     };
     match judged {
@@ -148,14 +159,15 @@ pub(super) async fn open(
                 if !beginning.trim().is_empty() {
                     running.first_text();
                     let end = deadline.limit(clocks.attempt.saturating_sub(started.elapsed()), false);
-                    let answer = OpenAnswer::new(beginning, stream, running, clocks.idle, end);
+                    let on_block = on_block(call);
+                    let answer = OpenAnswer::new(beginning, stream, running, clocks.idle, end, on_block);
                     return Ok(Answer::Open(Box::new(answer)));
                 }
                 None
             }
             Some(Ok(ModelEvent::Started | ModelEvent::Thinking | ModelEvent::Usage(_))) => None,
             Some(Ok(ModelEvent::Stopped(reason))) => {
-                let failure = judge(reason, false).err().unwrap_or(CallFailure::EmptyAnswer);
+                let failure = judge(reason, false, OnBlock::Refuse).err().unwrap_or(CallFailure::EmptyAnswer);
                 let soon = whole.at.min(Instant::now() + clocks.idle);
                 // The usage follows the stop; a failed call's cost is worth one more event.
                 if let Ok(Some(Ok(ModelEvent::Usage(usage)))) = timeout_at(soon, stream.next()).await {
@@ -163,7 +175,10 @@ pub(super) async fn open(
                 }
                 Some(AttemptError::new(failure, "the model ended its turn", spent))
             }
-            Some(Err(error)) => Some(AttemptError::of(error, spent)),
+            Some(Err(error)) => {
+                let spent = if spent == Spent::Nothing { Spent::before_answer(error.kind) } else { spent };
+                Some(AttemptError::of(error, spent))
+            }
             None => Some(AttemptError::new(CallFailure::StreamCut, "the stream ended without a word", spent)),
         };
         if let Some(error) = failed {
@@ -188,9 +203,19 @@ pub(super) fn out_of_time(limit: Limit, clock: CallFailure, spent: Spent) -> Att
     AttemptError { at_fault: limit.is_whole_clock, ..AttemptError::new(failure, "a clock ran out", spent) }
 }
 
+/// What a block by the call's guardrail means.
+fn on_block(call: &ModelCall) -> OnBlock {
+    call.guardrail.as_ref().map_or(OnBlock::Refuse, |guardrail| guardrail.on_block)
+}
+
 /// Whether a turn that ended like this is an answer.
-pub(super) fn judge(reason: StopReason, has_text: bool) -> Result<FinishReason, CallFailure> {
+pub(super) fn judge(
+    reason: StopReason,
+    has_text: bool,
+    on_block: OnBlock,
+) -> Result<FinishReason, CallFailure> {
     match (reason, has_text) {
+        (StopReason::GuardrailIntervened, true) if on_block == OnBlock::Answer => Ok(FinishReason::Guardrail),
         (StopReason::GuardrailIntervened, _) | (StopReason::ContentFiltered, false) => {
             Err(CallFailure::Filtered)
         }
@@ -209,24 +234,38 @@ pub(super) fn judge(reason: StopReason, has_text: bool) -> Result<FinishReason, 
 #[cfg(test)]
 mod tests {
     use super::{FinishReason, judge};
-    use crate::domain::CallFailure;
+    use crate::domain::{CallFailure, OnBlock};
     use crate::inference::StopReason as Stop;
 
     #[test]
     fn a_cut_answer_is_never_called_complete_and_an_empty_one_is_no_answer() {
-        assert_eq!(judge(Stop::EndTurn, true), Ok(FinishReason::Stop));
-        assert_eq!(judge(Stop::MaxTokens, true), Ok(FinishReason::Length));
-        assert_eq!(judge(Stop::ContextWindowExceeded, true), Ok(FinishReason::Length));
-        assert_eq!(judge(Stop::ContentFiltered, true), Ok(FinishReason::ContentFilter));
-        assert_eq!(judge(Stop::Other, true), Ok(FinishReason::Other));
+        assert_eq!(judge(Stop::EndTurn, true, OnBlock::Refuse), Ok(FinishReason::Stop));
+        assert_eq!(judge(Stop::MaxTokens, true, OnBlock::Refuse), Ok(FinishReason::Length));
+        assert_eq!(judge(Stop::ContextWindowExceeded, true, OnBlock::Refuse), Ok(FinishReason::Length));
+        assert_eq!(judge(Stop::ContentFiltered, true, OnBlock::Refuse), Ok(FinishReason::ContentFilter));
+        assert_eq!(judge(Stop::Other, true, OnBlock::Refuse), Ok(FinishReason::Other));
         for reason in [Stop::EndTurn, Stop::MaxTokens, Stop::Other] {
-            assert_eq!(judge(reason, false), Err(CallFailure::EmptyAnswer));
+            assert_eq!(judge(reason, false, OnBlock::Refuse), Err(CallFailure::EmptyAnswer));
         }
-        assert_eq!(judge(Stop::ContextWindowExceeded, false), Err(CallFailure::InputTooLong));
-        assert_eq!(judge(Stop::ContentFiltered, false), Err(CallFailure::Filtered));
+        assert_eq!(
+            judge(Stop::ContextWindowExceeded, false, OnBlock::Refuse),
+            Err(CallFailure::InputTooLong)
+        );
+        assert_eq!(judge(Stop::ContentFiltered, false, OnBlock::Refuse), Err(CallFailure::Filtered));
         for has_text in [false, true] {
-            assert_eq!(judge(Stop::GuardrailIntervened, has_text), Err(CallFailure::Filtered));
-            assert_eq!(judge(Stop::Malformed, has_text), Err(CallFailure::MalformedAnswer));
+            assert_eq!(
+                judge(Stop::GuardrailIntervened, has_text, OnBlock::Refuse),
+                Err(CallFailure::Filtered)
+            );
+            assert_eq!(judge(Stop::Malformed, has_text, OnBlock::Refuse), Err(CallFailure::MalformedAnswer));
         }
+    }
+
+    #[test]
+    fn a_guardrails_own_text_is_an_answer_only_where_the_catalogue_says_so() {
+        let intervened = |has_text, on_block| judge(Stop::GuardrailIntervened, has_text, on_block);
+        assert_eq!(intervened(true, OnBlock::Answer), Ok(FinishReason::Guardrail));
+        assert_eq!(intervened(false, OnBlock::Answer), Err(CallFailure::Filtered));
+        assert_eq!(intervened(true, OnBlock::Refuse), Err(CallFailure::Filtered));
     }
 }

@@ -7,13 +7,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{CalendarDate, Guardrail, ModelId, Prices, Region, TaskKind};
+use crate::domain::{BaseModel, CalendarDate, Family, Guardrail, ModelId, Prices, Region, TaskKind};
 use crate::inference::CallTerms;
 
 /// One model, as the service may use it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     pub id: ModelId,
+    /// The foundation model behind the id; `None` when only AWS knows it.
+    pub base: Option<BaseModel>,
+    /// Where it can be called from; empty when that is not known.
+    pub regions: Vec<Region>,
     /// A name for people.
     pub name: String,
     /// Input and output together, in tokens.
@@ -76,9 +80,12 @@ pub struct Chain {
 impl Model {
     /// A model for tests: sound, without prices, and without anything special.
     pub fn sample(id: &str, context_tokens: u32, max_output_tokens: u32) -> Self {
+        let id = ModelId::parse(id).expect("a test names models that can exist");
         Self {
-            id: ModelId::parse(id).expect("a test names models that can exist"),
-            name: id.to_owned(),
+            base: id.base(),
+            regions: Vec::new(),
+            name: id.to_string(),
+            id,
             context_tokens,
             max_output_tokens,
             min_output_tokens: 1,
@@ -91,6 +98,13 @@ impl Model {
             prices: None,
             end_of_life: None,
         }
+    }
+}
+
+impl Model {
+    /// Whose model it is, as far as that is known.
+    pub fn family(&self) -> Family {
+        self.base.as_ref().map_or(Family::Other, BaseModel::family)
     }
 }
 
@@ -138,6 +152,12 @@ impl Catalogue {
     pub fn task_chain(&self, task: TaskKind) -> &Arc<Chain> {
         let name = &self.task_chains[&task];
         &self.chains[name]
+    }
+
+    /// The guardrails that chains and tasks have, once for each that has it.
+    pub fn guardrails(&self) -> impl Iterator<Item = &Arc<Guardrail>> {
+        let of_chains = self.chains.values().filter_map(|chain| chain.guardrail.as_ref());
+        of_chains.chain(self.task_guardrails.values())
     }
 
     /// Regions that targets name, each once.

@@ -64,8 +64,8 @@ impl Router {
             return None;
         }
         let _place = self.counting.places.try_acquire().ok()?;
-        // Only the prompt is counted: the rest is what any call of the model may hold.
-        let call = call(request, target, target.model.max_output_tokens);
+        // Only the prompt is counted, so that it need not fit.
+        let call = call(request, target, request.output.max_tokens);
         let outcome = timeout(patience, self.backend.count_tokens(&call)).await;
         let (result, count) = match outcome {
             Ok(Ok(count)) => (CountResult::Counted, Some(count)),

@@ -128,7 +128,8 @@ pub fn room_for_document(
 #[cfg(test)]
 mod tests {
     use super::{Misfit, RouteRequest, fit, room_for_document};
-    use crate::domain::{InputSize, OutputSize, Prompt};
+    use crate::domain::{Guardrail, GuardrailStream, InputSize, OnBlock, OutputSchema, OutputSize, Prompt};
+    use crate::inference::{CallTerms, StructuredOutput};
     use crate::routing::{Model, Target};
     use std::sync::Arc;
 
@@ -157,6 +158,44 @@ mod tests {
     fn a_model_that_cannot_hold_or_write_the_text_is_a_misfit() {
         assert_eq!(fit(&request(9_500, 600), &target(10_000, 5_000, true)).unwrap_err(), Misfit);
         assert_eq!(fit(&request(100, 600), &target(10_000, 500, true)).unwrap_err(), Misfit);
+    }
+
+    #[test]
+    fn a_model_that_cannot_do_what_is_needed_is_a_misfit() {
+        let able = target(100_000, 5_000, true);
+        let terms = CallTerms { structured_output: Some(StructuredOutput::Tool), ..CallTerms::default() };
+        let with = |model: Model| Target { model: Arc::new(model), region: None };
+        let unwatchable = with(Model { accepts_guardrail: false, ..Model::clone(&able.model) });
+        let structured = with(Model { terms: Arc::new(terms), ..Model::clone(&able.model) });
+        let schema = OutputSchema::new("x", serde_json::json!({"type": "object"})).unwrap();
+        let data = RouteRequest { output_schema: Some(Arc::new(schema)), ..request(100, 50) };
+        assert_eq!(fit(&data, &able).unwrap_err(), Misfit);
+        assert!(fit(&data, &structured).unwrap().output_schema.is_some());
+        let guardrail = Guardrail {
+            name: "g".into(),
+            id: "g".to_owned(),
+            version: "1".to_owned(),
+            stream: GuardrailStream::Sync,
+            on_block: OnBlock::Refuse,
+            trace: false,
+        };
+        let watched = RouteRequest { guardrail: Some(Arc::new(guardrail)), ..request(100, 50) };
+        assert_eq!(fit(&watched, &unwatchable).unwrap_err(), Misfit);
+        assert!(fit(&watched, &able).unwrap().guardrail.is_some());
+    }
+
+    #[test]
+    fn a_beginning_is_remembered_only_by_models_that_do_and_only_above_their_minimum() {
+        let plain = target(100_000, 5_000, true);
+        let remembers = Model { cache_min_tokens: Some(1024), ..Model::clone(&plain.model) };
+        let remembers = Target { model: Arc::new(remembers), region: None };
+        for (prefix_tokens, remembered) in [(1023, false), (1024, true)] {
+            let prefix = InputSize::of_any_model(prefix_tokens);
+            let request = RouteRequest { cached_prefix: Some(prefix), ..request(2000, 50) };
+            assert_eq!(fit(&request, &remembers).unwrap().cache_shared, remembered);
+            assert!(!fit(&request, &plain).unwrap().cache_shared);
+        }
+        assert!(!fit(&request(2000, 50), &remembers).unwrap().cache_shared);
     }
 
     #[test]

@@ -16,8 +16,8 @@ use super::attempt::{AttemptError, FinishReason, Spent, judge, out_of_time};
 use super::clocks::Limit;
 use super::route_error::RouteError;
 use super::running_call::RunningCall;
-use crate::domain::{CallFailure, Metered};
-use crate::inference::{BackendError, ModelEvent, ModelStream, StopReason};
+use crate::domain::{CallFailure, Metered, OnBlock};
+use crate::inference::{BackendError, ModelEvent, ModelStream};
 
 /// The next part of an open answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,14 @@ pub enum Piece {
     },
 }
 
+/// An answer that broke off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Broken {
+    pub error: RouteError,
+    /// What it took all the same, where the provider told.
+    pub usage: Option<Metered>,
+}
+
 /// An answer that is being written.
 pub struct OpenAnswer {
     beginning: Option<String>,
@@ -38,8 +46,10 @@ pub struct OpenAnswer {
     idle: Duration,
     last_event: Instant,
     end: Limit,
+    on_block: OnBlock,
     timer: Pin<Box<Sleep>>,
-    finish: Option<FinishReason>,
+    /// Set once the model has stopped: whether what it wrote is an answer.
+    end_of_turn: Option<Result<FinishReason, CallFailure>>,
 }
 
 enum Wait {
@@ -54,6 +64,7 @@ impl OpenAnswer {
         running: RunningCall,
         idle: Duration,
         end: Limit,
+        on_block: OnBlock,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -63,8 +74,9 @@ impl OpenAnswer {
             idle,
             last_event: now,
             end,
+            on_block,
             timer: Box::pin(sleep_until((now + idle).min(end.at))),
-            finish: None,
+            end_of_turn: None,
         }
     }
 
@@ -72,7 +84,7 @@ impl OpenAnswer {
     ///
     /// # Errors
     /// The failure that ended the answer before it was complete.
-    pub async fn next(&mut self) -> Result<Piece, RouteError> {
+    pub async fn next(&mut self) -> Result<Piece, Broken> {
         if let Some(text) = self.beginning.take() {
             return Ok(Piece::Text(text));
         }
@@ -80,25 +92,27 @@ impl OpenAnswer {
             match poll_fn(|cx| self.poll(cx)).await {
                 Wait::Event(Some(Ok(ModelEvent::Text(text)))) => return Ok(Piece::Text(text)),
                 Wait::Event(Some(Ok(ModelEvent::Started | ModelEvent::Thinking))) => {}
-                Wait::Event(Some(Ok(ModelEvent::Stopped(reason)))) => self.stopped(reason)?,
+                Wait::Event(Some(Ok(ModelEvent::Stopped(reason)))) => {
+                    self.end_of_turn = Some(judge(reason, true, self.on_block));
+                }
                 Wait::Event(Some(Ok(ModelEvent::Usage(usage)))) => {
-                    if let Some(finish) = self.finish {
-                        return Ok(self.ended(finish, Some(usage)));
+                    if let Some(end) = self.end_of_turn {
+                        return self.ended(end, Some(usage));
                     }
                 }
                 Wait::Event(Some(Err(error))) => {
                     return Err(self.failed(AttemptError::of(error, Spent::Unknown)));
                 }
-                Wait::Event(None) => match self.finish {
-                    Some(finish) => return Ok(self.ended(finish, None)),
+                Wait::Event(None) => match self.end_of_turn {
+                    Some(end) => return self.ended(end, None),
                     None => {
                         let cause = "the stream ended without a stop";
                         let cut = AttemptError::new(CallFailure::StreamCut, cause, Spent::Unknown);
                         return Err(self.failed(cut));
                     }
                 },
-                Wait::ClockRanOut(limit, clock) => match self.finish {
-                    Some(finish) => return Ok(self.ended(finish, None)),
+                Wait::ClockRanOut(limit, clock) => match self.end_of_turn {
+                    Some(end) => return self.ended(end, None),
                     None => return Err(self.failed(out_of_time(limit, clock, Spent::Unknown))),
                 },
             }
@@ -110,7 +124,7 @@ impl OpenAnswer {
         if let Poll::Ready(event) = self.stream.poll_next_unpin(cx) {
             self.last_event = Instant::now();
             // A model that never pauses is under the clock too.
-            if self.last_event >= self.end.at && self.finish.is_none() {
+            if self.last_event >= self.end.at && self.end_of_turn.is_none() {
                 return Poll::Ready(self.out_of_attempt_time());
             }
             return Poll::Ready(Wait::Event(event));
@@ -138,29 +152,33 @@ impl OpenAnswer {
         Wait::ClockRanOut(Limit { is_whole_clock: false, ..self.end }, CallFailure::AttemptClock)
     }
 
-    fn stopped(&mut self, reason: StopReason) -> Result<(), RouteError> {
-        match judge(reason, true) {
-            Ok(finish) => {
-                self.finish = Some(finish);
-                Ok(())
-            }
+    /// The model is done, and its usage has been told or never will be.
+    fn ended(
+        &mut self,
+        end: Result<FinishReason, CallFailure>,
+        usage: Option<Metered>,
+    ) -> Result<Piece, Broken> {
+        let finish = match end {
+            Ok(finish) => finish,
             Err(failure) => {
-                Err(self.failed(AttemptError::new(failure, "the model ended its turn", Spent::Unknown)))
+                let error = AttemptError::new(failure, "the model ended its turn", Spent::of(usage));
+                return Err(self.failed(error));
             }
-        }
-    }
-
-    fn ended(&mut self, finish: FinishReason, usage: Option<Metered>) -> Piece {
+        };
         if let Some(running) = self.running.take() {
             running.succeeded(usage.as_ref());
         }
-        Piece::End { finish, usage }
+        Ok(Piece::End { finish, usage })
     }
 
-    fn failed(&mut self, error: AttemptError) -> RouteError {
+    fn failed(&mut self, error: AttemptError) -> Broken {
         if let Some(running) = self.running.take() {
             running.failed(&error);
         }
-        RouteError::from_last(error)
+        let usage = match error.spent {
+            Spent::Exact(usage) => Some(usage),
+            Spent::Nothing | Spent::Unknown => None,
+        };
+        Broken { error: RouteError::from_last(error), usage }
     }
 }

@@ -306,7 +306,8 @@ impl Route {
         let started = Instant::now();
         let others_remain = self.others_remain(place);
         self.in_flight = Some(call.model.clone());
-        let outcome = match self.options.mode {
+        let mode = if self.path.target(place).model.streams { self.options.mode } else { Mode::Whole };
+        let outcome = match mode {
             Mode::Whole => {
                 let limit = deadline.limit(clocks.answer, others_remain);
                 attempt::complete(backend, call, running, limit).await

@@ -123,11 +123,11 @@ impl Bench {
                         match answer.next().await {
                             Ok(Piece::Text(piece)) => text.push_str(&piece),
                             Ok(Piece::End { .. }) => break None,
-                            Err(error) => break Some(error),
+                            Err(broken) => break Some(broken),
                         }
                     };
-                    let Some(error) = broken else { break Ok(model.as_str().to_owned()) };
-                    match route.broke_off(&error, may_restart) {
+                    let Some(broken) = broken else { break Ok(model.as_str().to_owned()) };
+                    match route.broke_off(&broken.error, may_restart) {
                         Ok(()) => text.clear(),
                         Err(error) => break Err(error),
                     }

@@ -47,7 +47,7 @@ impl Declare<'_> {
         self.add(Gauge::with_opts(Opts::new(name, help).const_label("version", version)).expect(SOUND))
     }
 
-    fn add<M: prometheus::core::Collector + Clone + 'static>(&self, metric: M) -> M {
+    pub(super) fn add<M: prometheus::core::Collector + Clone + 'static>(&self, metric: M) -> M {
         register(self.registry, metric.clone());
         metric
     }

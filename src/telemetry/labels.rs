@@ -70,6 +70,16 @@ label! {
 }
 
 label! {
+    /// What came of a guardrail's look at a document.
+    ScreeningResult {
+        Passed => "passed",
+        Blocked => "blocked",
+        /// The guardrail could not look at all of it.
+        Failed => "failed",
+    }
+}
+
+label! {
     /// Whether a target's breaker lets calls through.
     BreakerState { Closed => "closed", HalfOpen => "half_open", Open => "open" }
 }

@@ -10,7 +10,9 @@ use prometheus::{
 };
 
 use super::declare::{Declare, register};
+use super::end_of_life::EndsOfLife;
 use super::scope::MetricScope;
+use crate::domain::CalendarDate;
 
 /// HTTP latencies: the semantic conventions' buckets, and long ones for streams.
 const HTTP_SECONDS: &[f64] = &[
@@ -90,10 +92,13 @@ pub struct Metrics {
     pub time_to_first_chunk: HistogramVec,
     pub token_usage: HistogramVec,
     pub tokens: IntCounterVec,
+    pub estimated_tokens: IntCounterVec,
     pub cost_usd: CounterVec,
+    pub estimated_cost_usd: CounterVec,
     pub unpriced_requests: IntCounterVec,
     pub model_calls: IntCounterVec,
     pub count_tokens: IntCounterVec,
+    pub guardrail_screenings: IntCounterVec,
     pub retries: IntCounterVec,
     pub retries_refused: IntCounterVec,
     pub fallbacks: IntCounterVec,
@@ -111,6 +116,7 @@ pub struct Metrics {
     pub admission_queued: IntGauge,
     pub admission_rejected: IntCounterVec,
     pub queue_wait: HistogramVec,
+    pub(super) model_ends: EndsOfLife,
     pub config_reloads: IntCounterVec,
     pub config_rejected: IntGauge,
     pub ready: IntGauge,
@@ -250,9 +256,19 @@ impl Metrics {
                 "Tokens used; estimated where a call ended before the model told.",
                 &["task", "model", "direction"],
             ),
+            estimated_tokens: declare.counters(
+                "redraft_estimated_tokens_total",
+                "Those of redraft_tokens_total that are estimates, because a call ended before the model told.",
+                &["task", "model", "direction"],
+            ),
             cost_usd: declare.counters_f64(
                 "redraft_cost_usd_total",
                 "Cost at the catalogue's prices; calls of models without a price are not in it.",
+                &["task", "model"],
+            ),
+            estimated_cost_usd: declare.counters_f64(
+                "redraft_estimated_cost_usd_total",
+                "That part of redraft_cost_usd_total which is the cost of estimated tokens.",
                 &["task", "model"],
             ),
             unpriced_requests: declare.counters(
@@ -269,6 +285,11 @@ impl Metrics {
                 "redraft_count_tokens_total",
                 "Times a model was asked to count a prompt's tokens, by what came of it.",
                 &["model", "result"],
+            ),
+            guardrail_screenings: declare.counters(
+                "redraft_guardrail_screenings_total",
+                "Looks of a guardrail at a document before any model is called, by what came of it.",
+                &["guardrail", "result"],
             ),
             retries: declare.counters(
                 "redraft_retries_total",
@@ -344,6 +365,11 @@ impl Metrics {
                 &["task"],
                 QUEUE_SECONDS,
             ),
+            model_ends: declare.add(EndsOfLife::new(
+                "redraft_model_end_of_life_days",
+                "Days until a model of some chain answers no more; negative once it does not.",
+                CalendarDate::today,
+            )),
             config_reloads: declare.counters(
                 "redraft_config_reloads_total",
                 "Times the configuration was read again, by what came of it.",

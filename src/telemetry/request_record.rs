@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::labels::{Api, Dialect, Outcome, Strategy, StreamEnd};
 use super::metrics::Metrics;
-use crate::domain::{Cost, FailureCode, ModelId, RequestId, TaskKind, TokenUsage};
+use crate::domain::{Cost, FailureCode, ModelId, RequestId, TaskKind, Tenant, TokenUsage};
 
 /// What is known about how a request was served, as far as it got.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +44,8 @@ pub struct RequestRecord {
     dialect: Dialect,
     streaming: bool,
     request_id: RequestId,
+    /// Who the request is made for, where that is told.
+    tenant: Option<Tenant>,
     input_bytes: Option<usize>,
     /// How long the client took to send the body.
     upload: Duration,
@@ -63,6 +65,7 @@ impl RequestRecord {
             dialect: Dialect::Json,
             streaming: false,
             request_id: request_id.clone(),
+            tenant: None,
             input_bytes: None,
             upload: Duration::ZERO,
             time_to_first_token: None,
@@ -74,6 +77,16 @@ impl RequestRecord {
     /// The id of the request.
     pub fn request_id(&self) -> &RequestId {
         &self.request_id
+    }
+
+    /// Who the request is made for, where that was told.
+    pub fn tenant(&self) -> Option<&Tenant> {
+        self.tenant.as_ref()
+    }
+
+    /// Who the request is made for.
+    pub fn set_tenant(&mut self, tenant: Option<Tenant>) {
+        self.tenant = tenant;
     }
 
     /// The body has been read: what came before was the client's time.
@@ -179,6 +192,7 @@ impl RequestRecord {
                     $level,
                     request.id = %self.request_id,
                     generation.id = served.generation.as_deref(),
+                    tenant = self.tenant.as_ref().map(Tenant::as_str),
                     task = self.task.as_str(),
                     api = self.api.as_str(),
                     stream = self.dialect.as_str(),

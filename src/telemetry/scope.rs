@@ -3,14 +3,14 @@
 //! Every label set that can be known exists at zero from the start, so that rates
 //! and alerts work from the first scrape. A changed configuration adds its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::labels::{
     Api, BreakerState, CallOutcome, CallStage, ChunkStatus, CountResult, Dialect, DocumentKind, Outcome,
-    ReadResult, RejectReason, ReloadResult, Strategy, StreamEnd, TokenDirection,
+    ReadResult, RejectReason, ReloadResult, ScreeningResult, Strategy, StreamEnd, TokenDirection,
 };
 use super::metrics::{Metrics, OPERATION, PROVIDER};
-use crate::domain::{CallFailure, FailureCode, ModelId, Region, TaskKind};
+use crate::domain::{CalendarDate, CallFailure, FailureCode, ModelId, Region, TaskKind};
 
 const ROUTES_AT_START: [&str; 6] =
     ["/v1/summarize", "/v1/rephrase", "/v1/expand", "/api/summarize", "/api/rephrase", "/api/expand"];
@@ -37,6 +37,10 @@ pub struct ChainScope {
 #[derive(Debug, Clone, Default)]
 pub struct MetricScope {
     pub chains: Vec<ChainScope>,
+    /// Names of guardrails.
+    pub guardrails: Vec<String>,
+    /// The last days of models of the chains, where they are known.
+    pub ends_of_life: BTreeMap<ModelId, CalendarDate>,
     /// Failures after which a call is repeated on the same target.
     pub retried: Vec<CallFailure>,
     /// Failures after which another target is asked.
@@ -111,7 +115,9 @@ impl Metrics {
     }
 
     /// Creates the label sets of these chains and models, at zero where they are new.
+    /// Ends of life are those of this scope alone.
     pub fn know(&self, scope: &MetricScope) {
+        self.model_ends.replace(&scope.ends_of_life);
         for task in TaskKind::ALL {
             self.create_task_label_sets(task.as_str(), scope);
         }
@@ -120,6 +126,11 @@ impl Metrics {
         }
         for target in scope.targets() {
             self.create_target_label_sets(target, scope);
+        }
+        for guardrail in &scope.guardrails {
+            for result in ScreeningResult::ALL {
+                self.guardrail_screenings.with_label_values(&[guardrail, result.as_str()]);
+            }
         }
     }
 
@@ -160,9 +171,13 @@ impl Metrics {
 
     fn create_task_label_sets(&self, task: &str, scope: &MetricScope) {
         for model in scope.models() {
-            self.cost_usd.with_label_values(&[task, model.as_str()]);
+            for costs in [&self.cost_usd, &self.estimated_cost_usd] {
+                costs.with_label_values(&[task, model.as_str()]);
+            }
             for direction in TokenDirection::ALL {
-                self.tokens.with_label_values(&[task, model.as_str(), direction.as_str()]);
+                for tokens in [&self.tokens, &self.estimated_tokens] {
+                    tokens.with_label_values(&[task, model.as_str(), direction.as_str()]);
+                }
             }
         }
         for chain in &scope.chains {

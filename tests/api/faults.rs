@@ -11,7 +11,7 @@ mod history;
 mod leaks;
 mod rules;
 mod subject;
-mod table;
+pub mod table;
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;

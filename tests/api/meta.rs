@@ -34,6 +34,144 @@ async fn the_catalogue_names_models_chains_and_prices() {
     assert!(default.len >= 2 && default.first != default.second);
 }
 
+/// Models, a chain and a task with everything that can be told of them.
+const TOLD: &str = r#"
+[[model]]
+id = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6"
+name = "Ours"
+base_model = "amazon.nova-pro-v1:0"
+regions = ["us-east-1", "us-west-2"]
+context_tokens = 300000
+max_output_tokens = 10000
+min_output_tokens = 16
+accepts_temperature = false
+structured_output = "tool"
+cache_min_tokens = 1024
+input_tokens_include_cached = true
+service_tiers = { flex = 0.5, priority = 1.75 }
+service_tier = "flex"
+optimized_latency_price_factor = 1.25
+latency = "optimized"
+token_ratio = 1.5
+usd_per_million_input = 1
+usd_per_million_output = 2
+end_of_life = 2099-12-31
+
+[[model]]
+id = "mistral.mistral-7b-instruct-v0:2"
+name = "Old"
+context_tokens = 32000
+max_output_tokens = 4096
+accepts_temperature = true
+api = "invoke"
+streams = false
+
+[guardrails.house]
+id = "gr1a2b3c4d5e"
+version = "3"
+
+[chains.main]
+stages = ["arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6"]
+guardrail = "house"
+
+[tasks]
+summarize = { chain = "main", guardrail = "house" }
+rephrase = "main"
+expand = "main"
+
+[preference]
+speed = "main"
+capability = "main"
+"#;
+
+#[tokio::test]
+async fn everything_that_is_known_of_a_model_is_told_and_no_account() {
+    let file = std::env::temp_dir().join(format!("redraft-meta-{}.toml", std::process::id()));
+    std::fs::write(&file, TOLD).unwrap();
+    let app = TestApp::with(&[("MODELS__FILE", file.to_str().unwrap())]).await;
+    std::fs::remove_file(&file).unwrap();
+    let text = app.get("/v1/models").send().await.text();
+    for secret in ["123456789012", "gr1a2b3c4d5e"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    let body: Value = serde_json::from_str(&text).unwrap();
+    let ours = "application-inference-profile/a1b2c3d4e5f6";
+    assert_eq!(
+        body["models"],
+        json!([
+            {
+                "id": ours,
+                "name": "Ours",
+                "family": "nova",
+                "base_model": "amazon.nova-pro-v1:0",
+                "regions": ["us-east-1", "us-west-2"],
+                "context_tokens": 300_000,
+                "max_output_tokens": 10_000,
+                "min_output_tokens": 16,
+                "token_ratio": 1.5,
+                "api": "converse",
+                "native_format": null,
+                "accepts_temperature": false,
+                "accepts_system": true,
+                "accepts_guardrail": true,
+                "streams": true,
+                "structured_output": "tool",
+                "cache_min_tokens": 1024,
+                "input_tokens_include_cached": true,
+                "service_tier": "flex",
+                "service_tiers": [
+                    { "tier": "flex", "price_factor": 0.5 },
+                    { "tier": "priority", "price_factor": 1.75 },
+                ],
+                "latency": "optimized",
+                "optimized_latency_price_factor": 1.25,
+                "usd_per_million_tokens": { "input": 1.0, "output": 2.0, "cache_read": null, "cache_write": null },
+                "end_of_life": "2099-12-31",
+            },
+            {
+                "id": "mistral.mistral-7b-instruct-v0:2",
+                "name": "Old",
+                "family": "mistral",
+                "base_model": "mistral.mistral-7b-instruct-v0:2",
+                "regions": [],
+                "context_tokens": 32_000,
+                "max_output_tokens": 4_096,
+                "min_output_tokens": 1,
+                "token_ratio": 1.0,
+                "api": "invoke",
+                "native_format": "mistral",
+                "accepts_temperature": true,
+                "accepts_system": false,
+                "accepts_guardrail": true,
+                "streams": false,
+                "structured_output": null,
+                "cache_min_tokens": null,
+                "input_tokens_include_cached": false,
+                "service_tier": "default",
+                "service_tiers": [],
+                "latency": "standard",
+                "optimized_latency_price_factor": null,
+                "usd_per_million_tokens": null,
+                "end_of_life": null,
+            },
+        ])
+    );
+    assert_eq!(
+        body["chains"],
+        json!([{
+            "name": "main",
+            "models": [ours],
+            "stages": [[{ "model": ours, "weight": 1 }]],
+            "guardrail": "house",
+            "default_for": ["summarize", "rephrase", "expand"],
+        }])
+    );
+    let task = |task, guardrail| json!({ "task": task, "chain": "main", "guardrail": guardrail });
+    let house = Value::from("house");
+    let tasks = [task("summarize", house), task("rephrase", Value::Null), task("expand", Value::Null)];
+    assert_eq!(body["tasks"], json!(tasks));
+}
+
 #[tokio::test]
 async fn capabilities_list_every_task_with_its_options_and_limits() {
     let app = TestApp::start().await;

@@ -2,11 +2,14 @@
 //! once, and no caller can add a series.
 
 use bedrock_sim::{ApiError, Scenario, StopReason};
+use redraft::domain::CalendarDate;
 use serde_json::json;
 
-use crate::support::{Request, TestApp};
+use crate::support::{Request, TestApp, series};
 
 const TEXT: &str = "The tower is 84 metres high. It was built in 1890. The lift takes 90 seconds.";
+
+const MODELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/parts.toml");
 
 /// Names, types, help and label names, without values: the contract of `/metrics`.
 fn outline(text: &str) -> String {
@@ -30,7 +33,8 @@ fn outline(text: &str) -> String {
 
 #[tokio::test]
 async fn names_types_help_and_labels_are_a_contract() {
-    let app = TestApp::start().await;
+    // These models, because one of them has an end.
+    let app = TestApp::with(&[("MODELS__FILE", MODELS)]).await;
     let found = outline(&app.metrics().await);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/metrics.txt");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -38,6 +42,18 @@ async fn names_types_help_and_labels_are_a_contract() {
     }
     let golden = std::fs::read_to_string(path).unwrap_or_default();
     assert_eq!(found, golden, "tests/golden/metrics.txt differs; UPDATE_GOLDEN=1 rewrites it");
+}
+
+#[tokio::test]
+async fn a_model_with_an_end_shows_how_far_away_it_is_and_one_without_shows_nothing() {
+    let app = TestApp::with(&[("MODELS__FILE", MODELS)]).await;
+    let left = CalendarDate::new(2099, 12, 31).days_since(CalendarDate::today());
+    let text = app.metrics().await;
+    let days = series(&text, "redraft_model_end_of_life_days", &[("model", "us.amazon.nova-pro-v1:0")]);
+    // The day may change while the test runs.
+    let days = days.unwrap().to_string();
+    assert!([left, left - 1].iter().any(|left| left.to_string() == days), "{days}");
+    assert_eq!(text.matches("redraft_model_end_of_life_days{").count(), 1);
 }
 
 #[tokio::test]

@@ -152,6 +152,24 @@ async fn new_requests_use_the_new_chain_and_a_running_stream_ends_on_the_old_one
 }
 
 #[tokio::test]
+async fn an_end_of_life_is_shown_when_it_is_known_and_gone_with_its_model() {
+    let folder = Folder::new("ends");
+    let changing = Changing::start(&folder).await;
+    let shown = async || {
+        let text = changing.app.metrics().await;
+        series(&text, "redraft_model_end_of_life_days", &[("model", FIRST)]).is_some()
+    };
+    assert!(!shown().await);
+    let with_end = models(FIRST, 1).replacen("[[model]]", "[[model]]\nend_of_life = 2099-12-31", 1);
+    folder.write("models.toml", &with_end);
+    changing.read_again("applied").await;
+    assert!(shown().await);
+    folder.write("models.toml", &with_end.replace(&format!("[\"{FIRST}\"]"), &format!("[\"{SECOND}\"]")));
+    changing.read_again("applied").await;
+    assert!(!shown().await, "no chain names it");
+}
+
+#[tokio::test]
 async fn a_region_that_a_new_chain_names_is_called_without_a_restart() {
     let folder = Folder::new("region");
     let service = Changing::start(&folder).await;

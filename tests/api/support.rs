@@ -2,12 +2,14 @@
 
 pub mod book;
 mod client;
+mod frames;
 pub mod http2;
 mod raw;
 mod samples;
 mod sse;
 
 pub use client::{Answer, OpenStream, Request};
+pub use frames::{error_frame, frame};
 pub use raw::{FreezingRelay, RawUpstream, ServiceOver, read_request};
 pub use samples::Samples;
 pub use sse::Transcript;

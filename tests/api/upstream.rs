@@ -6,18 +6,16 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_smithy_eventstream::frame::write_message_to;
-use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use redraft::domain::CallFailure;
 use redraft::inference::bedrock::BedrockBackend;
 use redraft::inference::{BackendError, ModelBackend as _};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::connections::{call, tls_sim};
-use crate::support::{RawUpstream, ServiceOver, load, read_request};
+use crate::support::{RawUpstream, ServiceOver, frame, load, read_request};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -150,18 +148,6 @@ async fn a_flood_of_interim_answers_does_not_keep_our_clocks_from_running() {
     .await;
     let service = ServiceOver::start(upstream.url("http"), &[("CLOCKS__ANSWER_MS", "200")]).await;
     assert_eq!(timeout(PATIENCE, service.first_failure()).await.expect("it ends"), "answer_timeout");
-}
-
-fn frame(kind: &str, name: &str, payload: &Value) -> Vec<u8> {
-    let text = |value: &str| HeaderValue::String(value.to_owned().into());
-    let name_header = if kind == "exception" { ":exception-type" } else { ":event-type" };
-    let message = Message::new(payload.to_string())
-        .add_header(Header::new(name_header, text(name)))
-        .add_header(Header::new(":content-type", text("application/json")))
-        .add_header(Header::new(":message-type", text(kind)));
-    let mut bytes = Vec::new();
-    write_message_to(&message, &mut bytes).unwrap();
-    bytes
 }
 
 /// Sends the head of a stream and these frames, and then nothing more.

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redraft::domain::{CallFailure, ModelId};
+use redraft::domain::{CalendarDate, CallFailure, ModelId};
 use redraft::routing::{is_passed_on, is_retried, takes_out};
 use redraft::telemetry::{ChainScope, MetricScope, Metrics, TargetScope};
 
@@ -28,6 +28,8 @@ pub fn families() -> Families {
     };
     let scope = MetricScope {
         chains,
+        guardrails: vec!["strict".to_owned()],
+        ends_of_life: [(ModelId::parse("a.one").unwrap(), CalendarDate::new(2027, 3, 30))].into(),
         retried: those(is_retried),
         passed_on: those(is_passed_on),
         taking_out: those(takes_out),

@@ -15,6 +15,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{Billed, millis};
+use crate::prompt_cache::CacheUse;
 use crate::scenario::Scenario;
 
 /// An operation of the Bedrock Runtime.
@@ -25,6 +26,7 @@ pub enum Operation {
     CountTokens,
     InvokeModel,
     InvokeModelWithResponseStream,
+    ApplyGuardrail,
 }
 
 /// What became of a call.
@@ -51,7 +53,7 @@ pub struct CallRecord {
     /// Counts calls from 1.
     pub sequence: u64,
     pub operation: Operation,
-    /// The model id, percent-decoded.
+    /// The model id, percent-decoded; of ApplyGuardrail, the guardrail's identifier.
     pub model_id: String,
     /// What `x-amzn-RequestId` said in the answer.
     pub request_id: String,
@@ -77,8 +79,11 @@ pub struct CallRecord {
     pub ended_after_ms: Option<u64>,
     /// Text and reasoning deltas handed to the connection.
     pub deltas_sent: u32,
-    /// Zero where nothing was generated.
+    /// Zero where nothing was generated. Without those of the cache.
     pub billed_input_tokens: u64,
+    /// What of the prompt came from the cache, and what was stored there.
+    pub billed_cache_read_input_tokens: u64,
+    pub billed_cache_write_input_tokens: u64,
     pub billed_output_tokens: u64,
     /// The text of the answer, as far as it was sent.
     pub text: Option<String>,
@@ -90,6 +95,7 @@ impl CallRecord {
         // The end is read first: what it tells is then at least as old as the rest.
         let end = entry.end.get();
         let billed = end.and_then(|end| end.billed.as_ref());
+        let cached = billed.and(entry.cached.get()).copied().unwrap_or_default();
         Self {
             sequence: entry.sequence,
             operation: entry.operation,
@@ -107,6 +113,8 @@ impl CallRecord {
             ended_after_ms: end.map(|end| millis(end.after)),
             deltas_sent: entry.deltas_sent.load(Ordering::SeqCst),
             billed_input_tokens: billed.map_or(0, |billed| billed.input_tokens),
+            billed_cache_read_input_tokens: cached.read_tokens,
+            billed_cache_write_input_tokens: cached.write_tokens,
             billed_output_tokens: billed.map_or(0, |billed| billed.output_tokens),
             text: billed.map(|billed| billed.text.to_string()),
             request: RecordedBody(entry),
@@ -155,6 +163,7 @@ pub(super) struct Entry {
     pub(super) body: Bytes,
     pub(super) parsed_body: OnceLock<Value>,
     pub(super) scenario: OnceLock<Scenario>,
+    pub(super) cached: OnceLock<CacheUse>,
     pub(super) end: OnceLock<End>,
     pub(super) deltas_sent: AtomicU32,
 }

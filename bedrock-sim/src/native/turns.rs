@@ -80,11 +80,11 @@ impl Turns {
             system: self.system,
             user_text: self.user_text,
             inference,
-            echo: Default::default(),
             output_schema,
             has_cache_point: self.has_cache_point,
             ends_with_assistant: self.ends_with_assistant,
             input_tokens: self.input_tokens,
+            ..ConverseRequest::default()
         }
     }
 

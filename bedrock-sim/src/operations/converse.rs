@@ -7,13 +7,13 @@
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Call, Received, in_one_piece};
+use super::{Answer, Call, Received, answering, in_one_piece};
 use crate::call_log::Operation;
-use crate::models::{self, Preamble};
+use crate::models::Preamble;
 use crate::pacing::Pacing;
 use crate::request::ConverseRequest;
 use crate::scenario::Scenario;
-use crate::script::{REASONING_SIGNATURE, REASONING_TEXT, delta_ranges};
+use crate::script::{REASONING_SIGNATURE, REASONING_TEXT};
 
 pub(super) async fn answer(received: Received) -> Response {
     converse(received).await.unwrap_or_else(|refused| refused)
@@ -28,12 +28,14 @@ async fn converse(received: Received) -> Result<Response, Response> {
         let refusal = error.as_status().refusal(call.guard.model_id());
         return Err(call.refuse(&refusal));
     }
-    let preamble = models::check(call.guard.model_id(), &request).map_err(|refusal| call.refuse(&refusal))?;
-    let answer = Answer::write(request, preamble, &scenario).await;
+    let (answer, memory) = answering::write(&call, request, &scenario).await?;
     let pacing = call.backend.pacing;
     if pacing != Pacing::default() {
-        let deltas = delta_ranges(&answer.text).len();
+        let deltas = answer.deltas().len();
         tokio::time::sleep(pacing.whole_answer(deltas)).await;
+    }
+    if let Some(memory) = memory {
+        memory.keep();
     }
     let json = response_json(&answer, &scenario, call.guard.elapsed_ms()).to_string();
     Ok(in_one_piece::respond(call, json, &scenario, Some(answer.billed())).await)
@@ -55,7 +57,14 @@ fn response_json(answer: &Answer, scenario: &Scenario, latency_ms: u64) -> Value
         }
     }
     if *scenario != Scenario::EmptyContent {
-        content.push(json!({ "text": &*answer.text }));
+        content.push(match &answer.tool {
+            None => json!({ "text": &*answer.text }),
+            Some(tool) => json!({ "toolUse": {
+                "input": tool_input(&answer.text),
+                "name": &*tool.name,
+                "toolUseId": &*tool.id,
+            } }),
+        });
     }
     let mut response = Map::new();
     response.insert("metrics".to_owned(), json!({ "latencyMs": latency_ms }));
@@ -74,8 +83,16 @@ fn response_json(answer: &Answer, scenario: &Scenario, latency_ms: u64) -> Value
     }
     let stop_reason = Value::from(answer.stop_reason.as_str());
     response.insert("stopReason".to_owned(), stop_reason);
+    if let Some(trace) = &answer.echo.trace {
+        response.insert("trace".to_owned(), trace.clone());
+    }
     if *scenario != Scenario::EndWithoutMetadata {
         response.insert("usage".to_owned(), answer.told_usage.to_value());
     }
     Value::Object(response)
+}
+
+/// The input of a tool as JSON. One that was cut is none, and empty.
+fn tool_input(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| json!({}))
 }

@@ -14,15 +14,14 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::{Answer, Call, Received};
+use super::{Answer, Call, Received, answering};
 use crate::call_log::{Operation, Outcome};
-use crate::models::{self, Preamble};
+use crate::models::Preamble;
 use crate::pacing::Pacing;
+use crate::prompt_cache::Memory;
 use crate::request::ConverseRequest;
 use crate::scenario::Scenario;
-use crate::script::{
-    Delivery, GARBAGE, REASONING_SIGNATURE, REASONING_TEXT, Script, ScriptBody, Step, Wire, delta_ranges,
-};
+use crate::script::{Delivery, GARBAGE, REASONING_SIGNATURE, REASONING_TEXT, Script, ScriptBody, Step, Wire};
 
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 
@@ -32,23 +31,28 @@ pub(super) async fn answer(received: Received) -> Response {
 
 async fn stream(received: Received) -> Result<Response, Response> {
     let (call, body) = Call::open(received, Operation::ConverseStream)?;
-    let request =
-        ConverseRequest::read(call.guard.model_id(), &body).map_err(|refusal| call.refuse(&refusal))?;
+    let request = ConverseRequest::read_for_stream(call.guard.model_id(), &body)
+        .map_err(|refusal| call.refuse(&refusal))?;
     let scenario = call.scenario(Some(&request.user_text)).await?;
     refuse_to_stream(&call, &scenario)?;
-    let preamble = models::check(call.guard.model_id(), &request).map_err(|refusal| call.refuse(&refusal))?;
-    let answer = Answer::write(request, preamble, &scenario).await;
-    Ok(respond(call, answer, &scenario, Wire::Converse))
+    let (answer, memory) = answering::write(&call, request, &scenario).await?;
+    Ok(respond(call, answer, memory, &scenario, Wire::Converse))
 }
 
 /// Sends an answer as a stream of this kind, as far as the scenario lets it.
-pub(super) fn respond(call: Call, answer: Answer, scenario: &Scenario, wire: Wire) -> Response {
+pub(super) fn respond(
+    call: Call,
+    answer: Answer,
+    memory: Option<Memory>,
+    scenario: &Scenario,
+    wire: Wire,
+) -> Response {
     let delivery = match scenario {
         Scenario::ByteTrickle { gap_ms } => Delivery::ByteByByte(Duration::from_millis(*gap_ms)),
         _ if call.backend.split_frames => Delivery::Split,
         _ => Delivery::Together,
     };
-    let script = script(answer, scenario, call.backend.pacing, delivery, wire);
+    let script = script(answer, memory, scenario, call.backend.pacing, delivery, wire);
     let mut response = call.response(StatusCode::OK, EVENT_STREAM, Body::empty());
     *response.body_mut() = Body::new(ScriptBody::new(script, call.guard, call.connection));
     response
@@ -64,7 +68,14 @@ pub(super) fn refuse_to_stream(call: &Call, scenario: &Scenario) -> Result<(), R
     Err(call.response(StatusCode::OK, "application/json", json))
 }
 
-fn script(answer: Answer, scenario: &Scenario, pacing: Pacing, delivery: Delivery, wire: Wire) -> Script {
+fn script(
+    answer: Answer,
+    memory: Option<Memory>,
+    scenario: &Scenario,
+    pacing: Pacing,
+    delivery: Delivery,
+    wire: Wire,
+) -> Script {
     let (steps, error) = match scenario {
         Scenario::StreamError { error, after_deltas: 0 } => {
             (vec![Step::Exception(*error)], Some(error.member()))
@@ -73,7 +84,7 @@ fn script(answer: Answer, scenario: &Scenario, pacing: Pacing, delivery: Deliver
         Scenario::GarbageFrames { after_deltas: None } => {
             (vec![Step::Raw(Bytes::from_static(&GARBAGE))], Some("garbage-frames"))
         }
-        _ => told(&answer, scenario, pacing),
+        _ => told(&answer, memory, scenario, pacing),
     };
     let outcome = match error {
         None => Outcome::Completed,
@@ -81,9 +92,9 @@ fn script(answer: Answer, scenario: &Scenario, pacing: Pacing, delivery: Deliver
     };
     Script {
         input_tokens: answer.usage.input_tokens,
+        fixed_bill: answer.fixed_bill(),
         text: answer.text,
         steps: VecDeque::from(steps),
-        fixed_bill: None,
         outcome,
         delivery,
         wire,
@@ -91,18 +102,25 @@ fn script(answer: Answer, scenario: &Scenario, pacing: Pacing, delivery: Deliver
 }
 
 /// The steps of a stream that begins well, and how the scenario spoils it.
-fn told(answer: &Answer, scenario: &Scenario, pacing: Pacing) -> (Vec<Step>, Option<&'static str>) {
+fn told(
+    answer: &Answer,
+    memory: Option<Memory>,
+    scenario: &Scenario,
+    pacing: Pacing,
+) -> (Vec<Step>, Option<&'static str>) {
     let mut steps = Vec::new();
     if let Scenario::SlowFirstEvent { wait_ms } = scenario {
         steps.push(Step::Wait(Duration::from_millis(*wait_ms)));
     }
     steps.push(Step::MessageStart);
+    steps.extend(memory.map(Step::Keep));
     let mut waits = Waits::new(scenario, pacing);
     let block = push_preamble(&mut steps, answer.preamble, &mut waits);
     let ranges = match scenario {
         Scenario::HugeDelta { .. } => std::iter::once(0..answer.text.len()).collect(),
-        _ => delta_ranges(&answer.text),
+        _ => answer.deltas(),
     };
+    steps.extend(answer.tool.clone().map(|tool| Step::ToolStart { block, tool }));
     let reason = answer.stop_reason;
     let spoilt_at = scenario.spoils_after().map(|deltas| deltas.min(ranges.len()));
     for at in 0..=ranges.len() {
@@ -118,7 +136,10 @@ fn told(answer: &Answer, scenario: &Scenario, pacing: Pacing) -> (Vec<Step>, Opt
         }
         if let Some(range) = range {
             waits.push_next(&mut steps);
-            steps.push(Step::Text { block, range });
+            steps.push(match answer.tool {
+                None => Step::Text { block, range },
+                Some(_) => Step::ToolInput { block, range },
+            });
         }
     }
     if *scenario == Scenario::EmptyText {

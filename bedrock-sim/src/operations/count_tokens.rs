@@ -1,7 +1,8 @@
 //! CountTokens: what a request would be billed as input.
 //!
 //! Owns which models can count and both forms of the input. It counts with the one token rule.
-//! The one rule it protects: the count equals the `inputTokens` of the same Converse request.
+//! The one rule it protects: the count equals the `inputTokens` of the same Converse request without
+//! cache points.
 
 use axum::response::Response;
 use serde_json::json;

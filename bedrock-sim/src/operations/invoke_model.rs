@@ -15,7 +15,6 @@ use crate::native::{Format, Label, NativeRequest, Told};
 use crate::pacing::Pacing;
 use crate::request::{Echo, InvokeHeaders};
 use crate::scenario::Scenario;
-use crate::script::delta_ranges;
 
 pub(super) async fn answer(received: Received) -> Response {
     invoke(received).await.unwrap_or_else(|refused| refused)
@@ -32,7 +31,7 @@ async fn invoke(received: Received) -> Result<Response, Response> {
     let answer = Answer::write(request.asked.clone(), preamble, &request.playable(&scenario)).await;
     let pacing = call.backend.pacing;
     if pacing != Pacing::default() {
-        let deltas = delta_ranges(&answer.text).len();
+        let deltas = answer.deltas().len();
         tokio::time::sleep(pacing.whole_answer(deltas)).await;
     }
     let label = label(&call, &answer);

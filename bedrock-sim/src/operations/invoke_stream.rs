@@ -27,7 +27,8 @@ async fn stream(received: Received) -> Result<Response, Response> {
     let answer = Answer::write(request.asked.clone(), preamble, &request.playable(&scenario)).await;
     let native = request.stream(invoke_model::label(&call, &answer));
     let echo = answer.echo.clone();
-    let mut response = converse_stream::respond(call, answer, &scenario, Wire::Native(Box::new(native)));
+    let mut response =
+        converse_stream::respond(call, answer, None, &scenario, Wire::Native(Box::new(native)));
     let headers = response.headers_mut();
     headers.insert("x-amzn-bedrock-content-type", HeaderValue::from_static("application/json"));
     invoke_model::tell_back(&echo, headers);

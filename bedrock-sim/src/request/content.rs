@@ -45,6 +45,8 @@ pub(super) struct Conversation {
     pub(super) user_text: String,
     pub(super) ends_with_assistant: bool,
     pub(super) has_cache_point: bool,
+    /// The tokens before each cache point, in order.
+    pub(super) tokens_at_cache_points: Vec<u64>,
     pub(super) input_tokens: u64,
 }
 
@@ -55,10 +57,36 @@ struct Said {
     tokens: u64,
     has_text: bool,
     has_document: bool,
-    has_cache_point: bool,
+    /// The tokens before each cache point in it.
+    cache_points: Vec<u64>,
 }
 
 impl Conversation {
+    /// Reads what of the tools is part of the prompt. They are checked elsewhere.
+    pub(super) fn read_tools(&mut self, reader: &mut Reader, request: &Object) -> Result<(), Refusal> {
+        let Some(config) = member_object(request, "toolConfig")? else {
+            return Ok(());
+        };
+        self.input_tokens += tokens::count(&Value::Object(config.clone()).to_string());
+        let at = At::ROOT.member("toolConfig");
+        let at = at.member("tools");
+        for (index, tool) in items(config, "tools")?.enumerate() {
+            if let Some(point) = member_object(object(tool)?, "cachePoint")? {
+                let at = at.item(index);
+                read_cache_point(reader, point, at.member("cachePoint"))?;
+                self.take_cache_points(&[0]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the cache points of what is read next, before its tokens.
+    fn take_cache_points(&mut self, tokens_before: &[u64]) {
+        self.has_cache_point |= !tokens_before.is_empty();
+        let before = self.input_tokens;
+        self.tokens_at_cache_points.extend(tokens_before.iter().map(|tokens| before + tokens));
+    }
+
     pub(super) fn read_system(&mut self, reader: &mut Reader, request: &Object) -> Result<(), Refusal> {
         let at = At::ROOT.member("system");
         for (index, block) in items(request, "system")?.enumerate() {
@@ -77,8 +105,8 @@ impl Conversation {
                 }
                 (name, value) => said.add_other(reader, name, value, at)?,
             }
+            self.take_cache_points(&said.cache_points);
             self.input_tokens += said.tokens + tokens::PER_BLOCK_TOKENS * u64::from(said.has_text);
-            self.has_cache_point |= said.has_cache_point;
             push_paragraph(&mut self.system, &said.text);
         }
         Ok(())
@@ -110,8 +138,8 @@ impl Conversation {
                 }
                 Err(refusal) => return Err(refusal),
             };
+            self.take_cache_points(&said.cache_points);
             self.input_tokens += said.tokens + tokens::PER_BLOCK_TOKENS;
-            self.has_cache_point |= said.has_cache_point;
             self.ends_with_assistant = role == Some("assistant");
             if role == Some("user") {
                 self.user_text = said.text;
@@ -149,7 +177,7 @@ impl Said {
         let here = at.member(name);
         match name {
             "cachePoint" => {
-                self.has_cache_point = true;
+                self.cache_points.push(self.tokens);
                 read_cache_point(reader, object(value)?, here)
             }
             "guardContent" => {
@@ -257,7 +285,7 @@ fn read_cache_point(reader: &mut Reader, cache_point: &Object, at: At<'_>) -> Re
 }
 
 /// The one member of a union that is set.
-fn sole_member<'v>(
+pub(super) fn sole_member<'v>(
     block: &'v Object,
     members: &[&'static str],
     shape: &str,

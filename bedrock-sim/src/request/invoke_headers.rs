@@ -8,7 +8,7 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use super::reader::{At, Reader};
-use super::settings::{self, Echo};
+use super::{guarding, settings::Echo};
 use crate::errors::Refusal;
 
 const MAX_METADATA_CHARS: usize = 8_500;
@@ -26,7 +26,12 @@ impl InvokeHeaders {
         word(&mut reader, trace, "trace", &["ENABLED", "DISABLED", "ENABLED_FULL"]);
         let identifier = value(headers, "x-amzn-bedrock-guardrailidentifier");
         let version = value(headers, "x-amzn-bedrock-guardrailversion");
-        settings::check_guardrail(&mut reader, At::ROOT, identifier, version);
+        guarding::check_name(
+            &mut reader,
+            identifier.unwrap_or_default(),
+            version.unwrap_or_default(),
+            At::ROOT,
+        );
         let latency = value(headers, "x-amzn-bedrock-performanceconfig-latency");
         word(&mut reader, latency, "performanceConfigLatency", &["standard", "optimized"]);
         let tier = value(headers, "x-amzn-bedrock-service-tier");
@@ -48,7 +53,7 @@ impl InvokeHeaders {
             return Err(Refusal::validation("The request metadata is no JSON object of strings."));
         }
         let owned = |word: Option<&str>| word.map(str::to_owned);
-        Ok(Self { echo: Echo { service_tier: owned(tier), latency: owned(latency) } })
+        Ok(Self { echo: Echo { service_tier: owned(tier), latency: owned(latency), trace: None } })
     }
 }
 
@@ -109,7 +114,8 @@ mod tests {
             ("x-amzn-bedrock-performanceconfig-latency", "optimized"),
             ("x-amzn-bedrock-request-metadata", r#"{"team":"a"}"#),
         ]);
-        let echo = Echo { service_tier: Some("flex".to_owned()), latency: Some("optimized".to_owned()) };
+        let (service_tier, latency) = (Some("flex".to_owned()), Some("optimized".to_owned()));
+        let echo = Echo { service_tier, latency, trace: None };
         assert_eq!(headers, Ok(InvokeHeaders { echo }));
     }
 }

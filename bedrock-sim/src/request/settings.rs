@@ -16,13 +16,14 @@ use crate::errors::Refusal;
 const MAX_STOP_SEQUENCES: usize = 2_500;
 const MAX_METADATA_ENTRIES: usize = 16;
 const MAX_RESPONSE_PATHS: usize = 10;
-const NO_LIMIT: usize = usize::MAX - 1;
+pub(super) const NO_LIMIT: usize = usize::MAX - 1;
 
-/// What is told back in the answer.
+/// What an answer tells besides its content: what was asked for, and what a guardrail saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Echo {
     pub(crate) service_tier: Option<String>,
     pub(crate) latency: Option<String>,
+    pub(crate) trace: Option<Value>,
 }
 
 pub(super) fn read_inference(reader: &mut Reader, request: &Object) -> Result<Inference, Refusal> {
@@ -76,80 +77,6 @@ pub(super) fn read_metadata(reader: &mut Reader, request: &Object) -> Result<(),
                                   [a-zA-Z0-9\\s:_@$#=/+,-.]{0,256}";
                 reader.violated(&words, at, constraint);
             }
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn read_guardrail(reader: &mut Reader, request: &Object) -> Result<(), Refusal> {
-    let at = At::ROOT.member("guardrailConfig");
-    let Some(config) = member_object(request, "guardrailConfig")? else {
-        return Ok(());
-    };
-    let identifier = member_text(config, "guardrailIdentifier")?;
-    check_guardrail(reader, at, identifier, member_text(config, "guardrailVersion")?);
-    if let Some(trace) = member_text(config, "trace")? {
-        let words = ["enabled", "disabled", "enabled_full"];
-        reader.word(trace, at.member("trace"), &words);
-    }
-    if let Some(mode) = member_text(config, "streamProcessingMode")? {
-        reader.word(mode, at.member("streamProcessingMode"), &["sync", "async"]);
-    }
-    Ok(())
-}
-
-/// Checks what names a guardrail, in a body or in headers.
-pub(super) fn check_guardrail(
-    reader: &mut Reader,
-    at: At<'_>,
-    identifier: Option<&str>,
-    version: Option<&str>,
-) {
-    if let Some(identifier) = identifier {
-        reader.length(identifier, at.member("guardrailIdentifier"), 0, 2_048);
-    }
-    if let Some(version) = version {
-        let numbered = version.len() <= 8
-            && !version.starts_with('0')
-            && version.bytes().all(|byte| byte.is_ascii_digit());
-        if version != "DRAFT" && !numbered {
-            let constraint = "Member must satisfy regular expression pattern: \
-                              (|([1-9][0-9]{0,7})|(DRAFT))";
-            reader.violated(&version, at.member("guardrailVersion"), constraint);
-        }
-    }
-}
-
-pub(super) fn read_tools(reader: &mut Reader, request: &Object) -> Result<(), Refusal> {
-    let at = At::ROOT.member("toolConfig");
-    let Some(config) = member_object(request, "toolConfig")? else {
-        return Ok(());
-    };
-    let at = at.member("tools");
-    let Some(tools) = member_list(config, "tools")? else {
-        reader.missing(at);
-        return Ok(());
-    };
-    check_count(reader, tools.len(), at, 1, NO_LIMIT);
-    for (index, tool) in tools.iter().enumerate() {
-        let at = at.item(index);
-        let at = at.member("toolSpec");
-        let Some(spec) = member_object(object(tool)?, "toolSpec")? else {
-            continue;
-        };
-        match member_text(spec, "name")? {
-            None => reader.missing(at.member("name")),
-            Some(name) => {
-                reader.length(name, at.member("name"), 1, 64);
-                let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-                if !name.bytes().all(allowed) {
-                    let constraint = "Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+";
-                    reader.violated(&name, at.member("name"), constraint);
-                }
-            }
-        }
-        if member_object(spec, "inputSchema")?.is_none() {
-            reader.missing(at.member("inputSchema"));
         }
     }
     Ok(())
@@ -250,7 +177,7 @@ pub(super) fn read_prompt_variables(request: &Object) -> Result<String, Refusal>
     Ok(texts.join("\n"))
 }
 
-fn check_count(reader: &mut Reader, count: usize, at: At<'_>, min: usize, max: usize) {
+pub(super) fn check_count(reader: &mut Reader, count: usize, at: At<'_>, min: usize, max: usize) {
     if count < min {
         let constraint = format!("Member must have length greater than or equal to {min}");
         reader.violated(&"[]", at, &constraint);

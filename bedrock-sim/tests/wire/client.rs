@@ -163,8 +163,11 @@ impl Open {
     }
 
     pub async fn call(sim: &Sim, model: &str, operation: &str) -> Self {
-        let body = request().to_string();
-        Self::send(sim.addr(), "POST", &path(model, operation), SIGNED, body.as_bytes()).await
+        Self::post(sim, &path(model, operation), request().to_string().as_bytes()).await
+    }
+
+    pub async fn post(sim: &Sim, target: &str, body: &[u8]) -> Self {
+        Self::send(sim.addr(), "POST", target, SIGNED, body).await
     }
 
     pub async fn send(addr: SocketAddr, method: &str, target: &str, headers: &str, body: &[u8]) -> Self {

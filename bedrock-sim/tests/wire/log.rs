@@ -194,6 +194,8 @@ async fn a_record_as_json_names_every_member() {
         "ended_after_ms",
         "deltas_sent",
         "billed_input_tokens",
+        "billed_cache_read_input_tokens",
+        "billed_cache_write_input_tokens",
         "billed_output_tokens",
         "text",
         "request",

@@ -22,6 +22,14 @@ pub(super) struct KnownChains<'a> {
     by_name: BTreeMap<&'a str, Option<Arc<Chain>>>,
 }
 
+/// What tasks use.
+#[derive(Default)]
+pub(super) struct OfTasks {
+    pub(super) chains: BTreeMap<TaskKind, Arc<str>>,
+    /// Of the tasks that have one of their own.
+    pub(super) guardrails: BTreeMap<TaskKind, Arc<Guardrail>>,
+}
+
 impl<'a> KnownChains<'a> {
     pub(super) fn read(
         table: &'a Table,
@@ -49,33 +57,57 @@ impl<'a> KnownChains<'a> {
         guardrails: &KnownGuardrails<'_>,
         origin: &Origin,
         problems: &mut Problems,
-    ) -> Option<(BTreeMap<TaskKind, Arc<str>>, BTreeMap<TaskKind, Arc<Guardrail>>)> {
+    ) -> Option<OfTasks> {
         let mut section = Section::new("tasks", table, origin);
-        let (mut chains, mut watched) = (BTreeMap::new(), BTreeMap::new());
+        let mut read = OfTasks::default();
         let mut sound = true;
         for task in TaskKind::ALL {
-            let read = match table.get(task.as_str()).and_then(Value::as_table) {
+            let of_task = match table.get(task.as_str()).and_then(Value::as_table) {
                 Some(of_task) => {
                     section.know(task.as_str());
                     let path = path_of("tasks", task.as_str());
                     let mut section = Section::new(&path, of_task, origin);
                     let chain = self.read_name(&mut section, "chain", problems);
                     let guardrail = guardrails.named(&mut section, problems);
+                    let is_kept = guardrail.as_ref().is_none_or(|guardrail| {
+                        guardrail.as_ref().is_none_or(|one| self.every_chain_takes(one, &section, problems))
+                    });
                     section.finish(problems);
-                    chain.zip(guardrail)
+                    chain.zip(guardrail).filter(|_| is_kept)
                 }
                 None => self.read_name(&mut section, task.as_str(), problems).map(|chain| (chain, None)),
             };
-            match read {
+            match of_task {
                 Some((chain, guardrail)) => {
-                    chains.insert(task, chain);
-                    watched.extend(guardrail.map(|guardrail| (task, guardrail)));
+                    read.chains.insert(task, chain);
+                    read.guardrails.extend(guardrail.map(|guardrail| (task, guardrail)));
                 }
                 None => sound = false,
             }
         }
         section.finish(problems);
-        sound.then_some((chains, watched))
+        sound.then_some(read)
+    }
+
+    /// A request may ask for any chain, so the guardrail of a task meets every model.
+    fn every_chain_takes(
+        &self,
+        guardrail: &Guardrail,
+        section: &Section<'_>,
+        problems: &mut Problems,
+    ) -> bool {
+        let mut all_take_it = true;
+        for chain in self.by_name.values().flatten() {
+            if let Some(model) = unguarded(chain) {
+                let (id, chain, name) = (&model.id, &chain.name, &guardrail.name);
+                let message = format!(
+                    "{id} takes no guardrail, and {name} is to watch the task in every chain that a request may ask for, such as {chain}"
+                );
+                section.refuse("guardrail", &message, problems);
+                all_take_it = false;
+            }
+        }
+        all_take_it
     }
 
     /// The chains for speed and for capability.
@@ -114,18 +146,9 @@ struct Known<'k> {
     guardrails: &'k KnownGuardrails<'k>,
 }
 
-/// A chain with a guardrail must not hold a model that none can watch.
-fn refuse_unguarded(
-    path: &str,
-    chain: &Chain,
-    guardrail: &Guardrail,
-    origin: &Origin,
-    problems: &mut Problems,
-) -> Option<()> {
-    let unguarded = chain.targets().find(|target| !target.model.accepts_guardrail)?;
-    let (id, name) = (&unguarded.model.id, &guardrail.name);
-    problems.add(path, origin, format!("{id} takes no guardrail, and {name} is to watch the chain"));
-    None
+/// A model of the chain that no guardrail can watch.
+fn unguarded(chain: &Chain) -> Option<&Model> {
+    chain.targets().map(|target| &*target.model).find(|model| !model.accepts_guardrail)
 }
 
 fn read_chain(
@@ -157,8 +180,10 @@ fn read_chain(
         stages.map(|(index, stage)| reader.stage(&format!("{path}.stages[{index}]"), stage)).collect();
     let stages = stages.into_iter().collect::<Option<Vec<_>>>()?;
     let chain = Chain { name: name.into(), stages, guardrail: guardrail? };
-    if let Some(guardrail) = &chain.guardrail {
-        refuse_unguarded(path, &chain, guardrail, origin, problems)?;
+    if let (Some(guardrail), Some(model)) = (&chain.guardrail, unguarded(&chain)) {
+        let (id, name) = (&model.id, &guardrail.name);
+        problems.add(path, origin, format!("{id} takes no guardrail, and {name} is to watch the chain"));
+        return None;
     }
     name_is_sound.then_some(chain)
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use toml::{Table, Value};
 
+use super::identity::{self, Identity};
 use super::section::Section;
-use super::service;
+use super::service::{self, Known};
 use crate::config::layers::Origin;
 use crate::config::problems::Problems;
 use crate::domain::{CalendarDate, ModelId, PriceFactors, Prices, UsdPerMillionTokens};
@@ -32,9 +33,7 @@ pub(super) fn read<'a>(path: &str, table: &'a Table, origin: &Origin, problems: 
     if let Some(id) = written {
         section.set_note(format!(" (model {id})"));
     }
-    let id = section.required("id", "a model id, profile id or ARN", problems, |value| {
-        value.as_str().and_then(|id| ModelId::parse(id).ok())
-    });
+    let Identity { id, base, regions } = identity::read(&mut section, problems);
     let name = section.required("name", "a name for people", problems, |value| {
         value.as_str().filter(|name| !name.trim().is_empty())
     });
@@ -47,7 +46,8 @@ pub(super) fn read<'a>(path: &str, table: &'a Table, origin: &Origin, problems: 
     let accepts_guardrail = section.optional("accepts_guardrail", "true or false", problems, Value::as_bool);
     let streams = section.optional("streams", "true or false", problems, Value::as_bool);
     let cache_min_tokens = section.optional("cache_min_tokens", tokens, problems, as_tokens);
-    let service = service::read(&mut section, None, problems);
+    let known = Known { kind: id.as_ref().map(ModelId::kind), base: base.clone().flatten() };
+    let service = service::read(&mut section, known, problems);
     let token_ratio = section.optional("token_ratio", "a number from 0.2 to 5", problems, as_ratio);
     let prices = prices(&mut section, service.as_ref().map(|service| service.factors), problems);
     let date = "a date without quotes, such as 2027-04-08";
@@ -85,6 +85,8 @@ pub(super) fn read<'a>(path: &str, table: &'a Table, origin: &Origin, problems: 
         is_sound.then_some(())?;
         Some(Model {
             id: id?,
+            base: base?,
+            regions: regions?,
             name: name?.to_owned(),
             context_tokens: context_tokens?,
             max_output_tokens: max_output_tokens?,

@@ -6,9 +6,10 @@
 
 use toml::{Table, Value};
 
+use super::native_format;
 use super::section::Section;
 use crate::config::problems::Problems;
-use crate::domain::{PriceFactors, ServiceTier};
+use crate::domain::{ArnKind, BaseModel, Family, ModelKind, PriceFactors, ServiceTier};
 use crate::inference::{Api, CallTerms, NativeFormat, StructuredOutput};
 
 /// What an entry says about service.
@@ -17,14 +18,16 @@ pub(super) struct Service {
     pub(super) factors: PriceFactors,
 }
 
-/// Reads the keys; `None` comes with a problem. `derived_format` is the body that the
-/// model's family is known to take.
-pub(super) fn read(
-    section: &mut Section<'_>,
-    derived_format: Option<NativeFormat>,
-    problems: &mut Problems,
-) -> Option<Service> {
-    let api = read_api(section, derived_format, problems);
+/// What is known about the model before its service is read.
+pub(super) struct Known {
+    /// `None` for an id with problems.
+    pub(super) kind: Option<ModelKind>,
+    pub(super) base: Option<BaseModel>,
+}
+
+/// Reads the keys; `None` comes with a problem.
+pub(super) fn read(section: &mut Section<'_>, known: Known, problems: &mut Problems) -> Option<Service> {
+    let api = read_api(section, &known, problems);
     let accepts_system = section.optional("accepts_system", "true or false", problems, Value::as_bool);
     let tiers = section.optional("service_tiers", TIERS, problems, Value::as_table);
     let factors = tiers.and_then(|tiers| read_factors(section, tiers, problems));
@@ -61,6 +64,7 @@ pub(super) fn read(
         optimized_latency: latency?.unwrap_or(false),
         input_tokens_include_cached: include_cached?.unwrap_or(false),
         structured_output: structured?,
+        count_as: known.base.filter(|base| base.family() == Family::Claude),
     };
     let sound = check(section, &terms, &factors, problems);
     sound.then_some(Service { terms, factors })
@@ -69,11 +73,7 @@ pub(super) fn read(
 const TIERS: &str = "a table of tiers and what they do to the price, such as { flex = 0.5, priority = 1.75 }";
 const FACTOR: &str = "a number from 0.01 to 100";
 
-fn read_api(
-    section: &mut Section<'_>,
-    derived: Option<NativeFormat>,
-    problems: &mut Problems,
-) -> Option<Api> {
+fn read_api(section: &mut Section<'_>, known: &Known, problems: &mut Problems) -> Option<Api> {
     let api = section.optional("api", "\"converse\" or \"invoke\"", problems, |value| {
         value.as_str().filter(|word| ["converse", "invoke"].contains(word))
     });
@@ -82,11 +82,17 @@ fn read_api(
         value.as_str().and_then(NativeFormat::parse)
     });
     let (api, format) = (api?, format?);
+    let derived = known.base.as_ref().and_then(native_format::of);
+    let is_invoke = api == Some("invoke");
+    if let Some(other) = known.kind.and_then(|kind| unsuited(kind, is_invoke)) {
+        section.refuse("api", other, problems);
+        return None;
+    }
     match (api, format.or(derived)) {
         (Some("invoke"), Some(format)) => Some(Api::Invoke(format)),
         (Some("invoke"), None) => {
             let message = format!(
-                "is missing, expected one of {formats}, since api = \"invoke\" and the id does not tell"
+                "is missing, expected one of {formats}, since api = \"invoke\" and neither the id nor base_model tells"
             );
             section.refuse("native_format", &message, problems);
             None
@@ -96,6 +102,19 @@ fn read_api(
             None
         }
         _ => Some(Api::Converse),
+    }
+}
+
+/// Why an id of that kind cannot be called by that operation, if it cannot.
+fn unsuited(kind: ModelKind, is_invoke: bool) -> Option<&'static str> {
+    match kind {
+        ModelKind::Arn(ArnKind::ImportedModel) if !is_invoke => {
+            Some("an imported model needs api = \"invoke\": Converse does not take it")
+        }
+        ModelKind::Arn(ArnKind::Prompt | ArnKind::PromptRouter) if is_invoke => {
+            Some("a prompt or a prompt router needs api = \"converse\": it has no body of its own")
+        }
+        _ => None,
     }
 }
 

@@ -7,8 +7,9 @@ use std::iter;
 
 use serde_json::{Value, json};
 
+use super::super::catalogue::{ChainBody, ModelBody, ModelsBody, PricesBody, TargetBody, TaskBody};
 use super::super::measure::MeasureBody;
-use super::super::meta::{ChainBody, ModelBody, ModelsBody, PricesBody, TargetBody, VersionBody};
+use super::super::meta::VersionBody;
 use super::super::wire::{
     AttemptBody, Chunks, CostBody, PartialBody, TaskAnswer, TimingBody, UsageBody, WarningBody,
 };
@@ -156,23 +157,19 @@ pub(super) fn compat_example(kind: TaskKind) -> Value {
 
 /// What `GET /v1/models` shows, shortened to one chain.
 pub(super) fn models_example() -> Value {
-    let prices =
-        |input, output, cache_read, cache_write| PricesBody { input, output, cache_read, cache_write };
+    let tasks = TaskKind::ALL.map(TaskKind::as_str);
     to_value(&ModelsBody {
         models: vec![
             ModelBody {
-                id: MODEL,
-                name: "Amazon Nova 2 Lite",
-                context_tokens: 1_000_000,
-                max_output_tokens: 64_000,
-                usd_per_million_tokens: Some(prices(0.33, 2.75, Some(0.0825), None)),
+                cache_min_tokens: Some(1_536),
+                ..model_example(MODEL, "Amazon Nova 2 Lite", "nova", [0.33, 2.75, 0.0825, 0.33])
             },
             ModelBody {
-                id: SECOND_MODEL,
-                name: "Claude Haiku 5.5",
-                context_tokens: 1_000_000,
                 max_output_tokens: 128_000,
-                usd_per_million_tokens: Some(prices(0.11, 0.55, Some(0.011), Some(0.1375))),
+                token_ratio: 1.3,
+                accepts_temperature: false,
+                cache_min_tokens: Some(512),
+                ..model_example(SECOND_MODEL, "Claude Haiku 5.5", "claude", [0.11, 0.55, 0.011, 0.1375])
             },
         ],
         chains: vec![ChainBody {
@@ -182,9 +179,47 @@ pub(super) fn models_example() -> Value {
                 vec![TargetBody { model: MODEL, region: None, weight: 1 }],
                 vec![TargetBody { model: SECOND_MODEL, region: None, weight: 1 }],
             ],
-            default_for: TaskKind::ALL.map(TaskKind::as_str).to_vec(),
+            guardrail: None,
+            default_for: tasks.to_vec(),
         }],
+        tasks: tasks.map(|task| TaskBody { task, chain: CHAIN, guardrail: None }).into(),
     })
+}
+
+/// A model with nothing special.
+fn model_example(
+    id: &'static str,
+    name: &'static str,
+    family: &'static str,
+    [input, output, cache_read, cache_write]: [f64; 4],
+) -> ModelBody<'static> {
+    let (cache_read, cache_write) = (Some(cache_read), Some(cache_write));
+    ModelBody {
+        id,
+        name,
+        family,
+        base_model: id.strip_prefix("us."),
+        regions: Vec::new(),
+        context_tokens: 1_000_000,
+        max_output_tokens: 64_000,
+        min_output_tokens: 1,
+        token_ratio: 1.0,
+        api: "converse",
+        native_format: None,
+        accepts_temperature: true,
+        accepts_system: true,
+        accepts_guardrail: true,
+        streams: true,
+        structured_output: Some("json_schema"),
+        cache_min_tokens: None,
+        input_tokens_include_cached: false,
+        service_tier: "default",
+        service_tiers: Vec::new(),
+        latency: "standard",
+        optimized_latency_price_factor: None,
+        usd_per_million_tokens: Some(PricesBody { input, output, cache_read, cache_write }),
+        end_of_life: None,
+    }
 }
 
 /// What `GET /v1/capabilities` shows, shortened to one task.

@@ -8,8 +8,9 @@ use serde_json::Value;
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Components, ComponentsBuilder, Ref, RefOr};
 
+use super::super::catalogue::{ChainBody, ModelBody, ModelsBody, PricesBody, TargetBody, TaskBody, TierBody};
 use super::super::measure::MeasureBody;
-use super::super::meta::{ChainBody, ModelBody, ModelsBody, PricesBody, TargetBody, VersionBody};
+use super::super::meta::VersionBody;
 use super::super::wire::{
     AttemptBody, Chunks, CostBody, FieldProblemBody, OpenAiError, PartialBody, Problem, TaskAnswer,
     TimingBody, UsageBody, WarningBody,
@@ -38,6 +39,8 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<PricesBody>()
         .schema_from::<ChainBody<'_>>()
         .schema_from::<TargetBody<'_>>()
+        .schema_from::<TaskBody<'_>>()
+        .schema_from::<TierBody<'_>>()
         .schema_from::<VersionBody>()
         .schema("ErrorCode", error_code())
         .schema("Sentence", sentence())
@@ -58,6 +61,7 @@ pub(super) fn close_word_lists(components: &mut Components) {
         WarningCode::ChunkSkipped,
         WarningCode::UndecodableBytes,
         WarningCode::PartlyRead,
+        WarningCode::GuardrailIntervened,
     ]
     .map(WarningCode::as_str);
     let strategies: Vec<&str> = Strategy::ALL.iter().map(|strategy| strategy.as_str()).collect();

@@ -196,8 +196,8 @@ fn about_the_service() -> Vec<(&'static str, OperationBuilder)> {
             tag: ABOUT,
             operation_id: "models",
             summary: "The models and chains",
-            description: "Every model with its sizes and prices, and every chain with its models in the order in \
-                          which they are asked.",
+            description: "Every model with what it can do and costs and when it ends, every chain with its models \
+                          in the order in which they are asked, and the chain and guardrail of each task.",
             media_type: "application/json",
             content: shape("Catalogue", answer_examples::models_example()),
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_bedrockruntime::config::http::HttpResponse;
 use aws_sdk_bedrockruntime::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_bedrockruntime::operation::apply_guardrail::ApplyGuardrailError;
 use aws_sdk_bedrockruntime::operation::converse::ConverseError;
 use aws_sdk_bedrockruntime::operation::converse_stream::ConverseStreamError;
 use aws_sdk_bedrockruntime::operation::count_tokens::CountTokensError;
@@ -69,6 +70,11 @@ pub(super) fn invoke_model_with_response_stream(
 
 /// A failed `CountTokens`.
 pub(super) fn count_tokens(error: SdkError<CountTokensError, HttpResponse>) -> BackendError {
+    before_stream(&error, None)
+}
+
+/// A failed `ApplyGuardrail`.
+pub(super) fn apply_guardrail(error: SdkError<ApplyGuardrailError, HttpResponse>) -> BackendError {
     before_stream(&error, None)
 }
 
@@ -167,6 +173,8 @@ fn by_code(code: &str, message: &str, status: u16, original_status: Option<i32>)
         "ResourceNotFoundException" => Kind::ModelGone,
         "ServiceQuotaExceededException" => Kind::AccountQuotaExceeded,
         "ValidationException" => validation(message),
+        // Said of a model that is asked to remember and cannot.
+        "AccessDeniedException" if message.contains("prompt caching") => Kind::ParameterRejected,
         "AccessDeniedException" => Kind::AccessDenied,
         "ExpiredTokenException"
         | "ExpiredToken"
@@ -226,6 +234,9 @@ fn validation(message: &str) -> Kind {
         "support system messages",
         "maximum tokens you requested",
         "extraneous key",
+        "service tier provided is invalid",
+        "reservation not found",
+        "guardrail identifier or version",
     ]) {
         Kind::ParameterRejected
     } else {
@@ -334,6 +345,19 @@ mod tests {
             ),
             ("ValidationException", "The text field is blank.", 400, Kind::RequestRejected),
             ("AccessDeniedException", "", 403, Kind::AccessDenied),
+            (
+                "AccessDeniedException",
+                "You invoked an unsupported model or your request did not allow prompt caching.",
+                403,
+                Kind::ParameterRejected,
+            ),
+            ("ValidationException", "Reservation not found.", 400, Kind::ParameterRejected),
+            (
+                "ValidationException",
+                "The guardrail identifier or version provided in the request does not exist.",
+                400,
+                Kind::ParameterRejected,
+            ),
             ("ExpiredTokenException", "", 403, Kind::CredentialsRejected),
             ("UnrecognizedClientException", "", 403, Kind::CredentialsRejected),
             ("ServiceQuotaExceededException", "", 400, Kind::AccountQuotaExceeded),

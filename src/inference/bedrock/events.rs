@@ -10,20 +10,25 @@ use aws_sdk_bedrockruntime::types::{ContentBlockDelta, ConverseStreamOutput};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::{classify, convert};
+use super::held::Held;
+use super::{classify, convert, findings};
 use crate::domain::CallFailure;
-use crate::inference::{BackendError, ModelEvent, ModelStream};
+use crate::inference::{BackendError, ModelCall, ModelEvent, ModelStream, StopReason};
 
 type Receiver = EventReceiver<ConverseStreamOutput, ConverseStreamOutputError>;
 
 struct Reader {
     receiver: Receiver,
-    stopped: bool,
+    call: ModelCall,
+    held: Held,
+    stopped: Option<StopReason>,
     ended: bool,
 }
 
-pub(super) fn read(receiver: Receiver) -> ModelStream {
-    stream::unfold(Reader { receiver, stopped: false, ended: false }, |mut reader| async move {
+pub(super) fn read(receiver: Receiver, call: &ModelCall) -> ModelStream {
+    let held = Held::for_call(call);
+    let reader = Reader { receiver, call: call.clone(), held, stopped: None, ended: false };
+    stream::unfold(reader, |mut reader| async move {
         let item = reader.next().await?;
         Some((item, reader))
     })
@@ -32,50 +37,71 @@ pub(super) fn read(receiver: Receiver) -> ModelStream {
 
 impl Reader {
     async fn next(&mut self) -> Option<Result<ModelEvent, BackendError>> {
-        while !self.ended {
+        loop {
+            if let Some(event) = self.held.ready() {
+                return Some(event);
+            }
+            if self.ended {
+                return None;
+            }
             match self.receiver.recv().await {
                 Ok(Some(event)) => {
                     if let Some(event) = self.translate(event) {
-                        return Some(Ok(event));
+                        self.held.push(Ok(event));
                     }
                 }
                 Ok(None) => {
                     self.ended = true;
-                    let cut =
-                        || BackendError::new(CallFailure::StreamCut, "the stream ended without messageStop");
-                    return (!self.stopped).then(|| Err(cut()));
+                    if self.stopped.is_none() {
+                        let cause = "the stream ended without messageStop";
+                        self.held.push(Err(BackendError::new(CallFailure::StreamCut, cause)));
+                    }
                 }
                 // What breaks after messageStop costs the usage, not the answer.
-                Err(_) if self.stopped => self.ended = true,
+                Err(_) if self.stopped.is_some() => self.ended = true,
                 Err(error) => {
                     self.ended = true;
-                    return Some(Err(classify::event(error)));
+                    self.held.push(Err(classify::event(error)));
                 }
             }
         }
-        None
     }
 
     fn translate(&mut self, event: ConverseStreamOutput) -> Option<ModelEvent> {
         match event {
             ConverseStreamOutput::MessageStart(_) => Some(ModelEvent::Started),
-            ConverseStreamOutput::ContentBlockDelta(delta) => match delta.delta {
-                Some(ContentBlockDelta::Text(text)) if !text.is_empty() => Some(ModelEvent::Text(text)),
-                _ => Some(ModelEvent::Thinking),
-            },
+            ConverseStreamOutput::ContentBlockDelta(delta) => Some(self.delta(delta.delta)),
             ConverseStreamOutput::MessageStop(stop) => {
-                self.stopped = true;
-                Some(ModelEvent::Stopped(convert::stop_reason(&stop.stop_reason)))
+                let reason = convert::stop_reason(&stop.stop_reason, &self.call);
+                self.stopped = Some(reason);
+                Some(ModelEvent::Stopped(reason))
             }
             ConverseStreamOutput::Metadata(metadata) => {
                 self.ended = true;
-                metadata
-                    .usage
-                    .as_ref()
-                    .and_then(convert::token_usage)
-                    .map(|usage| ModelEvent::Usage(usage.into()))
+                if let Some(trace) = metadata.trace.as_ref().and_then(|trace| trace.guardrail.as_ref()) {
+                    findings::tell(&self.call, trace);
+                }
+                let served = convert::Served {
+                    tier: metadata.service_tier.as_ref(),
+                    performance: metadata.performance_config.as_ref(),
+                };
+                let usage = metadata.usage.as_ref()?;
+                let reason = self.stopped.unwrap_or(StopReason::Other);
+                convert::metered(usage, served, &self.call.terms, reason).map(ModelEvent::Usage)
             }
             _ => None,
+        }
+    }
+
+    /// Only text is the answer, or what a tool is given where that was asked for.
+    fn delta(&self, delta: Option<ContentBlockDelta>) -> ModelEvent {
+        let by_tool = convert::is_by_tool(&self.call);
+        match delta {
+            Some(ContentBlockDelta::Text(text)) if !by_tool && !text.is_empty() => ModelEvent::Text(text),
+            Some(ContentBlockDelta::ToolUse(tool)) if by_tool && !tool.input.is_empty() => {
+                ModelEvent::Text(tool.input)
+            }
+            _ => ModelEvent::Thinking,
         }
     }
 }

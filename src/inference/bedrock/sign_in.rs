@@ -12,6 +12,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials as _;
 use tokio::time::{Instant, timeout};
 
+use super::renewal::Identity;
 use super::{CredentialsSource, classify};
 
 const NO_REGION: &str = "no AWS region is known: set AWS_REGION (for example us-east-1), or choose a profile that names one with AWS_PROFILE";
@@ -71,7 +72,7 @@ impl SignIn {
     }
 }
 
-/// Looks whether requests can be signed.
+/// Looks whether requests can be signed, and as whom, where that is known.
 ///
 /// # Errors
 /// A sentence that says what to set.
@@ -79,14 +80,14 @@ pub(super) async fn search(
     config: Option<&SdkConfig>,
     source: CredentialsSource,
     time: Duration,
-) -> Result<(), String> {
+) -> Result<Option<Identity>, String> {
     let config = config.filter(|config| config.region().is_some()).ok_or(NO_REGION)?;
     if source != CredentialsSource::DefaultChain {
-        return Ok(());
+        return Ok(None);
     }
     let provider = config.credentials_provider().ok_or(NO_CREDENTIALS)?;
     match timeout(time, provider.provide_credentials()).await {
-        Ok(Ok(_credentials)) => Ok(()),
+        Ok(Ok(credentials)) => Ok(Some(Identity::of(&credentials))),
         Ok(Err(error)) => {
             // The reason is for the log: it can be long, and it names files and roles.
             tracing::warn!(cause = classify::cause(&error), "no AWS credentials");

@@ -7,8 +7,15 @@ use std::time::Duration;
 use bedrock_sim::{ApiError, Operation, Scenario, Sim, SimOptions};
 
 use super::{BedrockBackend, BedrockSettings, CredentialsSource};
-use crate::domain::{CallFailure, FencedDocument, ModelId, Prompt, Region};
-use crate::inference::{CallTerms, ModelBackend as _, ModelCall};
+use crate::domain::{
+    BaseModel, CallFailure, FencedDocument, Guardrail, GuardrailStream, ModelId, OnBlock, OutputSchema,
+    Prompt, Region, ServiceTier,
+};
+use crate::inference::{
+    CallTerms, ModelBackend as _, ModelCall, ModelEvent, Screening, StopReason, StructuredOutput, Verdict,
+};
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
 
 pub(super) async fn backend(sim: &Sim) -> BedrockBackend {
     let settings = BedrockSettings {
@@ -48,12 +55,21 @@ fn call(model: &str, accepts_system: bool) -> ModelCall {
     }
 }
 
+/// A call of a model whose tokens are counted by that id.
+fn counted(model: &str, count_as: &str, accepts_system: bool) -> ModelCall {
+    let count_as = Some(BaseModel::parse(count_as).unwrap());
+    ModelCall {
+        terms: Arc::new(CallTerms { accepts_system, count_as, ..CallTerms::default() }),
+        ..call(model, accepts_system)
+    }
+}
+
 #[tokio::test]
 async fn a_count_is_the_input_that_the_same_prompt_is_billed_with() {
     let sim = Sim::start(SimOptions::default()).await.unwrap();
     let backend = backend(&sim).await;
     for system_turn in [true, false] {
-        let call = call("us.anthropic.claude-sonnet-4-6", system_turn);
+        let call = counted("us.anthropic.claude-sonnet-4-6", "anthropic.claude-sonnet-4-6", system_turn);
         let count = backend.count_tokens(&call).await.unwrap();
         let billed = backend.complete(&call).await.unwrap().usage.unwrap();
         assert_eq!(count, billed.tokens.input_tokens);
@@ -68,12 +84,18 @@ async fn a_model_that_cannot_count_says_so_in_one_way() {
     let sim = Sim::start(SimOptions::default()).await.unwrap();
     let backend = backend(&sim).await;
     let arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6";
-    for model in ["us.amazon.nova-micro-v1:0", "anthropic.claude-nine", arn] {
+    for model in ["us.amazon.nova-micro-v1:0", arn] {
         let error = backend.count_tokens(&call(model, true)).await.unwrap_err();
         assert!(error.means_uncountable(), "{model}: {error}");
     }
-    assert_eq!(sim.calls().len(), 2, "an ARN is not asked for");
-    let claude = call("us.anthropic.claude-sonnet-4-6", true);
+    assert_eq!(sim.calls().len(), 0, "what is known not to count is not asked");
+    let unknown = counted("us.anthropic.claude-nine", "anthropic.claude-nine", true);
+    let error = backend.count_tokens(&unknown).await.unwrap_err();
+    assert!(error.means_uncountable(), "{error}");
+    assert_eq!(sim.calls().len(), 1);
+    let profile = counted(arn, "anthropic.claude-sonnet-4-6", true);
+    assert!(backend.count_tokens(&profile).await.unwrap() > 0, "an ARN is counted as its base model");
+    let claude = counted("us.anthropic.claude-sonnet-4-6", "anthropic.claude-sonnet-4-6", true);
     for (error, kind, uncountable) in [
         (ApiError::NotAuthorized, CallFailure::AccessDenied, true),
         (ApiError::ResourceNotFound, CallFailure::ModelGone, true),
@@ -85,4 +107,110 @@ async fn a_model_that_cannot_count_says_so_in_one_way() {
         let failed = backend.count_tokens(&claude).await.unwrap_err();
         assert_eq!((failed.kind, failed.means_uncountable()), (kind, uncountable), "{failed}");
     }
+}
+
+/// Everything that a stream tells.
+async fn told(backend: &BedrockBackend, call: &ModelCall) -> Vec<ModelEvent> {
+    backend.stream(call).await.unwrap().map(Result::unwrap).collect().await
+}
+
+fn text_of(events: &[ModelEvent]) -> String {
+    let text = |event: &ModelEvent| match event {
+        ModelEvent::Text(text) => Some(text.clone()),
+        _ => None,
+    };
+    events.iter().filter_map(text).collect()
+}
+
+#[tokio::test]
+async fn data_of_a_given_shape_comes_by_a_schema_or_by_a_tool_whole_and_in_pieces() {
+    let sim = Sim::start(SimOptions::default()).await.unwrap();
+    let backend = backend(&sim).await;
+    let properties =
+        json!({"headline": {"type": "string"}, "points": {"type": "array", "items": {"type": "string"}}});
+    let schema = json!({"type": "object", "properties": properties, "required": ["headline", "points"]});
+    let schema = Arc::new(OutputSchema::new("summary", schema).unwrap());
+    for way in [StructuredOutput::JsonSchema, StructuredOutput::Tool] {
+        let terms = CallTerms { structured_output: Some(way), ..CallTerms::default() };
+        let call = ModelCall {
+            terms: Arc::new(terms),
+            output_schema: Some(Arc::clone(&schema)),
+            ..call("us.anthropic.claude-sonnet-4-6", true)
+        };
+        let answer = backend.complete(&call).await.unwrap();
+        let events = told(&backend, &call).await;
+        assert_eq!(answer.stop_reason, StopReason::EndTurn, "{way:?}");
+        assert!(events.contains(&ModelEvent::Stopped(StopReason::EndTurn)), "{way:?}");
+        let data = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(data(&answer.text), data(&text_of(&events)), "{way:?}");
+        assert!(data(&answer.text)["headline"].is_string() && data(&answer.text)["points"].is_array());
+        let request = sim.calls().last().unwrap().request().clone();
+        assert_eq!(request.get("toolConfig").is_some(), way == StructuredOutput::Tool);
+        assert_eq!(request.get("outputConfig").is_some(), way == StructuredOutput::JsonSchema);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_terms_that_are_the_usual_ones() {
+    let sim = Sim::start(SimOptions::default()).await.unwrap();
+    let backend = backend(&sim).await;
+    let usual = call("us.amazon.nova-pro-v1:0", true);
+    backend.complete(&usual).await.unwrap();
+    let terms =
+        CallTerms { service_tier: ServiceTier::Priority, optimized_latency: true, ..CallTerms::default() };
+    let other = ModelCall { terms: Arc::new(terms), ..usual };
+    let whole = backend.complete(&other).await.unwrap().usage.unwrap();
+    let events = told(&backend, &other).await;
+    assert_eq!((whole.terms.tier, whole.terms.optimized_latency), (ServiceTier::Priority, true));
+    assert_eq!(events.last(), Some(&ModelEvent::Usage(whole)));
+    let requests: Vec<Value> = sim.calls().iter().map(|call| call.request().clone()).collect();
+    for member in ["serviceTier", "performanceConfig", "requestMetadata", "guardrailConfig", "toolConfig"] {
+        assert_eq!(requests[0].get(member), None, "{member}");
+    }
+    for request in &requests[1..] {
+        assert_eq!(request["serviceTier"]["type"], "priority");
+        assert_eq!(request["performanceConfig"]["latency"], "optimized");
+    }
+}
+
+#[tokio::test]
+async fn the_shared_beginning_is_marked_and_the_rest_follows_word_for_word() {
+    let sim = Sim::start(SimOptions::default()).await.unwrap();
+    let backend = backend(&sim).await;
+    let plain = call("us.anthropic.claude-sonnet-4-6", true);
+    let prompt = Prompt { shared_bytes: 23, ..Prompt::clone(&plain.prompt) };
+    let marked = ModelCall { prompt: Arc::new(prompt), cache_shared: true, ..plain.clone() };
+    backend.complete(&plain).await.unwrap();
+    backend.complete(&marked).await.unwrap();
+    let system = |index: usize| sim.calls()[index].request()["system"].as_array().unwrap().clone();
+    assert_eq!(system(0).len(), 1);
+    let blocks = system(1);
+    assert_eq!(blocks[1], json!({"cachePoint": {"type": "default"}}));
+    let together = [blocks[0]["text"].as_str().unwrap(), blocks[2]["text"].as_str().unwrap()].concat();
+    assert_eq!(together, plain.prompt.system);
+    let without_system = CallTerms { accepts_system: false, ..CallTerms::default() };
+    backend.complete(&ModelCall { terms: Arc::new(without_system), ..marked }).await.unwrap();
+    assert_eq!(sim.calls()[2].request().get("system"), None);
+}
+
+#[tokio::test]
+async fn a_guardrail_that_does_not_exist_is_a_fault_of_the_catalogue() {
+    let sim = Sim::start(SimOptions::default()).await.unwrap();
+    let backend = backend(&sim).await;
+    let guardrail = Arc::new(Guardrail {
+        name: "gone".into(),
+        id: "unknownguardrail".to_owned(),
+        version: "1".to_owned(),
+        stream: GuardrailStream::Sync,
+        on_block: OnBlock::Refuse,
+        trace: false,
+    });
+    let watched =
+        ModelCall { guardrail: Some(Arc::clone(&guardrail)), ..call("us.amazon.nova-pro-v1:0", true) };
+    assert_eq!(backend.complete(&watched).await.unwrap_err().kind, CallFailure::ParameterRejected);
+    let screening = Screening { guardrail, region: None, text: "A door.".into() };
+    assert_eq!(backend.screen(&screening).await.unwrap_err().kind, CallFailure::ModelGone);
+    let known = Guardrail { id: "gr1".to_owned(), ..Guardrail::clone(&screening.guardrail) };
+    let screening = Screening { guardrail: Arc::new(known), ..screening };
+    assert_eq!(backend.screen(&screening).await, Ok(Verdict::Passed));
 }

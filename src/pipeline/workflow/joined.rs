@@ -352,7 +352,7 @@ fn piece(text: &str) -> &str {
 
 fn assignment(task: &Joined, part: &Part, answer: &Answer, desk: &Desk) -> Assignment {
     let Some((nameable, output)) = task.part(part, &Boundary::fixed("")) else { return Assignment::Nothing };
-    let Some((prompt, _)) = task.part(part, &Boundary::generate()) else { return Assignment::Nothing };
+    let Some((prompt, _)) = task.part(part, &desk.fences.boundary()) else { return Assignment::Nothing };
     let key = desk.key(&nameable, output);
     let restart = match desk.manners.on_failover {
         OnFailover::Restart => Restart::Always,

@@ -290,7 +290,7 @@ impl ReducedRun {
     fn begin_answer(&mut self, summaries: &[Summary], levels: u32, desk: &Desk) -> Result<(), Ending> {
         let document = Passage::from(together(summaries));
         let output = self.task.merge_size(estimate_tokens(&document), true);
-        let prompt = self.task.merge_prompt(document, true, &Boundary::generate());
+        let prompt = self.task.merge_prompt(document, true, &desk.fences.boundary());
         let may_start_over = desk.manners.on_failover == OnFailover::Restart;
         let answer = |desk: &Desk, call| desk.answer(call, CallStage::Final);
         let (work, _) = Solo::new(desk, desk.call(prompt, output), answer, may_start_over);
@@ -361,7 +361,7 @@ fn together(summaries: &[Summary]) -> String {
 }
 
 fn assignment(task: &Summarize, item: &Item, desk: &Desk) -> Assignment {
-    let (boundary, fixed) = (Boundary::generate(), Boundary::fixed(""));
+    let (boundary, fixed) = (desk.fences.boundary(), Boundary::fixed(""));
     let (prompt, key, output, stage) = match item {
         Item::Part(part) if part.text.trim().is_empty() => return Assignment::Nothing,
         Item::Group(summaries) if summaries.len() < 2 => return Assignment::Nothing,

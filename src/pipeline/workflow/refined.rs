@@ -112,7 +112,7 @@ impl RefinedRun {
             self.refined(text.to_string(), desk);
             return;
         }
-        let call = desk.call(write(self, &Boundary::generate()), output);
+        let call = desk.call(write(self, &desk.fences.boundary()), output);
         let (work, model) = if self.answering {
             let may_start_over = desk.manners.on_failover == OnFailover::Restart;
             Solo::new(desk, call, |desk, call| desk.answer(call, CallStage::Final), may_start_over)

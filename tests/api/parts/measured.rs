@@ -123,7 +123,7 @@ async fn near_a_limit_the_model_counts_and_its_count_decides() {
 }
 
 #[tokio::test]
-async fn a_model_that_cannot_count_is_asked_once() {
+async fn a_model_that_is_known_not_to_count_is_never_asked() {
     let body = json!({"text": Book::small(20, 20_000).text});
     let limit = near(&body).await;
     let app = app(&[("LIMITS__MAX_INPUT_TOKENS", limit)]).await;
@@ -131,6 +131,8 @@ async fn a_model_that_cannot_count_is_asked_once() {
         let told = measured(&app, "summarize", &body).await;
         assert_eq!((&told["exact"], &told["method"]), (&json!(false), &json!("estimate")), "{told}");
     }
-    assert_eq!(counts(&app), 1);
-    assert!(app.sim.calls().iter().all(|call| call.operation == Operation::CountTokens));
+    assert_eq!(app.sim.calls().len(), 0);
+    let model = app.default_chain().await.first;
+    let unsupported = [("model", &*model), ("result", "unsupported")];
+    assert_eq!(app.metric("redraft_count_tokens_total", &unsupported).await, 1.0, "it is remembered");
 }

@@ -1,0 +1,211 @@
+//! What a Converse request is made of: from our words to the SDK's shapes.
+//!
+//! `Converse` and `ConverseStream` take the same members in types of their own, so
+//! they are made here once and put in twice. The one rule: with a guardrail only the
+//! document stands where the guardrail looks, so that our rules never trip it.
+
+use std::collections::HashMap;
+
+use aws_sdk_bedrockruntime::error::BuildError;
+use aws_sdk_bedrockruntime::operation::converse::builders::ConverseFluentBuilder;
+use aws_sdk_bedrockruntime::operation::converse_stream::builders::ConverseStreamFluentBuilder;
+use aws_sdk_bedrockruntime::types::{
+    AnyToolChoice, CachePointBlock, CachePointType, ContentBlock, ConversationRole, ConverseTokensRequest,
+    CountTokensInput, GuardrailConfiguration, GuardrailConverseContentBlock, GuardrailConverseTextBlock,
+    GuardrailStreamConfiguration, GuardrailStreamProcessingMode, GuardrailTrace, InferenceConfiguration,
+    JsonSchemaDefinition, Message, OutputConfig, OutputFormat, OutputFormatStructure, OutputFormatType,
+    PerformanceConfigLatency, PerformanceConfiguration, ServiceTier as SdkServiceTier, ServiceTierType,
+    SystemContentBlock, Tool, ToolChoice, ToolConfiguration, ToolInputSchema, ToolSpecification,
+};
+
+use super::document::to_document;
+use crate::domain::{CallFailure, Guardrail, GuardrailStream, OutputSchema, ServiceTier};
+use crate::inference::{BackendError, ModelCall, StructuredOutput};
+
+/// The members that both operations have.
+struct Members {
+    system: Option<Vec<SystemContentBlock>>,
+    messages: Message,
+    inference: InferenceConfiguration,
+    tools: Option<ToolConfiguration>,
+    output: Option<OutputConfig>,
+    metadata: Option<HashMap<String, String>>,
+    tier: Option<SdkServiceTier>,
+    performance: Option<PerformanceConfiguration>,
+}
+
+/// Puts the members into a builder: the two have the same methods and no trait for them.
+macro_rules! put {
+    ($members:expr, $request:expr) => {
+        $request
+            .set_system($members.system)
+            .messages($members.messages)
+            .inference_config($members.inference)
+            .set_tool_config($members.tools)
+            .set_output_config($members.output)
+            .set_request_metadata($members.metadata)
+            .set_service_tier($members.tier)
+            .set_performance_config($members.performance)
+    };
+}
+
+/// The call as `Converse` takes it.
+pub(super) fn converse(
+    call: &ModelCall,
+    request: ConverseFluentBuilder,
+) -> Result<ConverseFluentBuilder, BackendError> {
+    let members = members(call).map_err(not_built)?;
+    let guardrail = call.guardrail.as_deref().map(|guardrail| {
+        GuardrailConfiguration::builder()
+            .guardrail_identifier(&guardrail.id)
+            .guardrail_version(&guardrail.version)
+            .trace(trace(guardrail))
+            .build()
+    });
+    Ok(put!(members, request.model_id(call.model.sent())).set_guardrail_config(guardrail))
+}
+
+/// The call as `ConverseStream` takes it.
+pub(super) fn converse_stream(
+    call: &ModelCall,
+    request: ConverseStreamFluentBuilder,
+) -> Result<ConverseStreamFluentBuilder, BackendError> {
+    let members = members(call).map_err(not_built)?;
+    let guardrail = call.guardrail.as_deref().map(|guardrail| {
+        GuardrailStreamConfiguration::builder()
+            .guardrail_identifier(&guardrail.id)
+            .guardrail_version(&guardrail.version)
+            .trace(trace(guardrail))
+            .stream_processing_mode(match guardrail.stream {
+                GuardrailStream::Sync => GuardrailStreamProcessingMode::Sync,
+                GuardrailStream::Async => GuardrailStreamProcessingMode::Async,
+            })
+            .build()
+    });
+    Ok(put!(members, request.model_id(call.model.sent())).set_guardrail_config(guardrail))
+}
+
+/// What a call of the same prompt would send, as far as it counts.
+pub(super) fn count_input(call: &ModelCall) -> Result<CountTokensInput, BackendError> {
+    let messages = whole_turn(call).map_err(not_built)?;
+    let system = (!call.prompt.system.is_empty() && call.terms.accepts_system)
+        .then(|| vec![SystemContentBlock::Text(call.prompt.system.clone())]);
+    let request = ConverseTokensRequest::builder().set_system(system).messages(messages);
+    Ok(CountTokensInput::Converse(request.build()))
+}
+
+fn members(call: &ModelCall) -> Result<Members, BuildError> {
+    let schema = call.output_schema.as_deref().zip(call.terms.structured_output);
+    Ok(Members {
+        system: system(call)?,
+        messages: if call.guardrail.is_some() { guarded_turn(call)? } else { whole_turn(call)? },
+        inference: inference_config(call),
+        tools: match schema {
+            Some((schema, StructuredOutput::Tool)) => Some(forced_tool(schema)?),
+            _ => None,
+        },
+        output: match schema {
+            Some((schema, StructuredOutput::JsonSchema)) => Some(json_schema(schema)?),
+            _ => None,
+        },
+        metadata: (!call.metadata.is_empty())
+            .then(|| call.metadata.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()),
+        tier: service_tier(call.terms.service_tier)?,
+        performance: call.terms.optimized_latency.then(|| {
+            PerformanceConfiguration::builder().latency(PerformanceConfigLatency::Optimized).build()
+        }),
+    })
+}
+
+/// The rules; where their beginning is to be remembered, a mark stands behind it.
+fn system(call: &ModelCall) -> Result<Option<Vec<SystemContentBlock>>, BuildError> {
+    let prompt = &call.prompt;
+    if !call.terms.accepts_system || prompt.system.is_empty() {
+        return Ok(None);
+    }
+    let (shared, rest) = prompt.split_system();
+    if !call.cache_shared || shared.trim().is_empty() {
+        return Ok(Some(vec![SystemContentBlock::Text(prompt.system.clone())]));
+    }
+    let mark = CachePointBlock::builder().r#type(CachePointType::Default).build()?;
+    let mut blocks = vec![SystemContentBlock::Text(shared.to_owned()), SystemContentBlock::CachePoint(mark)];
+    if !rest.trim().is_empty() {
+        blocks.push(SystemContentBlock::Text(rest.to_owned()));
+    }
+    Ok(Some(blocks))
+}
+
+fn whole_turn(call: &ModelCall) -> Result<Message, BuildError> {
+    let document = call.prompt.user.assemble();
+    let text = match leading_rules(call) {
+        Some(rules) => [&rules, document.as_str()].concat(),
+        None => document,
+    };
+    Message::builder().role(ConversationRole::User).content(ContentBlock::Text(text)).build()
+}
+
+/// The turn in blocks, of which the document is the one that the guardrail looks at.
+fn guarded_turn(call: &ModelCall) -> Result<Message, BuildError> {
+    let user = &call.prompt.user;
+    let opening = [leading_rules(call).unwrap_or_default().as_str(), &user.opening].concat();
+    let document = GuardrailConverseTextBlock::builder().text(user.document.to_string()).build()?;
+    let document = ContentBlock::GuardContent(GuardrailConverseContentBlock::Text(document));
+    // Blank blocks are refused.
+    let text = |text: &str| (!text.trim().is_empty()).then(|| ContentBlock::Text(text.to_owned()));
+    let blocks = [text(&opening), Some(document), text(&user.closing)].into_iter().flatten();
+    Message::builder().role(ConversationRole::User).set_content(Some(blocks.collect())).build()
+}
+
+/// Rules for a model that has no place for them.
+fn leading_rules(call: &ModelCall) -> Option<String> {
+    let rules = &call.prompt.system;
+    (!call.terms.accepts_system && !rules.is_empty()).then(|| format!("{rules}\n\n"))
+}
+
+fn inference_config(call: &ModelCall) -> InferenceConfiguration {
+    InferenceConfiguration::builder()
+        .max_tokens(i32::try_from(call.max_tokens).unwrap_or(i32::MAX))
+        .set_temperature(call.temperature)
+        .build()
+}
+
+/// A tool that the model has to use. It is the only one, so `any` forces it, which
+/// more models take than a tool's name.
+fn forced_tool(schema: &OutputSchema) -> Result<ToolConfiguration, BuildError> {
+    let tool = ToolSpecification::builder()
+        .name(schema.name())
+        .description("Takes the answer.")
+        .input_schema(ToolInputSchema::Json(to_document(schema.schema())))
+        .build()?;
+    let choice = ToolChoice::Any(AnyToolChoice::builder().build());
+    ToolConfiguration::builder().tools(Tool::ToolSpec(tool)).tool_choice(choice).build()
+}
+
+fn json_schema(schema: &OutputSchema) -> Result<OutputConfig, BuildError> {
+    let definition =
+        JsonSchemaDefinition::builder().name(schema.name()).schema(schema.schema().to_string()).build()?;
+    let format = OutputFormat::builder()
+        .r#type(OutputFormatType::JsonSchema)
+        .structure(OutputFormatStructure::JsonSchema(definition))
+        .build()?;
+    Ok(OutputConfig::builder().text_format(format).build())
+}
+
+/// Nothing is said about the default tier: not every model knows the member.
+fn service_tier(tier: ServiceTier) -> Result<Option<SdkServiceTier>, BuildError> {
+    let kind = match tier {
+        ServiceTier::Default => return Ok(None),
+        ServiceTier::Priority => ServiceTierType::Priority,
+        ServiceTier::Flex => ServiceTierType::Flex,
+        ServiceTier::Reserved => ServiceTierType::Reserved,
+    };
+    SdkServiceTier::builder().r#type(kind).build().map(Some)
+}
+
+fn trace(guardrail: &Guardrail) -> GuardrailTrace {
+    if guardrail.trace { GuardrailTrace::Enabled } else { GuardrailTrace::Disabled }
+}
+
+fn not_built(error: BuildError) -> BackendError {
+    BackendError::new(CallFailure::RequestRejected, error.to_string())
+}

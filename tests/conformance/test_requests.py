@@ -1,0 +1,316 @@
+"""Each rule of the validator finds what breaks it, and lets pass what does not."""
+
+import base64
+import contextlib
+import io
+import unittest
+
+from requests import Unreadable, Validator, compile_pattern, report
+
+try:
+    from botocore.loaders import Loader
+except ImportError:
+    Loader = None
+
+# A small service with every kind of shape; AWS's own would change under the tests.
+MODEL = {
+    "operations": {
+        "Brew": {"http": {"method": "POST", "requestUri": "/pot/{potId}/brew"}, "input": {"shape": "BrewRequest"}},
+        "Pour": {"http": {"method": "POST", "requestUri": "/pot/{potId}/pour"}, "input": {"shape": "PourRequest"}},
+        "Rinse": {
+            "http": {"method": "POST", "requestUri": "/pot/{potId}/water/{water}"},
+            "input": {"shape": "RinseRequest"},
+        },
+    },
+    "shapes": {
+        "BrewRequest": {
+            "type": "structure",
+            "required": ["potId", "leaves"],
+            "members": {
+                "potId": {"shape": "PotId", "location": "uri", "locationName": "potId"},
+                "leaves": {"shape": "Leaves"},
+                "minutes": {"shape": "Minutes"},
+                "strength": {"shape": "Strength"},
+                "kind": {"shape": "Kind"},
+                "source": {"shape": "Source"},
+                "labels": {"shape": "Labels"},
+                "sweet": {"shape": "Boolean"},
+                "picture": {"shape": "Picture"},
+                "notes": {"shape": "Notes"},
+                "until": {"shape": "Until"},
+                "grams": {"shape": "Long"},
+                "cup": {"shape": "Cup", "locationName": "theCup"},
+            },
+        },
+        "PourRequest": {
+            "type": "structure",
+            "required": ["potId"],
+            "payload": "body",
+            "members": {
+                "potId": {"shape": "PotId", "location": "uri", "locationName": "potId"},
+                "body": {"shape": "SmallBody"},
+                "kind": {"shape": "Kind", "location": "header", "locationName": "X-Amzn-Bedrock-Kind"},
+                "minutes": {"shape": "Minutes", "location": "header", "locationName": "X-Minutes"},
+                "tags": {"shape": "Text", "location": "header", "locationName": "X-Tags", "jsonvalue": True},
+            },
+        },
+        "RinseRequest": {
+            "type": "structure",
+            "required": ["potId", "water"],
+            "members": {
+                "potId": {"shape": "PotId", "location": "uri", "locationName": "potId"},
+                "water": {"shape": "Kind", "location": "uri", "locationName": "water"},
+            },
+        },
+        "PotId": {"type": "string", "min": 1, "max": 8, "pattern": "[a-z]+(:[0-9]+)?"},
+        "Leaves": {"type": "list", "member": {"shape": "Leaf"}, "min": 1, "max": 3},
+        "Leaf": {"type": "structure", "required": ["name"], "members": {"name": {"shape": "Text"}}},
+        "Text": {"type": "string", "min": 1},
+        "Minutes": {"type": "integer", "min": 1, "max": 10},
+        "Long": {"type": "long"},
+        "Strength": {"type": "float", "min": 0, "max": 1},
+        "Kind": {"type": "string", "enum": ["green", "black"]},
+        "Source": {"type": "structure", "union": True, "members": {"tin": {"shape": "Text"}, "bag": {"shape": "Text"}}},
+        "Labels": {"type": "map", "key": {"shape": "PotId"}, "value": {"shape": "Text"}, "max": 2},
+        "Boolean": {"type": "boolean"},
+        "Picture": {"type": "blob", "min": 1, "max": 4},
+        "SmallBody": {"type": "blob", "max": 20},
+        "Notes": {"type": "structure", "members": {}, "document": True},
+        "Until": {"type": "timestamp", "timestampFormat": "iso8601"},
+        "Cup": {"type": "string"},
+    },
+}
+
+
+def record(operation="Brew", **changed):
+    sent = {"sequence": 1, "operation": operation, "model_id": "pot:1", "request": {"leaves": [{"name": "mint"}]}}
+    return {**sent, **changed}
+
+
+class Rules(unittest.TestCase):
+    def problems(self, sent):
+        return Validator(MODEL).request(sent)
+
+    def found(self, words, sent):
+        problems = self.problems(sent)
+        self.assertEqual(len(problems), 1, problems)
+        self.assertIn(words, problems[0])
+
+    def brewed(self, **members):
+        return record(request={"leaves": [{"name": "mint"}], **members})
+
+    def passes(self, sent):
+        self.assertEqual(self.problems(sent), [])
+
+    def test_a_whole_request_passes(self):
+        self.passes(record())
+        self.passes(
+            self.brewed(
+                minutes=10,
+                strength=1,
+                kind="green",
+                source={"tin": "old"},
+                labels={"a": "b"},
+                sweet=False,
+                picture=base64.b64encode(b"abc").decode(),
+                notes={"any": [1, None, {}]},
+                until="2026-11-27T10:00:00Z",
+                grams=2**40,
+                theCup="blue",
+            )
+        )
+
+    def test_an_operation_that_does_not_exist(self):
+        self.found("no operation Boil", record("Boil"))
+
+    def test_a_required_member_is_missing(self):
+        self.found("body: leaves is missing", record(request={}))
+        self.found("body.leaves[0]: name is missing", record(request={"leaves": [{}]}))
+
+    def test_the_body_is_missing_or_no_object(self):
+        self.found("body: null is no object", record(request=None))
+        self.found("is no object", record(request=[]))
+
+    def test_a_member_that_is_unknown(self):
+        self.found("knows no member milk", self.brewed(milk=True))
+        self.found("body.leaves[0]: the model knows no member age", record(request={"leaves": [{"name": "a", "age": 1}]}))
+        self.found("knows no member cup", self.brewed(cup="the wire has another name for it"))
+
+    def test_the_wrong_type(self):
+        for member, wrong in [
+            ("minutes", "3"),
+            ("minutes", 3.0),
+            ("minutes", True),
+            ("strength", "0.5"),
+            ("strength", True),
+            ("kind", 1),
+            ("source", "tin"),
+            ("labels", []),
+            ("sweet", "true"),
+            ("picture", 1),
+            ("picture", "no base64!"),
+            ("until", 1764237600),
+            ("grams", 2**63),
+            ("minutes", None),
+        ]:
+            with self.subTest(member=member, wrong=wrong):
+                self.found(f"body.{member}", self.brewed(**{member: wrong}))
+        self.found("is no list", record(request={"leaves": {"name": "mint"}}))
+
+    def test_less_than_the_least_and_more_than_the_most(self):
+        self.found("0 is less than 1", self.brewed(minutes=0))
+        self.found("11 is more than 10", self.brewed(minutes=11))
+        self.found("-0.1 is less than 0", self.brewed(strength=-0.1))
+        self.found("1.01 is more than 1", self.brewed(strength=1.01))
+        self.assertEqual(len(self.problems(self.brewed(strength="NaN"))), 2)
+        self.found("is more than 1", self.brewed(strength="Infinity"))
+
+    def test_too_short_and_too_long(self):
+        self.found("0 characters, at least 1", record(request={"leaves": [{"name": ""}]}))
+        self.found("0 entries, at least 1", record(request={"leaves": []}))
+        self.found("4 entries, at most 3", record(request={"leaves": [{"name": "a"}] * 4}))
+        self.found("3 entries, at most 2", self.brewed(labels={"a": "x", "b": "x", "c": "x"}))
+        self.found("0 bytes, at least 1", self.brewed(picture=""))
+        self.found("5 bytes, at most 4", self.brewed(picture=base64.b64encode(b"abcde").decode()))
+        self.found("10 characters, at most 8", record(model_id="abcdefgh:1"))
+
+    def test_a_length_counts_characters_and_not_bytes(self):
+        model = {**MODEL, "shapes": {**MODEL["shapes"], "Cup": {"type": "string", "max": 2}}}
+        self.assertEqual(Validator(model).request(self.brewed(theCup="🍵é")), [])
+        self.assertEqual(len(Validator(model).request(self.brewed(theCup="🍵éé"))), 1)
+
+    def test_a_pattern_holds_for_all_of_the_text(self):
+        for wrong in ["Pot", "pot:", "pot:1x", "1pot", "pot:1\n", "pot\n"]:
+            with self.subTest(wrong=wrong):
+                self.found("is not of the form", record(model_id=wrong))
+        self.found("is not of the form", self.brewed(labels={"KEY": "x"}))
+
+    def test_a_word_that_is_none_of_the_enumeration(self):
+        self.found("'white' is none of green, black", self.brewed(kind="white"))
+
+    def test_a_union_has_exactly_one_member(self):
+        self.found("here are 2 (bag, tin)", self.brewed(source={"tin": "a", "bag": "b"}))
+        self.found("here are 0", self.brewed(source={}))
+        self.found("knows no member jar", self.brewed(source={"jar": "a"}))
+
+    def test_labels_of_the_path(self):
+        self.found("path: potId is missing", record(model_id=""))
+        self.passes(record("Rinse", request=None))
+        self.passes(record("Rinse", request=None, labels={"potId": "pot", "water": "green"}))
+        self.found("none of green", record("Rinse", request=None, labels={"water": "hot"}))
+        self.found("is missing", record("Rinse", request=None, labels={"water": ""}))
+
+    def test_headers_are_checked_where_the_log_holds_them(self):
+        self.passes(record("Pour", request={"a": 1}))
+        told = {"x-amzn-bedrock-kind": "black", "x-minutes": "3", "x-tags": "eyJhIjoxfQ==", "accept": "*/*"}
+        self.passes(record("Pour", request={"a": 1}, headers=told))
+        for header, wrong, words in [
+            ("x-amzn-bedrock-kind", "white", "none of green"),
+            ("x-minutes", "three", "is no integer"),
+            ("x-minutes", "11", "more than 10"),
+            ("x-tags", "no base64", "is no string"),
+            ("x-amzn-bedrock-kettle", "on", "knows no such header"),
+        ]:
+            with self.subTest(header=header, wrong=wrong):
+                self.found(words, record("Pour", request={"a": 1}, headers={header: wrong}))
+
+    def test_a_body_that_is_one_member(self):
+        self.found("body: is empty or no JSON", record("Pour", request=None))
+        self.found("at most 20", record("Pour", request={"a": "far too much for a cup"}))
+
+    def test_patterns_that_python_would_read_otherwise_are_refused(self):
+        for pattern in [r"\p{L}+", "[a[bc]]", "[a-z&&[^x]]", "(", r"a\z"]:
+            with self.subTest(pattern=pattern), self.assertRaises(Unreadable):
+                compile_pattern(pattern)
+        self.assertTrue(compile_pattern(r"(?<part>[]a\]-]+)$").fullmatch("]a-"))
+        self.assertIsNone(compile_pattern(r"\s\d").fullmatch("\u00a0\u0663"))
+
+
+class Reports(unittest.TestCase):
+    def report(self, records, expected):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            well = report(MODEL, records, expected)
+        return well, printed.getvalue()
+
+    def test_it_counts_per_operation(self):
+        well, printed = self.report([record(), record(), record("Rinse", request=None)], ["Brew"])
+        self.assertTrue(well)
+        self.assertIn("Brew: 2 requests checked", printed)
+        self.assertIn("Rinse: 1 requests checked", printed)
+
+    def test_an_expected_operation_that_never_came_is_a_failure(self):
+        well, printed = self.report([record()], ["Brew", "Pour"])
+        self.assertFalse(well)
+        self.assertIn("Pour was never called", printed)
+
+    def test_a_log_that_lost_calls_is_a_failure(self):
+        well, printed = self.report([record(sequence=2), record(sequence=3)], [])
+        self.assertFalse(well)
+        self.assertIn("1 calls are missing", printed)
+
+    def test_a_problem_names_its_call(self):
+        well, printed = self.report([record(sequence=7, request={})], [])
+        self.assertFalse(well)
+        self.assertIn("call 7, Brew of pot:1: body: leaves is missing", printed)
+
+
+@unittest.skipIf(Loader is None, "botocore is not installed")
+class TheModelOfAws(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.model = Loader().load_service_model("bedrock-runtime", "service-2", "2023-09-30")
+
+    def problems(self, operation, body, model_id="us.anthropic.claude-haiku-5-5", **more):
+        return Validator(self.model).request({"operation": operation, "model_id": model_id, "request": body, **more})
+
+    def test_requests_that_aws_takes_pass(self):
+        turn = {"role": "user", "content": [{"text": "Hello."}, {"cachePoint": {"type": "default"}}]}
+        converse = {
+            "messages": [turn],
+            "system": [{"text": "Be brief."}],
+            "inferenceConfig": {"maxTokens": 100, "temperature": 0.2},
+            "additionalModelRequestFields": {"thinking": {"type": "disabled"}},
+            "requestMetadata": {"team": "a b"},
+        }
+        profile = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123"
+        for model in ["us.anthropic.claude-haiku-5-5", "amazon.nova-micro-v1:0", profile]:
+            self.assertEqual(self.problems("Converse", converse, model), [])
+            self.assertEqual(self.problems("ConverseStream", converse, model), [])
+        counted = {"input": {"converse": {"messages": [turn]}}}
+        self.assertEqual(self.problems("CountTokens", counted, "anthropic.claude-haiku-5-5"), [])
+        told = {"content-type": "application/json", "x-amzn-bedrock-trace": "ENABLED"}
+        for operation in ["InvokeModel", "InvokeModelWithResponseStream"]:
+            self.assertEqual(self.problems(operation, {"prompt": "Hello."}, headers=told), [])
+        guarded = {"source": "OUTPUT", "content": [{"text": {"text": "Hello.", "qualifiers": ["query"]}}]}
+        labels = {"guardrailIdentifier": "abc123", "guardrailVersion": "DRAFT"}
+        self.assertEqual(self.problems("ApplyGuardrail", guarded, "abc123", labels=labels), [])
+
+    def test_requests_that_aws_refuses_do_not(self):
+        turn = {"role": "user", "content": [{"text": "Hello."}]}
+        for operation, body, model, words in [
+            ("Converse", {"messages": [turn], "inferenceConfig": {"maxTokens": 0}}, "a.b", "less than 1"),
+            ("Converse", {"messages": [turn], "inferenceConfig": {"temperature": 1.1}}, "a.b", "more than 1"),
+            ("Converse", {"messages": [{**turn, "role": "robot"}]}, "a.b", "none of user, assistant"),
+            ("ConverseStream", {"messages": [{"role": "user"}]}, "a.b", "content is missing"),
+            ("ConverseStream", {"messages": [turn], "max_tokens": 1}, "a.b", "no member max_tokens"),
+            ("Converse", {"messages": [turn]}, "a model", "is not of the form"),
+            ("Converse", {"messages": [turn], "system": [{"text": "a", "cachePoint": {"type": "default"}}]}, "a.b", "exactly one"),
+            ("CountTokens", {}, "a.b", "input is missing"),
+            ("CountTokens", {"input": {"invokeModel": {"body": "?"}}}, "a.b", "no base64"),
+            ("ApplyGuardrail", {"source": "BOTH", "content": []}, "abc", "none of INPUT, OUTPUT"),
+        ]:
+            with self.subTest(words=words):
+                found = self.problems(operation, body, model)
+                self.assertEqual(len(found), 1, found)
+                self.assertIn(words, found[0])
+
+    def test_every_pattern_of_the_model_can_be_read(self):
+        patterns = [shape["pattern"] for shape in self.model["shapes"].values() if "pattern" in shape]
+        self.assertGreater(len(patterns), 10)
+        for pattern in patterns:
+            compile_pattern(pattern)
+
+
+if __name__ == "__main__":
+    unittest.main()
