@@ -120,7 +120,7 @@ for test in [healthy_converse, healthy_stream, an_arn_is_a_model, tokens_are_cou
 FORBIDDEN = "SIMULATED FORBIDDEN TOPIC"
 BLOCKED = "Sorry, the simulated guardrail blocked this."
 GUARDRAIL = {"guardrailIdentifier": "abc123", "guardrailVersion": "1", "trace": "enabled"}
-CLAUDE = "us.anthropic.claude-sonnet-4-6"
+SONNET = "us.anthropic.claude-sonnet-4-6"
 
 
 def a_guardrail_blocks_a_conversation():
@@ -159,7 +159,7 @@ def a_guardrail_is_applied():
 
 def a_prompt_is_cached():
     system = [{"text": "Be short. " * 500}, {"cachePoint": {"type": "default"}}]
-    first, second = (converse(CLAUDE, system=system)["usage"] for _ in range(2))
+    first, second = (converse(SONNET, system=system)["usage"] for _ in range(2))
     assert first["cacheWriteInputTokens"] > 1_024 and first["cacheReadInputTokens"] == 0, first
     equal((second["cacheReadInputTokens"], second["cacheWriteInputTokens"]), (first["cacheWriteInputTokens"], 0))
     equal((second["inputTokens"], second["totalTokens"]), (first["inputTokens"], first["totalTokens"]))
@@ -173,11 +173,11 @@ def a_tool_is_used():
         "tools": [{"toolSpec": {"name": "take_points", "inputSchema": {"json": schema}}}],
         "toolChoice": {"tool": {"name": "take_points"}},
     }
-    answer = converse(CLAUDE, toolConfig=tools)
+    answer = converse(SONNET, toolConfig=tools)
     (block,) = answer["output"]["message"]["content"]
     equal((answer["stopReason"], block["toolUse"]["name"]), ("tool_use", "take_points"))
     assert block["toolUse"]["input"]["points"][0] in TEXT
-    events = list(stream(CLAUDE, toolConfig=tools))
+    events = list(stream(SONNET, toolConfig=tools))
     equal(events[1]["contentBlockStart"]["start"]["toolUse"]["name"], "take_points")
     deltas = [event["contentBlockDelta"]["delta"] for event in events if "contentBlockDelta" in event]
     equal(json.loads("".join(delta["toolUse"]["input"] for delta in deltas)), block["toolUse"]["input"])
@@ -503,7 +503,34 @@ def converse_refuses_imported_models():
     raises(refused, lambda: converse(IMPORTED), status=400, message="doesn't support the model")
 
 
-for test in [native_headers, native_breaks, converse_refuses_imported_models]:
+def a_guardrail_blocks_native_bodies():
+    named = {"guardrailIdentifier": "abc123", "guardrailVersion": "1", "trace": "ENABLED"}
+    tags = "<amazon-bedrock-guardrails-guardContent_x7>{}</amazon-bedrock-guardrails-guardContent_x7>"
+    config = {"tagSuffix": "x7", "streamProcessingMode": "SYNCHRONOUS"}
+
+    def asked(text):
+        return CLAUDE | {"messages": [{"role": "user", "content": text}], "amazon-bedrock-guardrailConfig": config}
+
+    # The first phrase is outside of the guarded part, and the answer ends before it.
+    fine = asked(f"{FORBIDDEN} {tags.format('Hello.')}") | {"max_tokens": 1}
+    model = "sim.normal"
+    equal(json.load(invoke(model, fine, **named)["body"])["amazon-bedrock-guardrailAction"], "NONE")
+    blocked = asked(f"Hello. {tags.format(FORBIDDEN)}")
+    answer = invoke(model, blocked, **named)
+    equal(answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-bedrock-input-token-count"], "0")
+    answer = json.load(answer["body"])
+    equal((answer["content"][0]["text"], answer["amazon-bedrock-guardrailAction"]), (BLOCKED, "INTERVENED"))
+    found = answer["amazon-bedrock-trace"]["guardrail"]["input"]["abc123"]["wordPolicy"]
+    equal(found["customWords"][0]["match"], FORBIDDEN)
+    chunks = chunks_of(invoke_stream(model, blocked, **named))
+    equal("".join(chunk.get("delta", {}).get("text", "") for chunk in chunks), BLOCKED)
+    equal(chunks[-1]["amazon-bedrock-guardrailAction"], "INTERVENED")
+    for operation in (invoke, invoke_stream):
+        unknown = lambda: operation(model, fine, **named | {"guardrailIdentifier": "unknownguardrail"})
+        raises(bedrock.exceptions.ValidationException, unknown, status=400, message="does not exist")
+
+
+for test in [native_headers, native_breaks, converse_refuses_imported_models, a_guardrail_blocks_native_bodies]:
     check(test.__name__, test)
 
 # Every JSON member that is sent stands in AWS's own model, with the right type.

@@ -11,6 +11,7 @@ mod claude_text;
 mod command;
 mod command_r;
 mod deepseek;
+mod guarding;
 mod jurassic;
 mod llama;
 mod mistral;
@@ -26,9 +27,11 @@ use serde_json::{Map, Value};
 use crate::errors::Refusal;
 use crate::models::{self, Preamble};
 use crate::operations::ToldUsage;
-use crate::request::{ConverseRequest, Echo};
+use crate::request::{ConverseRequest, InvokeHeaders};
 use crate::scenario::{Scenario, StopReason};
 use chat::Dialect;
+pub(crate) use guarding::Guarded;
+use guarding::Tags;
 use schema::malformed;
 pub(crate) use stream::{Metrics, NativeStream};
 
@@ -67,6 +70,8 @@ pub(crate) struct Label {
     pub(crate) created_unix_s: u64,
     pub(crate) stop_sequence: Option<String>,
     pub(crate) usage: ToldUsage,
+    /// None if no guardrail was named.
+    pub(crate) guarded: Option<Guarded>,
 }
 
 /// A whole answer as a family tells it.
@@ -83,8 +88,8 @@ pub(crate) struct Told<'a> {
 }
 
 impl NativeRequest {
-    /// Reads the body of a call of `model_id`.
-    pub(crate) fn read(model_id: &str, body: &[u8], echo: Echo) -> Result<Self, Refusal> {
+    /// Reads the body of a call of `model_id` with these headers.
+    pub(crate) fn read(model_id: &str, body: &[u8], headers: InvokeHeaders) -> Result<Self, Refusal> {
         let json: Value = serde_json::from_slice(body).map_err(|_| malformed("the body is no valid JSON"))?;
         let Value::Object(body) = &json else {
             let found = schema::type_name(&json);
@@ -94,8 +99,7 @@ impl NativeRequest {
             models::check_id(model_id)?;
             return Err(malformed("#: the keys are those of no known format"));
         };
-        let mut asked = format.read(model_id, body)?;
-        asked.echo = echo;
+        let asked = format.read_guarded(model_id, body, headers)?;
         Ok(Self {
             format,
             asked,
@@ -202,6 +206,36 @@ impl Format {
             Self::Mistral
         };
         Some(format)
+    }
+
+    /// Reads a body without the tags of its guarded parts, and what of it is for a guardrail.
+    fn read_guarded(
+        self,
+        model_id: &str,
+        body: &Map<String, Value>,
+        headers: InvokeHeaders,
+    ) -> Result<ConverseRequest, Refusal> {
+        let mut asked = self.read(model_id, body)?;
+        if headers.guarding.is_none() && body.contains_key(guarding::CONFIG) {
+            let name = guarding::CONFIG;
+            let message = format!("{name} is given, but the request names no guardrail identifier.");
+            return Err(Refusal::validation(message));
+        }
+        if let Some(mut guarding) = headers.guarding {
+            let mut tagged = None;
+            if let Some(tags) = Tags::of(body) {
+                let mut bare = body.clone();
+                tags.take_out(&mut bare);
+                let with_tags = std::mem::replace(&mut asked, self.read(model_id, &bare)?);
+                tagged = Some((tags, with_tags));
+            }
+            guarding.asynchronous = guarding::flows(body);
+            guarding.take_native_texts(&asked, tagged.as_ref());
+            asked.guarding = Some(guarding);
+        }
+        asked.user_texts = Vec::new();
+        asked.echo = headers.echo;
+        Ok(asked)
     }
 
     fn read(self, model_id: &str, body: &Map<String, Value>) -> Result<ConverseRequest, Refusal> {

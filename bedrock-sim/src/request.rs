@@ -32,6 +32,8 @@ pub(crate) struct ConverseRequest {
     pub(crate) system: String,
     /// The text of the last user message.
     pub(crate) user_text: String,
+    /// The texts of all user messages of a native body, for a guardrail.
+    pub(crate) user_texts: Vec<String>,
     pub(crate) inference: Inference,
     pub(crate) echo: Echo,
     pub(crate) output_schema: Option<Value>,
@@ -117,6 +119,7 @@ impl ConverseRequest {
         Ok(Self {
             system: conversation.system,
             user_text: conversation.user_text,
+            user_texts: Vec::new(),
             inference,
             echo,
             output_schema,

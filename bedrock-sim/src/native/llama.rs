@@ -54,7 +54,7 @@ pub(super) fn chunk(stream: &NativeStream, text: &str) -> Value {
     json!({
         "generation": text,
         "prompt_token_count": prompt_tokens,
-        "generation_token_count": stream.told.tokens(),
+        "generation_token_count": stream.told_tokens(),
         "stop_reason": null,
     })
 }

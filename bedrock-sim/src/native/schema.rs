@@ -7,6 +7,7 @@
 
 use serde_json::{Map, Value};
 
+use super::guarding;
 use crate::errors::Refusal;
 use crate::request::Inference;
 
@@ -28,6 +29,8 @@ pub(super) enum Kind {
     List,
     Object,
     TextOrList,
+    /// Letters and digits, at least one and at most so many.
+    Suffix(usize),
     Any,
 }
 
@@ -46,13 +49,6 @@ pub(super) const fn optional(name: &'static str, kind: Kind) -> Member {
     Member { name, kind, required: false }
 }
 
-/// What an account may add to a body of any format.
-const OF_ALL_FORMATS: &str = "amazon-bedrock-guardrailConfig";
-const GUARDRAIL: &[Member] = &[
-    optional("tagSuffix", Kind::Text),
-    optional("streamProcessingMode", Kind::Word(&["SYNCHRONOUS", "ASYNCHRONOUS"])),
-];
-
 /// Gathers what is wrong with a body.
 #[derive(Debug, Default)]
 pub(super) struct Faults(Vec<String>);
@@ -61,9 +57,9 @@ impl Faults {
     /// The faults of the members of a whole body.
     pub(super) fn of_body(body: &Object, members: &[Member]) -> Self {
         let mut faults = Self::default();
-        faults.check_known(body, "#", members, &[OF_ALL_FORMATS]);
-        if let Some(config) = body.get(OF_ALL_FORMATS) {
-            faults.check_value(config, &format!("#/{OF_ALL_FORMATS}"), GUARDRAIL);
+        faults.check_known(body, "#", members, &[guarding::CONFIG]);
+        if let Some(config) = body.get(guarding::CONFIG) {
+            faults.check_value(config, &format!("#/{}", guarding::CONFIG), guarding::CONFIG_MEMBERS);
         }
         faults
     }
@@ -110,8 +106,16 @@ impl Faults {
 
     pub(super) fn check_kind(&mut self, value: &Value, at: &str, kind: Kind) {
         match (kind, value) {
-            (Kind::Text, Value::String(text)) if text.is_empty() => {
+            (Kind::Text | Kind::Suffix(_), Value::String(text)) if text.is_empty() => {
                 self.add(at, "expected minLength: 1, actual: 0");
+            }
+            (Kind::Suffix(most), Value::String(text)) => {
+                if text.len() > most {
+                    self.add(at, &format!("expected maxLength: {most}, actual: {}", text.len()));
+                }
+                if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                    self.add(at, &format!("string [{text}] does not match pattern ^[a-zA-Z0-9]*$"));
+                }
             }
             (Kind::Integer(least, most), Value::Number(number)) if number.is_i64() || number.is_u64() => {
                 let number = number.as_i64().unwrap_or(i64::MAX);
@@ -187,7 +191,7 @@ pub(super) fn type_name(value: &Value) -> &'static str {
 
 fn expected(kind: Kind) -> &'static str {
     match kind {
-        Kind::Text | Kind::AnyText | Kind::Word(_) => "String",
+        Kind::Text | Kind::AnyText | Kind::Word(_) | Kind::Suffix(_) => "String",
         Kind::Integer(..) => "Integer",
         Kind::Number(..) => "Number",
         Kind::Flag => "Boolean",
@@ -270,6 +274,18 @@ mod tests {
             (
                 json!({"prompt": "a", "amazon-bedrock-guardrailConfig": {"y": 1}}),
                 "#/amazon-bedrock-guardrailConfig: extraneous key [y] is not permitted",
+            ),
+            (
+                json!({"prompt": "a", "amazon-bedrock-guardrailConfig": {"tagSuffix": ""}}),
+                "#/amazon-bedrock-guardrailConfig/tagSuffix: expected minLength: 1, actual: 0",
+            ),
+            (
+                json!({"prompt": "a", "amazon-bedrock-guardrailConfig": {"tagSuffix": "x".repeat(21)}}),
+                "#/amazon-bedrock-guardrailConfig/tagSuffix: expected maxLength: 20, actual: 21",
+            ),
+            (
+                json!({"prompt": "a", "amazon-bedrock-guardrailConfig": {"tagSuffix": "a-b"}}),
+                "#/amazon-bedrock-guardrailConfig/tagSuffix: string [a-b] does not match pattern ^[a-zA-Z0-9]*$",
             ),
         ];
         for (body, text) in cases {

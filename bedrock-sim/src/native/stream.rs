@@ -44,7 +44,7 @@ pub(crate) struct NativeStream {
     streams: bool,
     pub(super) label: Label,
     /// What was generated so far.
-    pub(super) told: Tally,
+    told: Tally,
     /// Chunks of text so far.
     pub(super) chunks: u64,
     /// The content block that has begun and not ended.
@@ -74,6 +74,17 @@ impl NativeStream {
         Some(chunks)
     }
 
+    /// The tokens generated so far. Those of a guardrail's message are nobody's.
+    pub(super) fn told_tokens(&self) -> u64 {
+        let told = self.told.tokens();
+        match &self.label.guarded {
+            Some(guarded) if guarded.intervened => {
+                told.min(u64::try_from(self.label.usage.output_tokens).unwrap_or_default())
+            }
+            _ => told,
+        }
+    }
+
     /// The chunks that tell why the answer ended, with the metrics if they are told at all.
     pub(crate) fn stop(&mut self, reason: StopReason, metrics: Option<&Metrics>) -> Vec<Value> {
         let mut chunks = match self.format {
@@ -91,6 +102,9 @@ impl NativeStream {
         if let (Some(metrics), Some(last)) = (metrics, chunks.last_mut()) {
             metrics.add_to(last);
         }
+        if let (Some(guarded), Some(last)) = (&self.label.guarded, chunks.last_mut()) {
+            guarded.add_to(last);
+        }
         chunks
     }
 
@@ -102,6 +116,9 @@ impl NativeStream {
             _ => self.chunk(""),
         };
         metrics.add_to(&mut chunk);
+        if let Some(guarded) = &self.label.guarded {
+            guarded.add_to(&mut chunk);
+        }
         vec![chunk]
     }
 

@@ -8,7 +8,7 @@ use crate::request::CountTokensRequest;
 const OPAQUE: &str = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abcdefghijkl";
 
 fn read(model_id: &str, body: &Value) -> Result<NativeRequest, String> {
-    NativeRequest::read(model_id, body.to_string().as_bytes(), Echo::default())
+    NativeRequest::read(model_id, body.to_string().as_bytes(), InvokeHeaders::default())
         .map_err(|refusal| refusal.message)
 }
 
@@ -163,7 +163,7 @@ fn what_a_format_does_not_describe_is_refused() {
         let message = read(model_id, &body).unwrap_err();
         assert!(message.contains(text), "{body}: {message}");
     }
-    let fault = NativeRequest::read(OPAQUE, b"{", Echo::default()).unwrap_err();
+    let fault = NativeRequest::read(OPAQUE, b"{", InvokeHeaders::default()).unwrap_err();
     assert!(fault.message.contains("no valid JSON"));
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Turns {
     pub(super) system: String,
     /// The text of the last user turn.
     pub(super) user_text: String,
+    /// The texts of all user turns.
+    pub(super) user_texts: Vec<String>,
     pub(super) ends_with_assistant: bool,
     pub(super) has_cache_point: bool,
     pub(super) input_tokens: u64,
@@ -49,13 +51,25 @@ impl Turns {
 
     /// Adds a turn of several texts, each of which is counted by itself.
     pub(super) fn add_texts(&mut self, role: Role, texts: &[&str]) {
-        self.say(role, &texts.join("\n"));
+        self.hear(role, &texts.join("\n"));
+        self.keep(role, texts);
         let tokens: u64 = texts.iter().map(|text| tokens::count(text)).sum();
         self.input_tokens += tokens + tokens::PER_BLOCK_TOKENS;
     }
 
     /// Adds a turn of a prompt, whose tokens are those of the prompt as a whole.
     pub(super) fn say(&mut self, role: Role, text: &str) {
+        self.hear(role, text);
+        self.keep(role, &[text]);
+    }
+
+    fn keep(&mut self, role: Role, texts: &[&str]) {
+        if role == Role::User {
+            self.user_texts.extend(texts.iter().map(|&text| text.to_owned()));
+        }
+    }
+
+    fn hear(&mut self, role: Role, text: &str) {
         match role {
             Role::System => {
                 if !self.system.is_empty() && !text.is_empty() {
@@ -79,6 +93,7 @@ impl Turns {
         ConverseRequest {
             system: self.system,
             user_text: self.user_text,
+            user_texts: self.user_texts,
             inference,
             output_schema,
             has_cache_point: self.has_cache_point,

@@ -1,6 +1,6 @@
 //! The answer to a conversation: what a guardrail and the prompt cache make of it.
 //!
-//! Owns the order of steps that Converse and ConverseStream share: the model's own refusals, the
+//! Owns the order of steps that all operations with a model share: the model's own refusals, the
 //! guardrail of the input, the cache, the author, the guardrail of the output. The shape of the
 //! answer on the wire is each operation's matter.
 //! The one rule it protects: where the input is blocked, no model runs and nothing is billed.
@@ -23,11 +23,21 @@ use crate::tokens;
 /// Answers, and tells what the prompt cache will hold once the answer begins.
 pub(super) async fn write(
     call: &Call,
+    request: ConverseRequest,
+    scenario: &Scenario,
+) -> Result<(Answer, Option<Memory>), Response> {
+    let preamble = models::check(call.guard.model_id(), &request).map_err(|refusal| call.refuse(&refusal))?;
+    write_checked(call, request, preamble, scenario).await
+}
+
+/// Answers a request that its model takes.
+pub(super) async fn write_checked(
+    call: &Call,
     mut request: ConverseRequest,
+    preamble: Preamble,
     scenario: &Scenario,
 ) -> Result<(Answer, Option<Memory>), Response> {
     let refused = |refusal: Refusal| call.refuse(&refusal);
-    let preamble = models::check(call.guard.model_id(), &request).map_err(refused)?;
     let guard = request.guarding.take().map(|guarding| Guard::open(call, guarding)).transpose();
     let guard = guard.map_err(refused)?;
     if let Some(guard) = guard.as_ref().filter(|guard| guard.input.is_blocked()) {
@@ -48,7 +58,7 @@ pub(super) async fn write(
 
 fn look_into_cache(call: &Call, request: &ConverseRequest) -> Option<(CacheUse, Memory)> {
     let model_id = call.guard.model_id();
-    let least = models::min_cached_tokens(model_id).filter(|_| request.has_cache_point)?;
+    let least = models::min_cached_tokens(model_id).filter(|_| !request.cache_points.is_empty())?;
     Some(call.backend.cache.look_up(model_id, &request.cache_points, least))
 }
 

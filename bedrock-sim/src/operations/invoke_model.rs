@@ -9,9 +9,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 
-use super::{Answer, Call, Received, in_one_piece};
+use super::{Answer, Call, Received, answering, in_one_piece};
 use crate::call_log::Operation;
-use crate::native::{Format, Label, NativeRequest, Told};
+use crate::models::Preamble;
+use crate::native::{Format, Guarded, Label, NativeRequest, Told};
 use crate::pacing::Pacing;
 use crate::request::{Echo, InvokeHeaders};
 use crate::scenario::Scenario;
@@ -28,13 +29,13 @@ async fn invoke(received: Received) -> Result<Response, Response> {
         return Err(call.refuse(&refusal));
     }
     let preamble = request.check(call.guard.model_id()).map_err(|refusal| call.refuse(&refusal))?;
-    let answer = Answer::write(request.asked.clone(), preamble, &request.playable(&scenario)).await;
+    let answer = write(&call, &request, preamble, &scenario).await?;
     let pacing = call.backend.pacing;
     if pacing != Pacing::default() {
         let deltas = answer.deltas().len();
         tokio::time::sleep(pacing.whole_answer(deltas)).await;
     }
-    let label = label(&call, &answer);
+    let label = label(&call, &request, &answer);
     let told = Told {
         label: &label,
         text: &answer.text,
@@ -46,6 +47,9 @@ async fn invoke(received: Received) -> Result<Response, Response> {
     let mut json = request.format.answer(&told);
     if let Scenario::UnknownEvent { .. } = scenario {
         json["somethingNew"] = serde_json::json!({ "note": "a member of a later version" });
+    }
+    if let Some(guarded) = &label.guarded {
+        guarded.add_to(&mut json);
     }
     let latency_ms = call.guard.elapsed_ms();
     let billed = Some(answer.billed());
@@ -69,13 +73,29 @@ async fn invoke(received: Received) -> Result<Response, Response> {
 pub(super) fn open(received: Received, operation: Operation) -> Result<(Call, NativeRequest), Response> {
     let headers = received.headers.clone();
     let (call, body) = Call::open(received, operation)?;
-    let request = InvokeHeaders::read(&headers)
-        .and_then(|headers| NativeRequest::read(call.guard.model_id(), &body, headers.echo))
+    let mut request = InvokeHeaders::read(&headers)
+        .and_then(|headers| NativeRequest::read(call.guard.model_id(), &body, headers))
         .map_err(|refusal| call.refuse(&refusal))?;
+    if let Some(guarding) = &mut request.asked.guarding {
+        // Only a stream can flow.
+        guarding.asynchronous &= operation == Operation::InvokeModelWithResponseStream;
+    }
     Ok((call, request))
 }
 
-pub(super) fn label(call: &Call, answer: &Answer) -> Label {
+/// Answers a request that its model takes. Native bodies have no cache points, so nothing is kept.
+pub(super) async fn write(
+    call: &Call,
+    request: &NativeRequest,
+    preamble: Preamble,
+    scenario: &Scenario,
+) -> Result<Answer, Response> {
+    let playable = request.playable(scenario);
+    let (answer, _) = answering::write_checked(call, request.asked.clone(), preamble, &playable).await?;
+    Ok(answer)
+}
+
+pub(super) fn label(call: &Call, request: &NativeRequest, answer: &Answer) -> Label {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Label {
         request_id: call.guard.request_id().to_owned(),
@@ -83,6 +103,11 @@ pub(super) fn label(call: &Call, answer: &Answer) -> Label {
         created_unix_s: now.as_secs(),
         stop_sequence: answer.stop_sequence.clone(),
         usage: answer.told_usage,
+        guarded: request
+            .asked
+            .guarding
+            .as_ref()
+            .map(|_| Guarded { intervened: answer.message_at.is_some(), trace: answer.echo.trace.clone() }),
     }
 }
 

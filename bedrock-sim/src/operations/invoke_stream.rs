@@ -7,7 +7,7 @@
 use axum::response::Response;
 use http::HeaderValue;
 
-use super::{Answer, Received, converse_stream, invoke_model};
+use super::{Received, converse_stream, invoke_model};
 use crate::call_log::Operation;
 use crate::errors::Refusal;
 use crate::script::Wire;
@@ -24,8 +24,8 @@ async fn stream(received: Received) -> Result<Response, Response> {
     if !request.format.can_stream() {
         return Err(call.refuse(&Refusal::validation("The model is unsupported for streaming.")));
     }
-    let answer = Answer::write(request.asked.clone(), preamble, &request.playable(&scenario)).await;
-    let native = request.stream(invoke_model::label(&call, &answer));
+    let answer = invoke_model::write(&call, &request, preamble, &scenario).await?;
+    let native = request.stream(invoke_model::label(&call, &request, &answer));
     let echo = answer.echo.clone();
     let mut response =
         converse_stream::respond(call, answer, None, &scenario, Wire::Native(Box::new(native)));

@@ -7,8 +7,9 @@
 use http::HeaderMap;
 use serde_json::Value;
 
+use super::guarding::{self, Guarding};
 use super::reader::{At, Reader};
-use super::{guarding, settings::Echo};
+use super::settings::Echo;
 use crate::errors::Refusal;
 
 const MAX_METADATA_CHARS: usize = 8_500;
@@ -17,6 +18,8 @@ const MAX_METADATA_CHARS: usize = 8_500;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct InvokeHeaders {
     pub(crate) echo: Echo,
+    /// The guardrail, without the texts it looks at.
+    pub(crate) guarding: Option<Guarding>,
 }
 
 impl InvokeHeaders {
@@ -53,7 +56,16 @@ impl InvokeHeaders {
             return Err(Refusal::validation("The request metadata is no JSON object of strings."));
         }
         let owned = |word: Option<&str>| word.map(str::to_owned);
-        Ok(Self { echo: Echo { service_tier: owned(tier), latency: owned(latency), trace: None } })
+        let guarding = identifier.zip(version).filter(|(identifier, _)| !identifier.is_empty());
+        Ok(Self {
+            echo: Echo { service_tier: owned(tier), latency: owned(latency), trace: None },
+            guarding: guarding.map(|(identifier, version)| Guarding {
+                identifier: identifier.to_owned(),
+                version: version.to_owned(),
+                traced: matches!(trace, Some("ENABLED" | "ENABLED_FULL")),
+                ..Guarding::default()
+            }),
+        })
     }
 }
 
@@ -116,6 +128,12 @@ mod tests {
         ]);
         let (service_tier, latency) = (Some("flex".to_owned()), Some("optimized".to_owned()));
         let echo = Echo { service_tier, latency, trace: None };
-        assert_eq!(headers, Ok(InvokeHeaders { echo }));
+        let guarding = Guarding {
+            identifier: "abc".to_owned(),
+            version: "DRAFT".to_owned(),
+            traced: true,
+            ..Guarding::default()
+        };
+        assert_eq!(headers, Ok(InvokeHeaders { echo, guarding: Some(guarding) }));
     }
 }

@@ -2,6 +2,8 @@
 
 #[path = "native/families.rs"]
 mod families;
+#[path = "native/guardrails.rs"]
+mod guardrails;
 #[path = "native/scenarios.rs"]
 mod scenarios;
 
