@@ -1,6 +1,7 @@
 //! The formats as a whole: golden files both ways, prompts that nobody can break out of,
 //! guardrails, and calls over the simulator.
 
+mod blocked;
 mod golden;
 mod guarded;
 mod order;

@@ -41,13 +41,13 @@ fn model(format: NativeFormat) -> &'static str {
     }
 }
 
-struct Bench {
-    sim: Sim,
+pub(super) struct Bench {
+    pub(super) sim: Sim,
     backend: BedrockBackend,
 }
 
 impl Bench {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let sim = Sim::start(SimOptions::default()).await.unwrap();
         let backend = backend(&sim).await;
         Self { sim, backend }
@@ -58,12 +58,12 @@ impl Bench {
         self.sim.calls().pop().unwrap()
     }
 
-    async fn whole(&self, call: &ModelCall) -> Result<Completion, BackendError> {
+    pub(super) async fn whole(&self, call: &ModelCall) -> Result<Completion, BackendError> {
         self.backend.complete(call).await
     }
 
     /// All events up to the end or the first error.
-    async fn events(&self, call: &ModelCall) -> (Vec<ModelEvent>, Option<BackendError>) {
+    pub(super) async fn events(&self, call: &ModelCall) -> (Vec<ModelEvent>, Option<BackendError>) {
         let mut stream = match self.backend.stream(call).await {
             Ok(stream) => stream,
             Err(error) => return (Vec::new(), Some(error)),
@@ -82,7 +82,7 @@ impl Bench {
     }
 }
 
-fn calls() -> impl Iterator<Item = (NativeFormat, ModelCall)> {
+pub(super) fn calls() -> impl Iterator<Item = (NativeFormat, ModelCall)> {
     NativeFormat::ALL.into_iter().map(|format| {
         let mut call = call(format, DOCUMENT);
         call.model = ModelId::parse(model(format)).unwrap();
