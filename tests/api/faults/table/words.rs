@@ -75,7 +75,13 @@ pub const WORDS: &[Word] = &[
         true,
         "error",
     ),
-    word("credentials_rejected", "The signature is missing, expired or wrong.", UNAVAILABLE, true, "error"),
+    word(
+        "credentials_rejected",
+        "The signature is missing, expired or wrong, and no other credentials were found.",
+        UNAVAILABLE,
+        true,
+        "error",
+    ),
     word("model_failed", "The model failed on this call.", (502, "upstream_error"), true, "error"),
     word("access_denied", "The account may not use the model.", (502, "upstream_auth"), false, "error"),
     word("bad_response", "The answer cannot be read.", BAD_RESPONSE, true, "error"),
@@ -119,7 +125,7 @@ pub const WORDS: &[Word] = &[
     ),
     word(
         "content_filtered",
-        "A guardrail or the provider's filter withheld the answer.",
+        "A guardrail blocked the text or the answer, or the provider's filter withheld it.",
         (422, "content_filtered"),
         false,
         "filtered",
