@@ -92,8 +92,13 @@ fn is_host(text: &str) -> bool {
     text.split('.').all(is_label)
 }
 
-/// A header's name: up to 64 letters, digits, `_` and `-`, which every proxy lets through.
+/// A header's name: up to 64 letters, digits, `_` and `-`, which every proxy lets through;
+/// none that holds a secret, because its value is logged.
 pub(super) fn is_header_name(text: &str) -> bool {
+    const SECRET: [&str; 5] = ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"];
+    if SECRET.contains(&text.to_ascii_lowercase().as_str()) {
+        return false;
+    }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=64).contains(&text.len()) && text.bytes().all(allowed)
 }
@@ -189,5 +194,15 @@ mod tests {
     fn a_region_is_lower_case_with_hyphens() {
         assert!(is_region("eu-central-1") && is_region("us-gov-west-1"));
         assert!(!is_region("") && !is_region("US-EAST-1") && !is_region("us east 1"));
+    }
+
+    #[test]
+    fn a_tenant_is_not_read_from_a_header_that_holds_a_secret() {
+        for good in ["x-tenant", "X_Org-1"] {
+            assert!(super::is_header_name(good), "{good}");
+        }
+        for bad in ["", "x tenant", "Authorization", "cookie", "é", &"x".repeat(65)] {
+            assert!(!super::is_header_name(bad), "{bad}");
+        }
     }
 }

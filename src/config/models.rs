@@ -70,9 +70,14 @@ fn read(table: &Table, origin: &Origin, problems: &mut Problems) -> Option<Catal
     };
     let (speed_chain, capability_chain) = preferred?;
     let of_tasks = of_tasks?;
+    let chains = chains?.into_chains();
+    let watching =
+        chains.values().filter_map(|chain| chain.guardrail.as_ref()).chain(of_tasks.guardrails.values());
+    let unused_guardrails = guardrails.others_than(watching);
     let catalogue = Catalogue {
         models: models.into_values().flatten().collect(),
-        chains: chains?.into_chains(),
+        chains,
+        unused_guardrails,
         task_chains: of_tasks.chains,
         task_guardrails: of_tasks.guardrails,
         speed_chain,

@@ -204,10 +204,11 @@ fn http(reader: &mut Reader<'_, '_>) -> Option<Http> {
     let write_timeout = reader.millis("http.write_ms", 1..=10 * MINUTE);
     let max_connections = reader.whole("http.max_connections", 1..=1_000_000, "connections");
     let allowed_origins = reader.list("http.allowed_origins", address::origin_rule);
-    let tenant_header =
-        reader.parsed("http.tenant_header", "the name of a header such as x-tenant, or nothing", |text| {
-            (text.is_empty() || address::is_header_name(text)).then(|| some_text(text).map(str::to_owned))
-        });
+    let tenant_header = reader.parsed(
+        "http.tenant_header",
+        "the name of a header such as x-tenant, which holds no secret, or nothing",
+        |text| (text.is_empty() || address::is_header_name(text)).then(|| some_text(text).map(str::to_owned)),
+    );
     Some(Http {
         listen: listen?,
         heartbeat: heartbeat?,

@@ -18,7 +18,9 @@ const NOTICE_DAYS: i64 = 60;
 /// Models that are gone or soon gone, and profiles that the region cannot call.
 pub(super) fn of_models(catalogue: &Catalogue, region: Option<&Region>, today: CalendarDate) -> Vec<String> {
     let mut warnings = BTreeSet::new();
+    warnings.extend(of_unused_guardrails(catalogue));
     for chain in catalogue.chains.values() {
+        warnings.extend(of_guardrail(catalogue, chain, region));
         warnings.extend(region.into_iter().flat_map(|region| of_repetition(chain, region)));
         for target in chain.targets() {
             let id = &target.model.id;
@@ -31,6 +33,37 @@ pub(super) fn of_models(catalogue: &Catalogue, region: Option<&Region>, today: C
         }
     }
     warnings.into_iter().collect()
+}
+
+/// Guardrails that are described and watch nothing.
+fn of_unused_guardrails(catalogue: &Catalogue) -> impl Iterator<Item = String> {
+    let unused = catalogue.unused_guardrails.iter();
+    unused.map(|name| format!("guardrail {name} watches nothing: no chain and no task names it"))
+}
+
+/// Targets that a guardrail cannot watch, because it is of another region.
+fn of_guardrail(catalogue: &Catalogue, chain: &Chain, home: Option<&Region>) -> Vec<String> {
+    let watching = chain.guardrail.iter().chain(catalogue.task_guardrails.values());
+    let mut warnings = Vec::new();
+    for guardrail in watching {
+        let (name, chain_name) = (&guardrail.name, &chain.name);
+        let regions: BTreeSet<Option<&Region>> =
+            chain.targets().map(|target| target.region.as_ref().or(home)).collect();
+        let of_arn = guardrail.id.starts_with("arn:").then(|| guardrail.id.split(':').nth(3)).flatten();
+        match of_arn {
+            Some(own) => {
+                let others = regions.into_iter().flatten().filter(|region| region.as_str() != own);
+                warnings.extend(others.map(|region| {
+                    format!("guardrail {name} is of region {own}: it cannot watch targets of chain {chain_name} in {region}")
+                }));
+            }
+            None if regions.len() > 1 => warnings.push(format!(
+                "chain {chain_name} has targets in several regions: guardrail {name} must exist in each under the same id"
+            )),
+            None => {}
+        }
+    }
+    warnings
 }
 
 /// What an endpoint URL holds that nobody will use.

@@ -23,6 +23,19 @@ impl Passage {
         Self { text: Arc::clone(&self.text), range: start..end }
     }
 
+    /// From the begin of this passage to the end of a later one of the same text.
+    ///
+    /// # Panics
+    /// When the other is of another text, or ends before this one begins.
+    #[must_use]
+    pub fn through(&self, later: &Self) -> Self {
+        assert!(
+            self.shares_text_with(later) && self.range.start <= later.range.end,
+            "one text, in its order"
+        );
+        Self { text: Arc::clone(&self.text), range: self.range.start..later.range.end }
+    }
+
     /// Whether both are stretches of one text, held once.
     pub fn shares_text_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.text, &other.text)
@@ -70,6 +83,7 @@ mod tests {
         assert_eq!(&*part, "three");
         assert!(part.shares_text_with(&whole));
         assert!(!Passage::from("three").shares_text_with(&part));
+        assert_eq!(&*whole.part(0..3).through(&part), "one two three");
         assert_eq!(part, Passage::from("three"));
         assert_eq!(format!("{part:?}"), "Passage(5 bytes)");
     }

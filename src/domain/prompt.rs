@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
+use std::ops::Range;
 
 use super::passage::Passage;
 
@@ -52,10 +53,12 @@ impl fmt::Display for Boundary {
     }
 }
 
-/// The user turn: an opening fence, the document, a closing fence. Before the opening
-/// fence `opening` may hold what helps to understand the document, in fences of its own.
+/// The user turn: an opening fence, the document, a closing fence.
 #[derive(Clone)]
 pub struct FencedDocument {
+    /// What of the whole document helps to understand this part of it, in fences of its
+    /// own; else empty.
+    pub before: String,
     pub opening: String,
     pub document: Passage,
     pub closing: String,
@@ -64,7 +67,7 @@ pub struct FencedDocument {
 impl FencedDocument {
     /// The whole turn as the model reads it.
     pub fn assemble(&self) -> String {
-        [self.opening.as_str(), &self.document, &self.closing].concat()
+        [self.before.as_str(), &self.opening, &self.document, &self.closing].concat()
     }
 }
 
@@ -77,6 +80,9 @@ pub struct Prompt {
     /// word, too: those of the other parts of a document, or of the next request with
     /// the same background. Never inside a character; 0 where nothing is known.
     pub shared_bytes: usize,
+    /// Where `system` quotes the document, in bytes: behind what is shared, never inside a
+    /// character, and empty where it does not.
+    pub quoted: Range<usize>,
     /// The document to work on.
     pub user: FencedDocument,
 }
@@ -84,13 +90,27 @@ pub struct Prompt {
 impl Prompt {
     /// A document without a word about it: for a model that is to count it.
     pub fn of_document(document: Passage) -> Self {
-        let user = FencedDocument { opening: String::new(), document, closing: String::new() };
-        Self { system: String::new(), shared_bytes: 0, user }
+        let user = FencedDocument {
+            before: String::new(),
+            opening: String::new(),
+            document,
+            closing: String::new(),
+        };
+        Self { system: String::new(), shared_bytes: 0, quoted: 0..0, user }
     }
 
     /// The rules that other calls are told, too, and the rest of them.
     pub fn split_system(&self) -> (&str, &str) {
         self.system.split_at_checked(self.shared_bytes).unwrap_or((&self.system, ""))
+    }
+
+    /// The rules before the quotation of the document, the quotation, and the rules behind it.
+    pub fn around_quotation(&self) -> [&str; 3] {
+        let at = |range: Range<usize>| self.system.get(range).unwrap_or_default();
+        if self.quoted.is_empty() {
+            return [&self.system, "", ""];
+        }
+        [at(0..self.quoted.start), at(self.quoted.clone()), at(self.quoted.end..self.system.len())]
     }
 }
 

@@ -128,24 +128,25 @@ impl BedrockBackend {
     /// read, also those that were not there, and credentials that have expired.
     pub async fn check_sign_in(&self) {
         let _search = self.renewal.searching.lock().await;
-        self.search_sign_in().await;
+        self.search_sign_in(false).await;
     }
 
-    /// Whether other credentials than before were found.
-    async fn search_sign_in(&self) -> bool {
+    /// Whether other credentials than before were found. A renewal leaves the clients as
+    /// they are when there are none: whoever waits for it looks at them.
+    async fn search_sign_in(&self, is_renewal: bool) -> bool {
         let time = self.settings.sign_in_timeout;
         let config =
             timeout(time, load(&self.settings)).await.ok().filter(|config| config.region().is_some());
         let found = sign_in::search(config.as_ref(), self.settings.credentials, time).await;
+        let others = self.renewal.uses(found.as_ref().ok().cloned().flatten());
         if let Some(config) = config
-            && (found.is_ok() || self.clients().config.is_none())
+            && (self.clients().config.is_none() || (found.is_ok() && (others || !is_renewal)))
         {
             self.replace_clients(|clients| {
                 clients.config = Some(config);
                 clients.by_region.clear();
             });
         }
-        let others = self.renewal.uses(found.as_ref().ok().cloned().flatten());
         self.sign_in.searched(found.map(drop));
         others
     }
@@ -175,7 +176,7 @@ impl BedrockBackend {
         }
         let _search = self.renewal.searching.lock().await;
         // Another call may have been quicker.
-        !Arc::ptr_eq(used, &self.clients()) || (self.renewal.may_search() && self.search_sign_in().await)
+        !Arc::ptr_eq(used, &self.clients()) || (self.renewal.may_search() && self.search_sign_in(true).await)
     }
 
     /// Lets targets name these regions from now on. Regions that were served
@@ -276,7 +277,7 @@ impl ModelBackend for BedrockBackend {
         Box::pin(self.signed(screening.region.as_ref(), move |client| async move {
             let request = screen::request(screening, client.apply_guardrail())?;
             let answer = request.send().await.map_err(classify::apply_guardrail)?;
-            Ok(screen::verdict(screening, &answer))
+            screen::verdict(screening, &answer)
         }))
     }
 

@@ -1,6 +1,7 @@
 //! How a model is called: what its entry in the catalogue says, once for all calls.
 
-use crate::domain::{BaseModel, ServiceTier};
+use super::StopReason;
+use crate::domain::{BaseModel, Metered, ServiceTerms, ServiceTier, TokenUsage};
 
 /// The same for every call of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,28 @@ impl Default for CallTerms {
             structured_output: None,
             count_as: None,
         }
+    }
+}
+
+impl CallTerms {
+    /// What calls ask to be served on, and are billed on where nobody says otherwise.
+    pub fn service(&self) -> ServiceTerms {
+        ServiceTerms { tier: self.service_tier, optimized_latency: self.optimized_latency }
+    }
+
+    /// What was used, by the model's own account. `None` when the counts cannot be some: no
+    /// prompt has no tokens, and an estimate is then nearer to the bill than nothing. Only
+    /// where a guardrail spoke up before any model ran, no tokens are the truth.
+    pub fn metered(&self, told: TokenUsage, terms: ServiceTerms, stop: StopReason) -> Option<Metered> {
+        let cached = told.cache_read_input_tokens.saturating_add(told.cache_write_input_tokens);
+        let input_tokens = match self.input_tokens_include_cached {
+            true => told.input_tokens.saturating_sub(cached),
+            false => told.input_tokens,
+        };
+        let tokens = TokenUsage { input_tokens, ..told };
+        let is_count = tokens.total_tokens() > tokens.output_tokens
+            || (stop == StopReason::GuardrailIntervened && tokens.total_tokens() == 0);
+        is_count.then_some(Metered { tokens, terms })
     }
 }
 

@@ -69,7 +69,7 @@ impl Desk {
         let long = call.request.output.expected_tokens > LONGEST_WHOLE_ANSWER_TOKENS;
         let request = RouteRequest {
             guardrail: self.guardrail_of(stage),
-            cached_prefix: self.cached_prefix(&call.request.prompt),
+            cached_prefix: self.cached_prefix(&call.request.prompt, stage),
             metadata: Arc::clone(&self.metadata),
             ..call.request.clone()
         };
@@ -100,14 +100,18 @@ impl Desk {
     }
 
     /// The size of the prompt's shared beginning, where it pays to have it remembered.
-    fn cached_prefix(&self, prompt: &Prompt) -> Option<InputSize> {
+    fn cached_prefix(&self, prompt: &Prompt, stage: CallStage) -> Option<InputSize> {
+        // Merges are few, and have rules of their own.
+        if stage == CallStage::Reduce {
+            return None;
+        }
         let least = self.chain.targets().filter_map(|target| target.model.cache_min_tokens).min()?;
         let (prefix, _) = prompt.split_system();
         // No token has less than a byte.
         if prefix.len() < usize::try_from(least).unwrap_or(usize::MAX) {
             return None;
         }
-        let pays = self.prefixes.pays(prefix, self.alike);
+        let pays = self.prefixes.pays(prefix, &self.chain.name, self.alike);
         pays.then(|| self.estimator.size(&of_rules(prefix), &self.chain, None))
     }
 
@@ -122,7 +126,7 @@ impl Desk {
 
     /// Names what a prompt asks; it has to be written with a fixed boundary.
     pub(super) fn key(&self, prompt: &Prompt, output: OutputSize) -> PartKey {
-        self.kept.key(prompt, output.max_tokens, &self.chain.name)
+        self.kept.key(prompt, output.max_tokens, &self.chain.name, self.guardrail.as_deref())
     }
 
     /// Counts what became of a part.
@@ -142,7 +146,8 @@ impl Call {
     ) -> Self {
         let mut profile = document;
         profile += of_rules(&prompt.system);
-        profile += TextProfile::of(&prompt.user.opening);
+        profile += TextProfile::of(&prompt.user.before);
+        profile += TextProfile::of_english(prompt.user.opening.len());
         profile += TextProfile::of_english(prompt.user.closing.len());
         let input = size(&profile);
         let request = RouteRequest { temperature, ..RouteRequest::of(prompt, input, output) };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::estimator::Estimator;
 use super::layout::{JOINED_PART_TOKENS, Layout, MERGE_TOKENS, SUMMED_UP_PART_TOKENS, groups};
 use super::live::Limits;
-use crate::domain::{Cost, OutputSize, TokenUsage};
+use crate::domain::{Cost, Metered, OutputSize, TokenUsage};
 use crate::routing::Chain;
 use crate::tasks::{Part, Summarize};
 use crate::telemetry::Strategy;
@@ -110,7 +110,8 @@ pub(super) fn forecast(
         let rounds = wave.calls.div_ceil(wave.parallel.max(1));
         time += estimator.time(model, wave.output_tokens_each.into()).saturating_mul(rounds);
     }
-    let cost = model.prices.and_then(|prices| prices.cost(&usage.into()));
+    let cost =
+        model.prices.and_then(|prices| prices.cost(&Metered { tokens: usage, terms: model.terms.service() }));
     Ok(Forecast {
         strategy: layout.strategy(),
         chunks: u32::try_from(layout.parts().len()).unwrap_or(u32::MAX).max(1),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::chunk::CHUNKER_VERSION;
-use crate::domain::Prompt;
+use crate::domain::{Guardrail, Prompt};
 use crate::tasks::PROMPT_VERSION;
 
 /// How much is kept for how long.
@@ -72,11 +72,20 @@ impl KeptParts {
     }
 
     /// The name of what `prompt`, written with a fixed boundary, asks of this chain.
-    pub(super) fn key(&self, prompt: &Prompt, max_tokens: u32, chain: &str) -> PartKey {
+    /// What was written under one guardrail is not told under another.
+    pub(super) fn key(
+        &self,
+        prompt: &Prompt,
+        max_tokens: u32,
+        chain: &str,
+        guardrail: Option<&Guardrail>,
+    ) -> PartKey {
         let hash = |state: &RandomState| {
             let mut hasher = state.build_hasher();
+            guardrail.map(|guardrail| (&guardrail.id, &guardrail.version)).hash(&mut hasher);
             (PROMPT_VERSION, CHUNKER_VERSION, chain, max_tokens).hash(&mut hasher);
-            (&prompt.system, &prompt.user.opening, &*prompt.user.document).hash(&mut hasher);
+            (&prompt.system, &prompt.user.before, &prompt.user.opening, &*prompt.user.document)
+                .hash(&mut hasher);
             hasher.finish()
         };
         PartKey(hash(&self.hashers[0]), hash(&self.hashers[1]))
@@ -163,7 +172,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::{Cut, KeepPolicy, KeptPart, KeptParts, PartKey};
-    use crate::domain::{FencedDocument, Prompt};
+    use crate::domain::Prompt;
     use std::time::Duration;
     use tokio::time::advance;
 
@@ -174,13 +183,11 @@ mod tests {
     }
 
     fn keys(kept: &KeptParts, count: u32) -> Vec<PartKey> {
-        (0..count).map(|number| kept.key(&prompt("rules", "text"), number, "chain")).collect()
+        (0..count).map(|number| kept.key(&prompt("rules", "text"), number, "chain", None)).collect()
     }
 
     fn prompt(system: &str, document: &str) -> Prompt {
-        let user =
-            FencedDocument { opening: String::new(), document: document.into(), closing: String::new() };
-        Prompt { system: system.to_owned(), shared_bytes: 0, user }
+        Prompt { system: system.to_owned(), ..Prompt::of_document(document.into()) }
     }
 
     #[tokio::test(start_paused = true)]
@@ -244,7 +251,7 @@ mod tests {
     fn whatever_is_asked_otherwise_has_another_name() {
         let kept = KeptParts::new();
         let key = |system: &str, document: &str, max_tokens: u32, chain: &str| {
-            kept.key(&prompt(system, document), max_tokens, chain)
+            kept.key(&prompt(system, document), max_tokens, chain, None)
         };
         let base = key("rules", "text", 100, "chain");
         assert_eq!(base, key("rules", "text", 100, "chain"));

@@ -329,7 +329,8 @@ impl Order {
             Task::Summarize(task) => task.strategy() as u32,
             Task::Rephrase(_) | Task::Expand(_) => 0,
         };
-        let key = self.kept.key(&self.task.prompt(&Boundary::fixed("")), way, &self.chain.name);
+        // How it was cut does not depend on who watches.
+        let key = self.kept.key(&self.task.prompt(&Boundary::fixed("")), way, &self.chain.name, None);
         // A little more than what is right by now fits all the same: limits are compared with a margin.
         let still_fits = |then: u32, now: u32| then <= now.saturating_add(now / 20);
         let then = self.kept.cut(key).filter(|then| still_fits(then.part_tokens, part_tokens));

@@ -1,9 +1,8 @@
 //! The beginnings of prompts that were sent a short while ago.
 //!
 //! Owns the question whether it pays to have a model remember the beginning of a
-//! prompt. Writing into its memory costs a quarter more than reading the text, and
-//! reading it again a tenth, within five minutes (AWS's prices for Claude; Nova writes
-//! for free). So a beginning is remembered when it is seen for the second time, and
+//! prompt. For most Claude models, writing into its memory costs a quarter more than
+//! reading the text, and reading it again a tenth, within five minutes. So a beginning is remembered when it is seen for the second time, and
 //! among calls that run side by side only where most come after the first have begun.
 
 use std::collections::HashMap;
@@ -41,8 +40,9 @@ impl Alike {
 }
 
 impl Prefixes {
-    /// Whether it pays to have this beginning remembered. Notes that it is sent.
-    pub(super) fn pays(&self, prefix: &str, alike: Alike) -> bool {
+    /// Whether it pays to have this beginning remembered by the models of a chain. Notes
+    /// that it is sent.
+    pub(super) fn pays(&self, prefix: &str, chain: &str, alike: Alike) -> bool {
         let now = Instant::now();
         let is_fresh = |at: &Instant| now.duration_since(*at) < REMEMBERED_FOR;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +52,7 @@ impl Prefixes {
         if seen.len() >= MOST {
             seen.clear();
         }
-        let earlier = seen.insert(self.key.hash_one(prefix), now);
+        let earlier = seen.insert(self.key.hash_one((chain, prefix)), now);
         earlier.is_some_and(|at| is_fresh(&at)) && alike.mostly_read()
     }
 }
@@ -67,12 +67,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_beginning_is_remembered_when_it_comes_again_in_time() {
         let prefixes = Prefixes::default();
-        assert!(!prefixes.pays("rules", ALONE));
-        assert!(prefixes.pays("rules", ALONE));
-        assert!(!prefixes.pays("other rules", ALONE));
+        assert!(!prefixes.pays("rules", "chain", ALONE));
+        assert!(prefixes.pays("rules", "chain", ALONE));
+        assert!(!prefixes.pays("other rules", "chain", ALONE));
+        assert!(!prefixes.pays("rules", "other chain", ALONE), "its models have not seen them");
         advance(REMEMBERED_FOR).await;
-        assert!(!prefixes.pays("rules", ALONE));
-        assert!(prefixes.pays("rules", ALONE));
+        assert!(!prefixes.pays("rules", "chain", ALONE));
+        assert!(prefixes.pays("rules", "chain", ALONE));
     }
 
     #[tokio::test(start_paused = true)]
@@ -82,8 +83,8 @@ mod tests {
         {
             let prefixes = Prefixes::default();
             let alike = Alike { calls, at_once };
-            assert!(!prefixes.pays("rules", alike), "the first is never remembered");
-            assert_eq!(prefixes.pays("rules", alike), pays, "{calls} calls, {at_once} at once");
+            assert!(!prefixes.pays("rules", "chain", alike), "the first is never remembered");
+            assert_eq!(prefixes.pays("rules", "chain", alike), pays, "{calls} calls, {at_once} at once");
         }
     }
 
@@ -91,7 +92,7 @@ mod tests {
     async fn what_is_kept_in_mind_is_bounded() {
         let prefixes = Prefixes::default();
         for number in 0..3 * MOST {
-            prefixes.pays(&number.to_string(), ALONE);
+            prefixes.pays(&number.to_string(), "chain", ALONE);
         }
         assert!(prefixes.seen.lock().unwrap().len() <= MOST);
     }

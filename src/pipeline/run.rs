@@ -19,8 +19,9 @@ use super::event::{ChunkCounts, Done, Event, Failure, Started, Timing, UsageRepo
 use super::kept_parts::Cut;
 use super::layout::Layout;
 use super::workflow::{Ending, Step, Workflow};
-use crate::domain::{FailureCode, ModelId, OnBlock};
+use crate::domain::{CallFailure, FailureCode, ModelId, OnBlock, Passage};
 use crate::routing::{FinishReason, Mode, RouteError, ScreeningOptions, Verdict};
+use crate::tasks::Part;
 use crate::telemetry::{RequestRecord, Strategy};
 
 /// A request at work. Dropping it abandons the work.
@@ -150,7 +151,7 @@ impl Run {
                 FailureCode::ContentFiltered,
                 "the guardrail blocked the document before any model was called",
             )),
-            Some(Err(error)) => self.end_in_failure(error.into()),
+            Some(Err(error)) => self.end_in_failure(unscreened(error)),
             None => self.end_in_failure(Ending::of(FailureCode::ShuttingDown, "")),
         }
     }
@@ -318,6 +319,22 @@ impl Drop for Run {
     }
 }
 
+/// The end of a request whose document the guardrail could not look at. A guardrail that
+/// is not there, or may not be asked, is no fault of the caller's or of any model's.
+fn unscreened(error: RouteError) -> Ending {
+    let set_up = matches!(
+        error.failure,
+        CallFailure::ModelGone
+            | CallFailure::AccessDenied
+            | CallFailure::ParameterRejected
+            | CallFailure::RequestRejected
+    );
+    let ending = Ending::from(error);
+    let code = if set_up { FailureCode::Internal } else { ending.code };
+    let detail = "The service could not check the text against its content policy. Try again later.";
+    Ending { code, detail: Some(detail.into()), ..ending }
+}
+
 /// The guardrail's look at a document that is worked on in parts: a blocked one then
 /// costs no model call. A document that goes out in one call is looked at by that call.
 fn screening(desk: &Desk, layout: &Layout) -> Option<BoxFuture<'static, Result<Verdict, RouteError>>> {
@@ -325,11 +342,17 @@ fn screening(desk: &Desk, layout: &Layout) -> Option<BoxFuture<'static, Result<V
     let options = ScreeningOptions {
         guardrail: Arc::clone(guardrail),
         region: desk.chain.stages[0].targets[0].target.region.clone(),
-        texts: layout.parts().iter().map(|part| part.text.clone()).collect(),
+        text: whole(layout.parts())?,
         policy: Arc::clone(&desk.live.routing),
         deadline: desk.deadline,
     };
     Some(Box::pin(Arc::clone(&desk.router).screen(options)))
+}
+
+/// The text that parts were cut from; `None` where there are none.
+fn whole(parts: &[Part]) -> Option<Passage> {
+    let (first, last) = (parts.first()?, parts.last()?);
+    Some(first.text.through(&last.text))
 }
 
 /// What comes of the work; `None` when the service is cut before it is done. The work

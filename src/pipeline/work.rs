@@ -241,7 +241,7 @@ impl Work {
         for attempt in &self.route.attempts()[self.attempts_booked..] {
             let open = attempt.failure.is_none() && attempt.spent == Spent::Unknown;
             let model = self.chain.model(&attempt.model);
-            let (usage, estimated) = match attempt.spent {
+            let (usage, is_estimate) = match attempt.spent {
                 Spent::Nothing => continue,
                 // An open answer is booked when it ends.
                 Spent::Unknown if open => continue,
@@ -254,10 +254,12 @@ impl Work {
                     }
                     (usage, false)
                 }
-                Spent::Unknown => (estimated_usage(&self.call, &attempt.model, 0).into(), true),
+                Spent::Unknown => {
+                    (model.map(|model| estimated(&self.call, model, 0)).unwrap_or_default(), true)
+                }
             };
             if let Some(model) = model {
-                self.books.add(model, usage, estimated);
+                self.books.add(model, usage, is_estimate);
             }
         }
         self.attempts_booked = self.route.attempts().len();
@@ -267,10 +269,9 @@ impl Work {
         if let Some(usage) = &usage {
             learn(&self.estimator, model, &self.call.profile, &usage.tokens);
         }
-        let estimate =
-            || Metered::from(estimated_usage(&self.call, &model.id, self.written.estimated_tokens));
-        let (usage, estimated) = usage.map_or_else(|| (estimate(), true), |usage| (usage, false));
-        self.books.add(model, usage, estimated);
+        let estimate = || estimated(&self.call, model, self.written.estimated_tokens);
+        let (usage, is_estimate) = usage.map_or_else(|| (estimate(), true), |usage| (usage, false));
+        self.books.add(model, usage, is_estimate);
     }
 
     /// Writes what has not been written into the books: what a model has done of an
@@ -284,7 +285,7 @@ impl Work {
             self.book_open_answer(&model, None);
             self.route.cut_off();
         } else if let Some(model) = self.route.in_flight().and_then(|id| self.chain.model(id)) {
-            self.books.add(model, estimated_usage(&self.call, &model.id, 0).into(), true);
+            self.books.add(model, estimated(&self.call, model, 0), true);
         }
         self.books.close(&self.route, self.upstream);
     }
@@ -300,13 +301,15 @@ impl Drop for Work {
     }
 }
 
-/// What a call used when nobody told: the estimated prompt, and what was seen of the answer.
-fn estimated_usage(call: &Call, model: &ModelId, output_tokens: u32) -> TokenUsage {
-    TokenUsage {
-        input_tokens: call.request.input.expected(model).into(),
+/// What a call used when nobody told: the estimated prompt, and what was seen of the
+/// answer, on the terms that were asked for.
+fn estimated(call: &Call, model: &Model, output_tokens: u32) -> Metered {
+    let tokens = TokenUsage {
+        input_tokens: call.request.input.expected(&model.id).into(),
         output_tokens: output_tokens.into(),
         ..TokenUsage::default()
-    }
+    };
+    Metered { tokens, terms: model.terms.service() }
 }
 
 fn learn(estimator: &Estimator, model: &Model, profile: &TextProfile, usage: &TokenUsage) {

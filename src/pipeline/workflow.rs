@@ -136,10 +136,12 @@ fn fell_back(fallback: Fallback, stage: Stage, chunk: Option<usize>) -> Event {
 }
 
 /// Whether the work goes on without a part that failed so. When the request's own time
-/// is over, nothing goes on.
+/// is over, nothing goes on, and what a guardrail blocked is not left out of an answer as
+/// if it had never been asked for.
 fn goes_on_without(error: &RouteError, desk: &Desk) -> bool {
-    let policy = desk.manners.on_chunk_error;
-    policy == OnChunkError::Skip && error.failure.code() != FailureCode::DeadlineExceeded
+    let ends_all =
+        matches!(error.failure.code(), FailureCode::DeadlineExceeded | FailureCode::ContentFiltered);
+    desk.manners.on_chunk_error == OnChunkError::Skip && !ends_all
 }
 
 /// The end of a run whose part failed; `place` as [`place_of`] says it.

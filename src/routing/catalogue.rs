@@ -136,6 +136,8 @@ pub struct Catalogue {
     pub task_chains: BTreeMap<TaskKind, Arc<str>>,
     /// Guardrails of tasks, whichever chain serves them.
     pub task_guardrails: BTreeMap<TaskKind, Arc<Guardrail>>,
+    /// Names of guardrails that watch nothing.
+    pub unused_guardrails: Vec<Arc<str>>,
     /// The chain for `preference: "speed"`.
     pub speed_chain: Arc<str>,
     /// The chain for `preference: "capability"`.

@@ -306,10 +306,14 @@ impl Route {
         let started = Instant::now();
         let others_remain = self.others_remain(place);
         self.in_flight = Some(call.model.clone());
-        let mode = if self.path.target(place).model.streams { self.options.mode } else { Mode::Whole };
+        // A model without pieces may take as long as its pieces would have taken.
+        let (mode, whole) = match self.options.mode {
+            Mode::Pieces if !self.path.target(place).model.streams => (Mode::Whole, clocks.attempt),
+            mode => (mode, clocks.answer),
+        };
         let outcome = match mode {
             Mode::Whole => {
-                let limit = deadline.limit(clocks.answer, others_remain);
+                let limit = deadline.limit(whole, others_remain);
                 attempt::complete(backend, call, running, limit).await
             }
             Mode::Pieces => attempt::open(backend, call, running, clocks, deadline, others_remain).await,

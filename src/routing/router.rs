@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::attempt::AttemptError;
@@ -17,6 +18,7 @@ use super::counting::Counting;
 use super::decide::Next;
 use super::gate::{Gate, Owner};
 use super::route::{Route, RouteOptions, RoutingPolicy};
+use super::screening::LOOKS_AT_ONCE;
 use crate::domain::{CallFailure, ModelId, Region};
 use crate::inference::{ModelBackend, ModelCall};
 use crate::telemetry::Metrics;
@@ -32,6 +34,8 @@ pub struct Router {
     pub(super) backend: Arc<dyn ModelBackend>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) counting: Counting,
+    /// Places for guardrails' looks at documents.
+    pub(super) looks: Semaphore,
     gates: RwLock<HashMap<ModelId, GatesOfModel>>,
     owners: AtomicU64,
     /// When the operator was last told of a fault of a model's set-up.
@@ -45,6 +49,7 @@ impl Router {
             backend,
             metrics,
             counting: Counting::default(),
+            looks: Semaphore::new(LOOKS_AT_ONCE),
             gates: RwLock::default(),
             owners: AtomicU64::new(0),
             told: Mutex::default(),

@@ -20,20 +20,20 @@ use crate::inference::{BackendError, Screening, Verdict};
 use crate::telemetry::ScreeningResult;
 
 /// A piece has at most so many bytes, and so at most 25 text units of 1,000 characters,
-/// which is what an account may send in one second unless its quota was raised.
+/// the smallest quota of a second that AWS gives an account.
 const PIECE_BYTES: usize = 24_000;
-/// More would only run into the account's quota.
-const AT_ONCE: usize = 4;
-/// A guardrail has one address: patience is all that helps when it is busy.
-const TRIES: u32 = 6;
+/// What of the end of a piece stands at the begin of the next one, so that no sentence
+/// escapes between the two.
+const OVERLAP_BYTES: usize = 500;
+/// Looks at once, of all requests together: more would only run into the account's quota.
+pub(super) const LOOKS_AT_ONCE: usize = 4;
 
 /// What a guardrail is to look at, and what it must keep to.
 pub struct ScreeningOptions {
     pub guardrail: Arc<Guardrail>,
     /// Where the guardrail is; `None` is the region that the service runs in.
     pub region: Option<Region>,
-    /// The document, in parts or whole.
-    pub texts: Vec<Passage>,
+    pub text: Passage,
     pub policy: Arc<RoutingPolicy>,
     pub deadline: Deadline,
 }
@@ -44,9 +44,9 @@ impl Router {
     /// # Errors
     /// When the guardrail could not look at all of it.
     pub async fn screen(self: Arc<Self>, options: ScreeningOptions) -> Result<Verdict, RouteError> {
-        let pieces = options.texts.iter().flat_map(pieces).filter(|piece| !piece.trim().is_empty());
+        let pieces = pieces(&options.text).into_iter().filter(|piece| !piece.trim().is_empty());
         let looks = pieces.map(|text| self.screen_piece(&options, text));
-        let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
+        let mut looks = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
         let mut verdict = Ok(Verdict::Passed);
         while let Some(look) = looks.next().await {
             if look != Ok(Verdict::Passed) {
@@ -69,6 +69,9 @@ impl Router {
         let screening = Screening { guardrail, region, text };
         let mut tries = 1;
         loop {
+            let Ok(Ok(look)) = timeout_at(options.deadline.at(), self.looks.acquire()).await else {
+                return Err(RouteError::too_late());
+            };
             let limit = options.deadline.limit(options.policy.clocks.answer, false);
             let error = match timeout_at(limit.at, self.backend.screen(&screening)).await {
                 Ok(Ok(verdict)) => return Ok(verdict),
@@ -78,12 +81,16 @@ impl Router {
                     BackendError::new(CallFailure::AnswerClock, "the guardrail did not answer in time")
                 }
             };
+            drop(look);
             let delay = options.policy.backoff.delay(tries, rand::random());
             let delay = error.retry_after.map_or(delay, |asked| asked.max(delay));
-            if tries >= TRIES || !is_retried(error.kind) || delay >= options.deadline.time_left() {
+            // It has one address: as long as it is only busy, patience is all that helps.
+            let is_busy = error.kind == CallFailure::Throttled;
+            let may_repeat = is_busy || (is_retried(error.kind) && tries <= options.policy.max_retries);
+            if !may_repeat || delay >= options.deadline.time_left() {
                 return Err(failed(error));
             }
-            tries += 1;
+            tries = tries.saturating_add(1);
             sleep(delay).await;
         }
     }
@@ -95,38 +102,52 @@ fn failed(error: BackendError) -> RouteError {
 }
 
 /// The text in pieces that a guardrail takes, cut at the end of a word where there is one.
+/// Each begins with the end of the one before.
 fn pieces(text: &Passage) -> Vec<Passage> {
     let mut pieces = Vec::new();
     let mut start = 0;
     while text.len() - start > PIECE_BYTES {
-        let mut end = start + PIECE_BYTES;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let space = text[start..end].rfind(char::is_whitespace).filter(|space| *space > 0);
-        let end = space.map_or(end, |space| start + space);
+        let end = word_end(text, start, start + PIECE_BYTES);
         pieces.push(text.part(start..end));
-        start = end;
+        start = word_end(text, start, end - OVERLAP_BYTES);
     }
     pieces.push(text.part(start..text.len()));
     pieces
 }
 
+/// The last end of a word before `end`, or where the last character before it ends; never
+/// before the middle between the two, so that there is always progress.
+fn word_end(text: &str, start: usize, mut end: usize) -> usize {
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let space = text[start..end].rfind(char::is_whitespace).map(|space| start + space);
+    space.filter(|space| *space > start.midpoint(end)).unwrap_or(end)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{PIECE_BYTES, pieces};
+    use super::{OVERLAP_BYTES, PIECE_BYTES, pieces};
     use crate::domain::Passage;
 
     #[test]
-    fn pieces_are_all_of_the_text_and_end_with_words_where_they_can() {
+    fn pieces_are_all_of_the_text_and_each_begins_with_the_end_of_the_one_before() {
         for text in ["word ".repeat(20_000), "й".repeat(50_000), "short".to_owned(), String::new()] {
             let passage = Passage::from(text.as_str());
             let pieces = pieces(&passage);
             assert!(
                 pieces.iter().all(|piece| piece.len() <= PIECE_BYTES && piece.shares_text_with(&passage))
             );
-            assert_eq!(pieces.iter().map(|piece| &**piece).collect::<String>(), text);
-            assert!(!text.starts_with("word") || pieces.iter().skip(1).all(|piece| piece.starts_with(' ')));
+            assert!(pieces.len() <= 2 + text.len() / (PIECE_BYTES - 2 * OVERLAP_BYTES));
+            let at = |piece: &Passage| piece.as_ptr() as usize - passage.as_ptr() as usize;
+            assert_eq!(at(&pieces[0]), 0);
+            for pair in pieces.windows(2) {
+                let overlap = at(&pair[0]) + pair[0].len() - at(&pair[1]);
+                assert!((OVERLAP_BYTES..2 * OVERLAP_BYTES).contains(&overlap), "{overlap}");
+                assert!(!text.starts_with("word") || pair[1].starts_with(' '));
+            }
+            let last = pieces.last().unwrap();
+            assert_eq!(at(last) + last.len(), text.len());
         }
     }
 }

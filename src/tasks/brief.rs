@@ -15,6 +15,8 @@ use super::part::Part;
 pub(super) struct Brief {
     /// What `shared_context` and `context` said, in this order.
     pub(super) background: Option<String>,
+    /// How much of it, in bytes, is what `shared_context` said: it comes with many requests.
+    pub(super) shared_background_bytes: usize,
     pub(super) output_language: Option<LanguageTag>,
     pub(super) expected_input_languages: Vec<LanguageTag>,
     pub(super) max_words: Option<u32>,
@@ -29,12 +31,14 @@ const MAX_LANGUAGES: usize = 20;
 impl Brief {
     /// Reads the shared options.
     pub(super) fn read(fields: &mut Fields) -> Self {
-        let backgrounds =
-            [fields.string("shared_context", MAX_CONTEXT_CHARS), fields.string("context", MAX_CONTEXT_CHARS)];
-        let told: Vec<String> =
-            backgrounds.into_iter().flatten().filter(|text| !text.trim().is_empty()).collect();
+        let mut background =
+            |name| fields.string(name, MAX_CONTEXT_CHARS).filter(|text: &String| !text.trim().is_empty());
+        let (shared, own) = (background("shared_context"), background("context"));
+        let shared_background_bytes = shared.as_ref().map_or(0, String::len);
+        let told: Vec<String> = shared.into_iter().chain(own).collect();
         Self {
             background: (!told.is_empty()).then(|| told.join("\n\n")),
+            shared_background_bytes,
             output_language: output_language(fields),
             expected_input_languages: expected_input_languages(fields),
             max_words: fields.integer("max_words", 1..=5000),

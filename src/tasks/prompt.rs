@@ -77,26 +77,32 @@ pub(super) fn compose_in(
     system.push_str(exactness(brief));
     section(&mut system, "Language", &language(rules, brief));
     section(&mut system, "Format", &rules.format);
+    let mut shared_bytes = None;
     if let Some(background) = &brief.background {
-        push_background(&mut system, rules, boundary, background);
+        let own_from = push_background(&mut system, rules, boundary, brief, background);
+        // What the caller says of this document alone, other documents do not share.
+        shared_bytes = own_from.filter(|_| scene.rules.is_empty());
     }
     // What follows is about this document alone, or this part of it.
-    let shared_bytes = system.len();
+    let shared_bytes = shared_bytes.unwrap_or(system.len());
     if !scene.rules.is_empty() {
         section(&mut system, "Parts", &scene.rules);
     }
+    let mut quoted = 0..0;
     if let Some(fenced) = &scene.fenced {
         system.push('\n');
+        quoted = system.len()..system.len() + fenced.len();
         system.push_str(fenced);
     }
     section(&mut system, "Document", &document_rules(rules, boundary, scene));
     section(&mut system, "Answer", &answer_rules(rules, brief));
-    Prompt { system, shared_bytes, user: fence(&scene.before, boundary, document) }
+    Prompt { system, shared_bytes, quoted, user: fence(&scene.before, boundary, document) }
 }
 
 fn fence(before: &str, boundary: &Boundary, document: Passage) -> FencedDocument {
     FencedDocument {
-        opening: format!("{before}<document-{boundary}>\n"),
+        before: before.to_owned(),
+        opening: format!("<document-{boundary}>\n"),
         document,
         closing: format!("\n</document-{boundary}>"),
     }
@@ -142,9 +148,19 @@ fn language(rules: &TaskRules, brief: &Brief) -> Vec<String> {
     lines
 }
 
-/// The background comes before the rules about the document, so that those have the last word.
-fn push_background(system: &mut String, rules: &TaskRules, boundary: &Boundary, background: &str) {
-    let (verb, name) = (rules.verb, boundary.around(background));
+/// The background comes before the rules about the document, so that those have the last
+/// word. Tells where in `system` the part begins that other requests do not share.
+fn push_background(
+    system: &mut String,
+    rules: &TaskRules,
+    boundary: &Boundary,
+    brief: &Brief,
+    background: &str,
+) -> Option<usize> {
+    let shared = brief.shared_background_bytes;
+    // Named after what is shared, so that the rest changes nothing before it.
+    let named_after = if shared == 0 { background } else { &background[..shared] };
+    let (verb, name) = (rules.verb, boundary.around(named_after));
     section(
         system,
         "Background",
@@ -158,9 +174,11 @@ fn push_background(system: &mut String, rules: &TaskRules, boundary: &Boundary, 
     );
     let opening = format!("\n<context-{name}>\n");
     let closing = format!("\n</context-{name}>");
-    for part in [&opening, background, &closing] {
-        system.push_str(part);
-    }
+    system.push_str(&opening);
+    let begin = system.len();
+    system.push_str(background);
+    system.push_str(&closing);
+    (0 < shared && shared < background.len()).then_some(begin + shared)
 }
 
 fn document_rules(rules: &TaskRules, boundary: &Boundary, scene: &Scene) -> [String; 4] {

@@ -53,7 +53,9 @@ pub fn call(region: Option<&str>) -> ModelCall {
         prompt: Arc::new(Prompt {
             system: "Summarize the text.".to_owned(),
             shared_bytes: 0,
+            quoted: 0..0,
             user: FencedDocument {
+                before: String::new(),
                 opening: format!("<{fence}>\n"),
                 document: "A door. A key. A lock.".into(),
                 closing: format!("\n</{fence}>"),

@@ -1,6 +1,6 @@
 //! Guardrails: what they look at, what a block means, and that nobody goes around them.
 
-use bedrock_sim::{GuardrailRules, Operation, Outcome, Scenario, StopReason};
+use bedrock_sim::{CallRecord, GuardrailRules, MaskedPhrase, Operation, Outcome, Scenario, StopReason};
 use serde_json::{Value, json};
 
 use crate::support::book::Book;
@@ -125,19 +125,17 @@ async fn a_task_brings_its_guardrail_to_every_chain() {
 #[tokio::test]
 async fn a_long_document_is_looked_at_before_any_model_is_called() {
     let app = app(&SMALL_PARTS).await;
-    let book = Book::small(20, 12_000);
+    let book = Book::small(20, 40_000);
     let good = json!({"text": book.text, "strategy": "map-reduce"});
     assert_eq!(send(&app, "/v1/summarize", good).await.status, 200);
     let calls = app.sim.calls();
     let looks: Vec<_> = calls.iter().filter(|call| call.operation == Operation::ApplyGuardrail).collect();
     let first_model = calls.iter().find(|call| call.operation != Operation::ApplyGuardrail).unwrap();
-    assert!(looks.len() > 3 && looks.iter().all(|look| look.ended.unwrap() <= first_model.began));
-    let looked_at: String = looks
-        .iter()
-        .map(|look| look.request()["content"][0]["text"]["text"].as_str().unwrap().len())
-        .sum::<usize>()
-        .to_string();
-    assert_eq!(looked_at, book.text.len().to_string(), "all of it, once");
+    assert!(looks.len() > 1 && looks.iter().all(|look| look.ended.unwrap() <= first_model.began));
+    let looked_at = |look: &CallRecord| look.request()["content"][0]["text"]["text"].as_str().unwrap().len();
+    let bytes: usize = looks.iter().map(|look| looked_at(look)).sum();
+    let most = book.text.len() + 1000 * looks.len();
+    assert!((book.text.len()..most).contains(&bytes), "all of it, and a little of it twice: {bytes}");
     let labels = |result: &'static str| [("guardrail", "refusing"), ("result", result)];
     assert_eq!(app.metric("redraft_guardrail_screenings_total", &labels("passed")).await, 1.0);
 
@@ -163,8 +161,9 @@ async fn a_guardrail_that_cannot_look_lets_nothing_pass() {
     let app = app(&SMALL_PARTS).await;
     let body = json!({"text": Book::small(20, 12_000).text, "strategy": "map-reduce"});
     app.sim.set_scenario("gr1refuses", Scenario::from(bedrock_sim::ApiError::NotAuthorized));
-    assert_problem(&send(&app, "/v1/summarize", body.clone()).await, 502, "upstream_auth");
-    app.sim.set_scenario_times("gr1refuses", Scenario::from(bedrock_sim::ApiError::ThrottlingRequests), 2);
+    let problem = assert_problem(&send(&app, "/v1/summarize", body.clone()).await, 500, "internal");
+    assert!(problem["detail"].as_str().unwrap().contains("content policy"), "{problem}");
+    assert!(app.sim.calls().iter().all(|call| call.operation == Operation::ApplyGuardrail));
     app.sim.clear_scenarios();
     assert_eq!(send(&app, "/v1/summarize", body).await.status, 200);
     assert!(app.sim.calls().iter().all(|call| call.outcome != Outcome::ClientGone));
@@ -186,4 +185,81 @@ async fn an_intervention_that_no_guardrail_was_asked_for_is_refused_too() {
     app.sim.set_scenario("*", Scenario::StopReason { reason: StopReason::GuardrailIntervened });
     let body = json!({"text": "A door. A key. A lock.", "chain": "free"});
     assert_problem(&send(&app, "/v1/summarize", body).await, 422, "content_filtered");
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_behind_the_guardrails_words_does_not_tell_them() {
+    let app = app(&[]).await;
+    let body = json!({"text": format!("A door. The {FORBIDDEN}.")});
+    for scenario in ["cut-between-frames", "end-without-message-stop", "garbage-frames"] {
+        let scenario = json!({"kind": scenario, "after_deltas": 1});
+        app.sim.set_scenario("us.amazon.nova-pro-v1:0", serde_json::from_value(scenario).unwrap());
+        let answer = send(&app, "/v1/summarize?stream=sse", body.clone()).await;
+        assert!(!answer.text().contains("guardrail blocked"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn what_is_only_masked_is_an_answer_where_the_guardrail_is_asked_for_its_trace() {
+    let app = app(&[]).await;
+    let rules = GuardrailRules {
+        blocked_input: Vec::new(),
+        blocked_output: Vec::new(),
+        masked: vec![MaskedPhrase { phrase: "brass".to_owned(), name: "METAL".to_owned() }],
+        ..GuardrailRules::default()
+    };
+    app.sim.set_guardrail("*", rules);
+    let text = "A lock of brass hangs on the door.";
+    let traced = json!({"text": text, "chain": "answering"});
+    let answer = send(&app, "/v1/summarize", traced.clone()).await.json();
+    assert_eq!((&answer["finish_reason"], &answer["warnings"]), (&json!("stop"), &json!([])), "{answer}");
+    assert!(answer["text"].as_str().unwrap().contains("{METAL}"), "{answer}");
+    let stream = send(&app, "/v1/summarize?stream=sse", traced).await.sse();
+    stream.assert_grammar();
+    assert_eq!(stream.one("done")["finish_reason"], "stop");
+    assert!(stream.text().contains("{METAL}") && !stream.text().contains("brass"));
+    let untraced = json!({"text": text});
+    assert_problem(&send(&app, "/v1/summarize", untraced).await, 422, "content_filtered");
+}
+
+#[tokio::test]
+async fn a_blocked_part_ends_the_request_whatever_is_to_be_done_without_it() {
+    let app = app(&SMALL_PARTS).await;
+    let book = Book::small(20, 12_000);
+    let word = book.text.split(' ').nth(900).unwrap();
+    blocks_answers(&app, word.trim_matches(|c: char| !c.is_alphanumeric()));
+    for (path, strategy) in
+        [("/v1/summarize", "map-reduce"), ("/v1/summarize", "refine"), ("/v1/rephrase", "")]
+    {
+        for on_chunk_error in ["fail", "skip"] {
+            let mut body = json!({"text": book.text, "chain": "guarded", "on_chunk_error": on_chunk_error});
+            if !strategy.is_empty() {
+                body["strategy"] = strategy.into();
+            }
+            let answer = send(&app, path, body).await;
+            assert_problem(&answer, 422, "content_filtered");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_quoted_of_the_document_is_looked_at_wherever_it_stands() {
+    let app = app(&SMALL_PARTS).await;
+    let text = Book::small(20, 12_000).text;
+    for path in ["/v1/summarize", "/v1/rephrase"] {
+        app.sim.clear_calls();
+        let body = json!({"text": text, "chain": "guarded"});
+        assert_eq!(send(&app, path, body).await.status, 200, "{path}");
+        let calls = app.sim.calls().into_iter().filter(|call| call.operation != Operation::ApplyGuardrail);
+        for call in calls {
+            let request = call.request();
+            let blocks = ["system", "messages"].into_iter().flat_map(|place| match place {
+                "system" => request["system"].as_array().cloned().unwrap_or_default(),
+                _ => request["messages"][0]["content"].as_array().cloned().unwrap_or_default(),
+            });
+            let open: String = blocks.filter_map(|block| block["text"].as_str().map(str::to_owned)).collect();
+            let quoted = text.split(". ").filter(|sentence| sentence.len() > 40 && open.contains(sentence));
+            assert_eq!(quoted.collect::<Vec<_>>(), [""; 0], "{path}");
+        }
+    }
 }

@@ -66,11 +66,14 @@ pub(super) fn read<'a>(path: &str, table: &'a Table, origin: &Origin, problems: 
         problems,
     );
     let caches = cache_min_tokens.map(|tokens| {
-        let is_native = service.as_ref().is_some_and(|service| service.terms.api != Api::Converse);
-        tokens.is_none() || !is_native
+        let can_mark = service
+            .as_ref()
+            .is_none_or(|service| service.terms.api == Api::Converse && service.terms.accepts_system);
+        tokens.is_none() || can_mark
     });
     if caches == Some(false) {
-        section.refuse("cache_min_tokens", "needs api = \"converse\"", problems);
+        let message = "needs api = \"converse\" and accepts_system = true: what is remembered are the rules";
+        section.refuse("cache_min_tokens", message, problems);
     }
     let can_stream = service.as_ref().is_none_or(|service| match service.terms.api {
         Api::Converse => true,

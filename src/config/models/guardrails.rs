@@ -25,6 +25,12 @@ impl<'a> KnownGuardrails<'a> {
         Self(table.into_iter().flatten().map(read).collect())
     }
 
+    /// Names of those that are not among these.
+    pub(super) fn others_than<'g>(&self, used: impl Iterator<Item = &'g Arc<Guardrail>>) -> Vec<Arc<str>> {
+        let used: Vec<&str> = used.map(|guardrail| &*guardrail.name).collect();
+        self.0.keys().filter(|name| !used.contains(name)).map(|name| (*name).into()).collect()
+    }
+
     /// The guardrail that a key names, if it is there: `Some(None)` when it is not.
     /// `None` comes with a problem, here or at the guardrail's own entry.
     pub(super) fn named(
@@ -58,6 +64,11 @@ fn read_guardrail(
         problems.add(path, origin, format!("expected a table with an id and a version, found {value}"));
         return None;
     };
+    let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+    let name_is_sound = (1..=64).contains(&name.len()) && name.bytes().all(is_name);
+    if !name_is_sound {
+        problems.add(path, origin, "expected a name of 1 to 64 characters of a-z 0-9 _ -");
+    }
     let mut section = Section::new(path, table, origin);
     let id = section
         .required("id", "a guardrail id or ARN", problems, |value| value.as_str().filter(|id| is_id(id)));
@@ -78,6 +89,7 @@ fn read_guardrail(
         });
     let trace = section.optional("trace", "true or false", problems, Value::as_bool);
     section.finish(problems);
+    name_is_sound.then_some(())?;
     Some(Guardrail {
         name: name.into(),
         id: id?.to_owned(),

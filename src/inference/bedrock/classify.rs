@@ -282,6 +282,10 @@ fn original_status(exception: &ModelErrorException) -> Option<i32> {
 /// What the log is told of a refusal. A message about what was sent could repeat
 /// it, and what was sent holds the document: of those, the type has to do.
 fn told(what: &str, message: &str, kind: Kind) -> String {
+    // Of a guardrail, the message repeats nothing.
+    if message.starts_with("The guardrail identifier") {
+        return one_line(&format!("{what}: {message}"));
+    }
     let about_what_was_sent = what.starts_with("ValidationException")
         || matches!(
             kind,

@@ -6,8 +6,9 @@
 
 use aws_sdk_bedrockruntime::operation::converse::ConverseOutput as Answer;
 use aws_sdk_bedrockruntime::types::{
-    ContentBlock, ConverseOutput, PerformanceConfigLatency, PerformanceConfiguration,
-    ServiceTier as SdkServiceTier, StopReason as SdkStopReason, TokenUsage as SdkTokenUsage,
+    ContentBlock, ConverseOutput, GuardrailTraceAssessment, PerformanceConfigLatency,
+    PerformanceConfiguration, ServiceTier as SdkServiceTier, StopReason as SdkStopReason,
+    TokenUsage as SdkTokenUsage,
 };
 
 use super::document::to_json;
@@ -22,13 +23,14 @@ pub(super) fn token_count(tokens: i32) -> Result<u64, BackendError> {
 }
 
 pub(super) fn completion(call: &ModelCall, answer: Answer) -> Result<Completion, BackendError> {
-    let stop_reason = stop_reason(&answer.stop_reason, call);
+    let mut stop_reason = stop_reason(&answer.stop_reason, call);
+    if let Some(trace) = answer.trace.as_ref().and_then(|trace| trace.guardrail.as_ref()) {
+        findings::tell(call, trace);
+        stop_reason = after_trace(stop_reason, trace);
+    }
     let served =
         Served { tier: answer.service_tier.as_ref(), performance: answer.performance_config.as_ref() };
     let usage = answer.usage.as_ref().and_then(|usage| metered(usage, served, &call.terms, stop_reason));
-    if let Some(trace) = answer.trace.as_ref().and_then(|trace| trace.guardrail.as_ref()) {
-        findings::tell(call, trace);
-    }
     let Some(ConverseOutput::Message(message)) = answer.output else {
         return Err(BackendError::new(CallFailure::BadResponse, "the answer holds no message"));
     };
@@ -64,6 +66,12 @@ pub(super) fn stop_reason(reason: &SdkStopReason, call: &ModelCall) -> StopReaso
     }
 }
 
+/// The reason when a trace is at hand: a guardrail that only masked has not intervened.
+pub(super) fn after_trace(reason: StopReason, trace: &GuardrailTraceAssessment) -> StopReason {
+    let masked = reason == StopReason::GuardrailIntervened && findings::only_masks(trace);
+    if masked { StopReason::EndTurn } else { reason }
+}
+
 /// What an answer says about how it was served.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Served<'a> {
@@ -76,17 +84,15 @@ impl Served<'_> {
     fn terms(self, asked: &CallTerms) -> ServiceTerms {
         let tier = self.tier.and_then(|tier| ServiceTier::parse(tier.r#type().as_str()));
         let latency = self.performance.map(|config| *config.latency() == PerformanceConfigLatency::Optimized);
+        let asked = asked.service();
         ServiceTerms {
-            tier: tier.unwrap_or(asked.service_tier),
+            tier: tier.unwrap_or(asked.tier),
             optimized_latency: latency.unwrap_or(asked.optimized_latency),
         }
     }
 }
 
-/// What was used and on which terms. `None` when the count cannot be one: the SDK fills
-/// a missing usage with zeros, and no prompt has no tokens. An estimate is then nearer
-/// to the bill than nothing. Only where a guardrail spoke up before any model ran, no
-/// tokens are the truth.
+/// What was used and on which terms. The SDK fills a missing usage with zeros.
 pub(super) fn metered(
     usage: &SdkTokenUsage,
     served: Served<'_>,
@@ -94,21 +100,13 @@ pub(super) fn metered(
     stop_reason: StopReason,
 ) -> Option<Metered> {
     let count = |tokens: i32| u64::try_from(tokens).ok();
-    let read = count(usage.cache_read_input_tokens.unwrap_or(0))?;
-    let written = count(usage.cache_write_input_tokens.unwrap_or(0))?;
-    let input = count(usage.input_tokens)?;
-    let tokens = TokenUsage {
-        input_tokens: match asked.input_tokens_include_cached {
-            true => input.saturating_sub(read).saturating_sub(written),
-            false => input,
-        },
+    let told = TokenUsage {
+        input_tokens: count(usage.input_tokens)?,
         output_tokens: count(usage.output_tokens)?,
-        cache_read_input_tokens: read,
-        cache_write_input_tokens: written,
+        cache_read_input_tokens: count(usage.cache_read_input_tokens.unwrap_or(0))?,
+        cache_write_input_tokens: count(usage.cache_write_input_tokens.unwrap_or(0))?,
     };
-    let is_count = tokens.total_tokens() > tokens.output_tokens
-        || (stop_reason == StopReason::GuardrailIntervened && tokens.total_tokens() == 0);
-    is_count.then(|| Metered { tokens, terms: served.terms(asked) })
+    asked.metered(told, served.terms(asked), stop_reason)
 }
 
 #[cfg(test)]

@@ -17,6 +17,14 @@ pub(super) fn tell(call: &ModelCall, trace: &GuardrailTraceAssessment) {
     tell_of(guardrail, "output", output);
 }
 
+/// Whether a guardrail masked something and blocked nothing: the answer is one.
+pub(super) fn only_masks(trace: &GuardrailTraceAssessment) -> bool {
+    let input = trace.input_assessment.iter().flat_map(|by_guardrail| by_guardrail.values());
+    let output = trace.output_assessments.iter().flat_map(|by_guardrail| by_guardrail.values().flatten());
+    let found: Vec<Finding> = input.chain(output).flat_map(findings).collect();
+    !found.is_empty() && found.iter().all(|finding| !finding.blocked)
+}
+
 /// Tells what a guardrail found on one side of a model.
 pub(super) fn tell_of<'a>(
     guardrail: &Guardrail,
@@ -51,7 +59,8 @@ fn findings(assessment: &GuardrailAssessment) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut note = |policy: &str, kind: &str, action: &str| {
         if action != "NONE" {
-            found.push(Finding { kind: format!("{policy} {kind}"), blocked: action == "BLOCKED" });
+            // What this version does not know is taken for a block.
+            found.push(Finding { kind: format!("{policy} {kind}"), blocked: action != "ANONYMIZED" });
         }
     };
     if let Some(policy) = &assessment.topic_policy {

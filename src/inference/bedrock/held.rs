@@ -3,7 +3,7 @@
 //!
 //! A guardrail that blocks says so at the very end: its text comes as the last piece,
 //! and then the stop reason tells whose words they were. So on guarded calls a piece
-//! leaves when the next event is there. Nothing is held where nobody watches, or where
+//! leaves when the next piece is there, or the stop. Nothing is held where nobody watches, or where
 //! the guardrail's text is to be the answer.
 
 use std::collections::VecDeque;
@@ -34,8 +34,10 @@ impl Held {
 
     /// Takes the next event of the answer.
     pub(super) fn push(&mut self, item: Item) {
-        let earlier = self.piece.take();
-        if !matches!(item, Ok(ModelEvent::Stopped(StopReason::GuardrailIntervened))) {
+        // Whose words the last piece of a broken stream was, nobody says any more.
+        let is_void = matches!(item, Err(_) | Ok(ModelEvent::Stopped(StopReason::GuardrailIntervened)));
+        if !matches!(item, Ok(ModelEvent::Thinking)) {
+            let earlier = self.piece.take().filter(|_| !is_void);
             self.ready.extend(earlier.map(|text| Ok(ModelEvent::Text(text))));
         }
         match item {
@@ -48,7 +50,8 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use super::{Held, VecDeque};
-    use crate::inference::{ModelEvent, StopReason};
+    use crate::domain::CallFailure;
+    use crate::inference::{BackendError, ModelEvent, StopReason};
 
     fn told(drops: bool, events: Vec<ModelEvent>) -> Vec<ModelEvent> {
         let mut held = Held { drops, piece: None, ready: VecDeque::new() };
@@ -74,15 +77,20 @@ mod tests {
 
     #[test]
     fn a_healthy_answer_loses_nothing() {
-        let answer = || {
-            vec![
-                ModelEvent::Started,
-                text("a "),
-                ModelEvent::Thinking,
-                text("b."),
-                ModelEvent::Stopped(StopReason::EndTurn),
-            ]
-        };
-        assert_eq!(told(true, answer()), answer());
+        let stop = ModelEvent::Stopped(StopReason::EndTurn);
+        let answer = vec![ModelEvent::Started, text("a "), ModelEvent::Thinking, text("b."), stop.clone()];
+        let held = [ModelEvent::Started, ModelEvent::Thinking, text("a "), text("b."), stop];
+        assert_eq!(told(true, answer), held, "thinking says nothing of whose words the piece before it was");
+    }
+
+    #[test]
+    fn the_last_piece_of_a_stream_that_breaks_is_not_told() {
+        let mut held = Held { drops: true, piece: None, ready: VecDeque::new() };
+        held.push(Ok(text("a ")));
+        held.push(Ok(text("Blocked.")));
+        held.push(Err(BackendError::new(CallFailure::StreamCut, "cut")));
+        assert_eq!(held.ready(), Some(Ok(text("a "))));
+        assert!(held.ready().is_some_and(|item| item.is_err()));
+        assert!(held.ready().is_none());
     }
 }

@@ -102,14 +102,14 @@ fn billing(
     tier: Option<&ServiceTierType>,
     latency: Option<&PerformanceConfigLatency>,
 ) -> Billing {
-    let asked = &call.terms;
+    let asked = call.terms.service();
     let tier = tier.and_then(|tier| ServiceTier::parse(tier.as_str()));
     let optimized = latency.map(|latency| *latency == PerformanceConfigLatency::Optimized);
-    let terms = ServiceTerms {
-        tier: tier.unwrap_or(asked.service_tier),
+    let served = ServiceTerms {
+        tier: tier.unwrap_or(asked.tier),
         optimized_latency: optimized.unwrap_or(asked.optimized_latency),
     };
-    Billing { told, terms, input_includes_cached: asked.input_tokens_include_cached }
+    Billing { told, served, terms: Arc::clone(&call.terms) }
 }
 
 /// Takes the token counts off a response's headers, while they can still be seen.

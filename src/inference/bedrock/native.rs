@@ -92,7 +92,7 @@ pub(super) fn completion(
 ) -> Result<Completion, BackendError> {
     let no_answer = || BackendError::new(CallFailure::BadResponse, "the body is no answer of its format");
     let body: Value = serde_json::from_slice(bytes).map_err(|_| no_answer())?;
-    let intervened = has_intervened(&body);
+    let intervened = has_intervened(&body) && !trace::only_masks(&body);
     trace::tell(call.guardrail.as_deref(), &body);
     let said = match answer_of(format, &body) {
         Some(said) => said,
@@ -101,7 +101,7 @@ pub(super) fn completion(
     };
     let mut prose = Prose::of(format);
     let mut text = prose.push(&said.text).text;
-    text.push_str(&prose.end(intervened));
+    text.push_str(&prose.end(intervened && trace::blocks(&body)));
     let stop_reason = match said.stop {
         _ if intervened => StopReason::GuardrailIntervened,
         stop => stop.unwrap_or(StopReason::Other),

@@ -1,8 +1,8 @@
 //! What a Converse request is made of: from our words to the SDK's shapes.
 //!
 //! `Converse` and `ConverseStream` take the same members in types of their own, so
-//! they are made here once and put in twice. The one rule: with a guardrail only the
-//! document stands where the guardrail looks, so that our rules never trip it.
+//! they are made here once and put in twice. The one rule: with a guardrail the document
+//! stands where it looks, with what else is quoted of it, and our rules never do.
 
 use std::collections::HashMap;
 
@@ -117,21 +117,31 @@ fn members(call: &ModelCall) -> Result<Members, BuildError> {
     })
 }
 
-/// The rules; where their beginning is to be remembered, a mark stands behind it.
+/// The rules. Where their beginning is to be remembered, a mark stands behind it; where
+/// they quote the document, a guardrail looks at the quotation.
 fn system(call: &ModelCall) -> Result<Option<Vec<SystemContentBlock>>, BuildError> {
     let prompt = &call.prompt;
     if !call.terms.accepts_system || prompt.system.is_empty() {
         return Ok(None);
     }
-    let (shared, rest) = prompt.split_system();
-    if !call.cache_shared || shared.trim().is_empty() {
-        return Ok(Some(vec![SystemContentBlock::Text(prompt.system.clone())]));
+    let (shared, _) = prompt.split_system();
+    let shared = if call.cache_shared { shared } else { "" };
+    let [rules, quotation, behind] = match call.guardrail {
+        Some(_) => prompt.around_quotation(),
+        None => [prompt.system.as_str(), "", ""],
+    };
+    let rules = rules.strip_prefix(shared).unwrap_or(rules);
+    let text = |text: &str| (!text.trim().is_empty()).then(|| SystemContentBlock::Text(text.to_owned()));
+    let mut blocks = Vec::from_iter(text(shared));
+    if !blocks.is_empty() {
+        let mark = CachePointBlock::builder().r#type(CachePointType::Default).build()?;
+        blocks.push(SystemContentBlock::CachePoint(mark));
     }
-    let mark = CachePointBlock::builder().r#type(CachePointType::Default).build()?;
-    let mut blocks = vec![SystemContentBlock::Text(shared.to_owned()), SystemContentBlock::CachePoint(mark)];
-    if !rest.trim().is_empty() {
-        blocks.push(SystemContentBlock::Text(rest.to_owned()));
+    blocks.extend(text(rules));
+    if !quotation.trim().is_empty() {
+        blocks.push(SystemContentBlock::GuardContent(guarded(quotation)?));
     }
+    blocks.extend(text(behind));
     Ok(Some(blocks))
 }
 
@@ -144,16 +154,35 @@ fn whole_turn(call: &ModelCall) -> Result<Message, BuildError> {
     Message::builder().role(ConversationRole::User).content(ContentBlock::Text(text)).build()
 }
 
-/// The turn in blocks, of which the document is the one that the guardrail looks at.
+/// The turn in blocks: the guardrail looks at the document and at what else is of it.
 fn guarded_turn(call: &ModelCall) -> Result<Message, BuildError> {
     let user = &call.prompt.user;
-    let opening = [leading_rules(call).unwrap_or_default().as_str(), &user.opening].concat();
-    let document = GuardrailConverseTextBlock::builder().text(user.document.to_string()).build()?;
-    let document = ContentBlock::GuardContent(GuardrailConverseContentBlock::Text(document));
+    let [rules, quotation, behind] = match call.terms.accepts_system {
+        true => ["", "", ""],
+        false => call.prompt.around_quotation(),
+    };
+    let behind = if rules.is_empty() { String::new() } else { format!("{behind}\n\n") };
     // Blank blocks are refused.
     let text = |text: &str| (!text.trim().is_empty()).then(|| ContentBlock::Text(text.to_owned()));
-    let blocks = [text(&opening), Some(document), text(&user.closing)].into_iter().flatten();
-    Message::builder().role(ConversationRole::User).set_content(Some(blocks.collect())).build()
+    let watched = |text: &str| match text.trim().is_empty() {
+        true => Ok(None),
+        false => guarded(text).map(|block| Some(ContentBlock::GuardContent(block))),
+    };
+    let blocks = [
+        text(rules),
+        watched(quotation)?,
+        text(&behind),
+        watched(&user.before)?,
+        text(&user.opening),
+        watched(&user.document)?,
+        text(&user.closing),
+    ];
+    let blocks = blocks.into_iter().flatten().collect();
+    Message::builder().role(ConversationRole::User).set_content(Some(blocks)).build()
+}
+
+fn guarded(text: &str) -> Result<GuardrailConverseContentBlock, BuildError> {
+    GuardrailConverseTextBlock::builder().text(text).build().map(GuardrailConverseContentBlock::Text)
 }
 
 /// Rules for a model that has no place for them.

@@ -30,27 +30,31 @@ pub(super) fn request(
 }
 
 /// What it said.
-pub(super) fn verdict(screening: &Screening, answer: &ApplyGuardrailOutput) -> Verdict {
-    if answer.action == GuardrailAction::None {
-        return Verdict::Passed;
+///
+/// # Errors
+/// When the answer says neither that nothing was found nor that something was.
+pub(super) fn verdict(screening: &Screening, answer: &ApplyGuardrailOutput) -> Result<Verdict, BackendError> {
+    match answer.action {
+        GuardrailAction::None => return Ok(Verdict::Passed),
+        GuardrailAction::GuardrailIntervened => {}
+        _ => return Err(BackendError::new(CallFailure::BadResponse, "the guardrail said nothing")),
     }
     if screening.guardrail.trace {
         findings::tell_of(&screening.guardrail, "input", answer.assessments.iter());
     }
-    let only_masks = !answer.assessments.is_empty()
-        && answer.assessments.iter().any(findings::masks)
-        && !answer.assessments.iter().any(findings::blocks);
+    let only_masks =
+        answer.assessments.iter().any(findings::masks) && !answer.assessments.iter().any(findings::blocks);
     if only_masks {
-        return Verdict::Passed;
+        return Ok(Verdict::Passed);
     }
     let words: Vec<&str> = answer.outputs.iter().filter_map(|output| output.text.as_deref()).collect();
-    Verdict::Blocked(words.join("\n"))
+    Ok(Verdict::Blocked(words.join("\n")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::verdict;
-    use crate::domain::{Guardrail, GuardrailStream, OnBlock};
+    use crate::domain::{CallFailure, Guardrail, GuardrailStream, OnBlock};
     use crate::inference::{Screening, Verdict};
     use aws_sdk_bedrockruntime::operation::apply_guardrail::ApplyGuardrailOutput;
     use aws_sdk_bedrockruntime::types::{
@@ -92,7 +96,7 @@ mod tests {
             .set_assessments(Some(assessments))
             .build()
             .unwrap();
-        verdict(&screening(), &answer)
+        verdict(&screening(), &answer).unwrap()
     }
 
     #[test]
@@ -105,5 +109,16 @@ mod tests {
         let both = vec![assessed(Anonymized), assessed(Blocked)];
         assert_eq!(said(GuardrailAction::GuardrailIntervened, both), blocked);
         assert_eq!(said(GuardrailAction::GuardrailIntervened, Vec::new()), blocked);
+    }
+
+    #[test]
+    fn an_answer_without_a_word_is_none() {
+        let answer = ApplyGuardrailOutput::builder()
+            .action(GuardrailAction::from(""))
+            .set_outputs(Some(Vec::new()))
+            .set_assessments(Some(Vec::new()))
+            .build()
+            .unwrap();
+        assert_eq!(verdict(&screening(), &answer).unwrap_err().kind, CallFailure::BadResponse);
     }
 }

@@ -33,6 +33,7 @@ pub(super) async fn backend(sim: &Sim) -> BedrockBackend {
 
 fn call(model: &str, accepts_system: bool) -> ModelCall {
     let user = FencedDocument {
+        before: String::new(),
         opening: "<document-1a>\n".into(),
         document: "Die Brücke ist offen. The bridge is open; it cost four million.".into(),
         closing: "\n</document-1a>".into(),
@@ -43,6 +44,7 @@ fn call(model: &str, accepts_system: bool) -> ModelCall {
         prompt: Arc::new(Prompt {
             system: "Summarize the document in one sentence.".into(),
             shared_bytes: 0,
+            quoted: 0..0,
             user,
         }),
         max_tokens: 500,

@@ -119,7 +119,7 @@ fn each_slip_of_service_is_told_at_its_key() {
         ),
         (
             "api = \"invoke\"\nnative_format = \"openai\"\ncache_min_tokens = 1024",
-            "cache_min_tokens: needs api = \"converse\"",
+            "cache_min_tokens: needs api = \"converse\" and accepts_system = true: what is remembered are the rules",
         ),
         (
             "api = \"invoke\"\nnative_format = \"ai21_jurassic\"\nstreams = true",

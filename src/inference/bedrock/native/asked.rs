@@ -1,7 +1,7 @@
 //! What a call asks of a model, before it is put into the model's own shape.
 //!
 //! Folds the rules into the user's text where the model has no place for them, and puts
-//! the document, and it alone, between the tags of a guardrail. The one rule: an option
+//! the document, with what else is quoted of it, between the tags of a guardrail. The one rule: an option
 //! that the call does not have is not in the request either.
 
 use serde_json::Value;
@@ -22,18 +22,24 @@ pub(super) struct Asked {
 impl Asked {
     /// `tag_suffix` names the guardrail's tags; it stands in no request without a guardrail.
     pub(super) fn of(format: NativeFormat, call: &ModelCall, delivery: Delivery, tag_suffix: &str) -> Self {
-        let rules = &call.prompt.system;
         let turn = &call.prompt.user;
-        let user = if call.guardrail.is_some() {
+        let (rules, user) = if call.guardrail.is_some() {
             let tag = format!("amazon-bedrock-guardrails-guardContent_{tag_suffix}");
-            format!("{}<{tag}>{}</{tag}>{}", turn.opening, &*turn.document, turn.closing)
+            let watched = |text: &str| match text.is_empty() {
+                true => String::new(),
+                // On a line of its own, so that what is broken at the begin of lines is found.
+                false => format!("<{tag}>\n{text}</{tag}>"),
+            };
+            let [before, quotation, behind] = call.prompt.around_quotation();
+            let parts = [&watched(&turn.before), &turn.opening, &watched(&turn.document), &turn.closing];
+            ([before, &watched(quotation), behind].concat(), parts.map(String::as_str).concat())
         } else {
-            turn.assemble()
+            (call.prompt.system.clone(), turn.assemble())
         };
         let (system, user) = if rules.is_empty() {
             (None, user)
         } else if format.has_system() && call.terms.accepts_system {
-            (Some(rules.clone()), user)
+            (Some(rules), user)
         } else {
             (None, [rules.as_str(), "\n\n", &user].concat())
         };

@@ -23,6 +23,9 @@ pub(in super::super) struct Decoder {
     prose: Prose,
     started: bool,
     intervened: bool,
+    /// Whether it is known that the guardrail only masked, or that it blocked.
+    masked: bool,
+    blocked: bool,
     /// Why the model stopped, by its own account.
     stop: Option<StopReason>,
     /// Why it stopped, as it was told.
@@ -49,6 +52,8 @@ impl Decoder {
             prose: Prose::of(format),
             started: false,
             intervened: false,
+            masked: false,
+            blocked: false,
             stop: None,
             told_stop: None,
             counts: Counts::default(),
@@ -81,6 +86,8 @@ impl Decoder {
             events.push(ModelEvent::Started);
         }
         self.intervened |= has_intervened(&body);
+        self.masked |= trace::only_masks(&body);
+        self.blocked |= trace::blocks(&body);
         trace::tell(self.guardrail.as_deref(), &body);
         let said = super::chunk_of(self.format, &body);
         let metrics = body.get(METRICS);
@@ -94,7 +101,11 @@ impl Decoder {
             }
             self.stop = said.stop;
         }
-        let is_known = self.guardrail.is_none() || self.intervened || metrics.is_some();
+        // A trace may say that it only masked, and comes last.
+        let is_known = match &self.guardrail {
+            None => true,
+            Some(guardrail) => metrics.is_some() || (self.intervened && !guardrail.trace),
+        };
         if self.stop.is_some() && is_known {
             self.tell_stop(&mut events);
         }
@@ -118,12 +129,13 @@ impl Decoder {
         if self.told_stop.is_some() {
             return;
         }
-        let text = self.prose.end(self.intervened);
+        let intervened = self.intervened && !self.masked;
+        let text = self.prose.end(intervened && self.blocked);
         if !text.is_empty() {
             events.push(ModelEvent::Text(text));
         }
         let stop = match self.stop {
-            _ if self.intervened => StopReason::GuardrailIntervened,
+            _ if intervened => StopReason::GuardrailIntervened,
             stop => stop.unwrap_or(StopReason::Other),
         };
         self.told_stop = Some(stop);

@@ -44,14 +44,15 @@ impl Prose {
     pub(super) fn of(format: NativeFormat) -> Self {
         let (state, tagged) = match format {
             NativeFormat::DeepSeek => (State::Reasoning { close: "</think>" }, false),
-            NativeFormat::OpenAi => (State::Before, true),
-            // After a template, white space before the first word is the template's.
-            NativeFormat::AnthropicText
-            | NativeFormat::AmazonTitanText
+            // Imported models of these formats may have been taught to think.
+            NativeFormat::OpenAi
             | NativeFormat::MetaLlama2
             | NativeFormat::MetaLlama3
             | NativeFormat::MetaLlama4
-            | NativeFormat::Mistral
+            | NativeFormat::Mistral => (State::Before, true),
+            // After a template, white space before the first word is the template's.
+            NativeFormat::AnthropicText
+            | NativeFormat::AmazonTitanText
             | NativeFormat::CohereCommand
             | NativeFormat::Ai21Jurassic => (State::Before, false),
             NativeFormat::AnthropicMessages
@@ -107,13 +108,13 @@ impl Prose {
         }
     }
 
-    /// What has waited and turned out to be text. A guardrail that `intervened` puts its
-    /// own text in the answer's place and closes no tag of the model.
-    pub(super) fn end(&mut self, intervened: bool) -> String {
+    /// What has waited and turned out to be text. A guardrail that is known to have
+    /// `blocked` puts its own text in the answer's place and closes no tag of the model.
+    pub(super) fn end(&mut self, blocked: bool) -> String {
         let waiting = std::mem::take(&mut self.waiting);
         let newest = std::mem::take(&mut self.newest);
         match self.state {
-            State::Reasoning { .. } if intervened => newest,
+            State::Reasoning { .. } if blocked => newest,
             State::Reasoning { .. } => String::new(),
             State::Before | State::Answer => waiting,
         }
@@ -143,7 +144,7 @@ mod tests {
 
     #[test]
     fn reasoning_is_never_told_wherever_a_text_is_cut() {
-        use NativeFormat::{AmazonNova, DeepSeek, MetaLlama3, OpenAi};
+        use NativeFormat::{AmazonNova, AmazonTitanText, DeepSeek, MetaLlama3, OpenAi};
         let cases = [
             (OpenAi, "<reasoning>Ä <b> </reason</reasoning>The answer.", "The answer."),
             (OpenAi, "\n<think>a</think>\n\n<reasoning>b</reasoning> The answer.", "The answer."),
@@ -153,7 +154,9 @@ mod tests {
             (OpenAi, "Use <reasoning>tags</reasoning>.", "Use <reasoning>tags</reasoning>."),
             (DeepSeek, "Hm <x></thin</think>\n\nThe </think> answer.", "The </think> answer."),
             (DeepSeek, "never closed", ""),
-            (MetaLlama3, " \n<think>The answer.\n", "<think>The answer.\n"),
+            (MetaLlama3, " \n<think>a</think>The answer.\n", "The answer.\n"),
+            (MetaLlama3, " \nThe <think> answer.\n", "The <think> answer.\n"),
+            (AmazonTitanText, " \n<think>The answer.\n", "<think>The answer.\n"),
             (AmazonNova, " <think>x ", " <think>x "),
         ];
         for (format, text, answer) in cases {

@@ -3,10 +3,12 @@
 //! Owns the counting of tokens: which of three places is believed, and what is no count.
 //! The one rule: half a count is none, because an estimate is then nearer to the bill.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::domain::{Metered, ServiceTerms, TokenUsage};
-use crate::inference::StopReason;
+use crate::inference::{CallTerms, StopReason};
 
 /// One answer, or one chunk.
 #[derive(Debug, Default)]
@@ -51,42 +53,35 @@ impl Counts {
 }
 
 /// What the response told besides its body, and what the bill depends on.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in super::super) struct Billing {
     /// The counts of the headers: believed before those of the body.
     pub(in super::super) told: Counts,
     /// What the call was served on.
-    pub(in super::super) terms: ServiceTerms,
-    /// Whether the model counts cached tokens as input, too.
-    pub(in super::super) input_includes_cached: bool,
+    pub(in super::super) served: ServiceTerms,
+    /// What the model means by its counts.
+    pub(in super::super) terms: Arc<CallTerms>,
 }
 
 impl Billing {
-    /// What was used. No prompt has no tokens; only where a guardrail spoke up before
-    /// any model ran, none is the truth.
+    /// What was used.
     pub(super) fn metered(&self, body: Counts, stop: StopReason) -> Option<Metered> {
         let counts = self.told.or(body);
-        let (read, written) = (counts.cache_read.unwrap_or(0), counts.cache_write.unwrap_or(0));
-        let input = counts.input?;
-        let tokens = TokenUsage {
-            input_tokens: match self.input_includes_cached {
-                true => input.saturating_sub(read).saturating_sub(written),
-                false => input,
-            },
+        let told = TokenUsage {
+            input_tokens: counts.input?,
             output_tokens: counts.output?,
-            cache_read_input_tokens: read,
-            cache_write_input_tokens: written,
+            cache_read_input_tokens: counts.cache_read.unwrap_or(0),
+            cache_write_input_tokens: counts.cache_write.unwrap_or(0),
         };
-        let is_count = tokens.total_tokens() > tokens.output_tokens
-            || (stop == StopReason::GuardrailIntervened && tokens.total_tokens() == 0);
-        is_count.then_some(Metered { tokens, terms: self.terms })
+        self.terms.metered(told, self.served, stop)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Billing, Counts};
-    use crate::inference::StopReason;
+    use crate::inference::{CallTerms, StopReason};
+    use std::sync::Arc;
 
     fn counts(input: u64, output: u64) -> Counts {
         Counts { input: Some(input), output: Some(output), ..Counts::default() }
@@ -117,7 +112,9 @@ mod tests {
     fn cached_tokens_are_counted_once() {
         let body = Counts { cache_read: Some(70), cache_write: Some(20), ..counts(100, 1) };
         for (input_includes_cached, input) in [(true, 10), (false, 100)] {
-            let billing = Billing { input_includes_cached, ..Billing::default() };
+            let terms =
+                CallTerms { input_tokens_include_cached: input_includes_cached, ..CallTerms::default() };
+            let billing = Billing { terms: Arc::new(terms), ..Billing::default() };
             assert_eq!(billing.metered(body, StopReason::EndTurn).unwrap().tokens.input_tokens, input);
         }
     }

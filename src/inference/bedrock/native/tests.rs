@@ -19,6 +19,7 @@ const RULES: &str = "Summarize the document in one sentence.";
 
 fn call(format: NativeFormat, document: &str) -> ModelCall {
     let user = FencedDocument {
+        before: String::new(),
         opening: format!("<document-{FIXED}>\n"),
         document: document.into(),
         closing: format!("\n</document-{FIXED}>"),
@@ -26,7 +27,7 @@ fn call(format: NativeFormat, document: &str) -> ModelCall {
     ModelCall {
         model: ModelId::parse("provider.model-v1:0").unwrap(),
         region: None,
-        prompt: Arc::new(Prompt { system: RULES.to_owned(), shared_bytes: 0, user }),
+        prompt: Arc::new(Prompt { system: RULES.to_owned(), shared_bytes: 0, quoted: 0..0, user }),
         max_tokens: 300,
         temperature: Some(0.3),
         terms: Arc::new(CallTerms {

@@ -38,11 +38,37 @@ pub(super) fn tell(guardrail: Option<&Guardrail>, body: &Value) {
     }
 }
 
+/// Whether the body's trace shows that something was masked and nothing blocked.
+pub(super) fn only_masks(body: &Value) -> bool {
+    let trace = &body["amazon-bedrock-trace"]["guardrail"];
+    let actions: Vec<&str> = [&trace["input"], &trace["outputs"]].into_iter().flat_map(actions).collect();
+    !actions.is_empty() && actions.iter().all(|action| *action == "ANONYMIZED")
+}
+
+/// Whether the body's trace shows that something was blocked.
+pub(super) fn blocks(body: &Value) -> bool {
+    let trace = &body["amazon-bedrock-trace"]["guardrail"];
+    let mut actions = [&trace["input"], &trace["outputs"]].into_iter().flat_map(actions);
+    actions.any(|action| action != "ANONYMIZED")
+}
+
+/// What was done about each finding.
+fn actions(assessments: &Value) -> Vec<&str> {
+    let findings = assessments_of(assessments).into_iter().flat_map(|assessment| {
+        PLACES.into_iter().filter_map(|(place, ..)| assessment.pointer(place)?.as_array()).flatten()
+    });
+    findings.filter_map(|finding| finding["action"].as_str()).filter(|action| *action != "NONE").collect()
+}
+
+/// Assessments by guardrail, or in a list of such.
+fn assessments_of(assessments: &Value) -> Vec<&Value> {
+    let list = assessments.as_array().map_or_else(|| vec![assessments], |list| list.iter().collect());
+    list.into_iter().filter_map(Value::as_object).flat_map(|by| by.values()).collect()
+}
+
 /// The kinds of findings in assessments by guardrail, or in a list of such.
 fn kinds(assessments: &Value) -> Vec<String> {
-    let list = assessments.as_array().map_or_else(|| vec![assessments], |list| list.iter().collect());
-    let by_guardrail = list.into_iter().filter_map(Value::as_object).flat_map(|by| by.values());
-    let mut kinds: Vec<String> = by_guardrail.flat_map(findings).collect();
+    let mut kinds: Vec<String> = assessments_of(assessments).into_iter().flat_map(findings).collect();
     kinds.sort_unstable();
     kinds.dedup();
     kinds

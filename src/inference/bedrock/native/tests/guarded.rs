@@ -79,13 +79,22 @@ fn a_guarded_answer_that_passes_loses_nothing() {
 }
 
 #[test]
-fn a_text_in_reasonings_place_is_told_when_it_is_the_guardrails() {
+fn a_text_in_reasonings_place_is_told_only_when_it_is_known_to_be_the_guardrails() {
     let chunk = |text: &str, reason: Value| json!({ "choices": [{ "text": text, "stop_reason": reason }] });
     let mut chunks = [chunk("Blocked by us.", json!(null)), chunk("", json!("stop"))];
     chunks[1][ACTION] = json!("INTERVENED");
     let format = NativeFormat::DeepSeek;
-    assert_eq!(text(&told(format, OnBlock::Answer, &chunks)), "Blocked by us.");
+    let answer = |chunks: &[Value]| text(&told(format, OnBlock::Answer, chunks));
+    assert_eq!(answer(&chunks), "", "it may be reasoning of which something was masked");
+    let assessed = |action: &str| {
+        let words = json!({ "customWords": [{ "match": "x", "action": action }] });
+        json!({ "guardrail": { "outputs": [{ "g": { "wordPolicy": words } }] } })
+    };
+    chunks[1]["amazon-bedrock-trace"] = assessed("BLOCKED");
+    assert_eq!(answer(&chunks), "Blocked by us.");
     assert_eq!(text(&told(format, OnBlock::Refuse, &chunks)), "");
+    chunks[1]["amazon-bedrock-trace"] = assessed("ANONYMIZED");
+    assert_eq!(answer(&chunks), "");
 }
 
 #[test]

@@ -370,7 +370,7 @@ async fn the_suffix_of_the_guardrails_tags_is_new_in_every_call_and_stands_aroun
         let suffix = body["amazon-bedrock-guardrailConfig"]["tagSuffix"].as_str().unwrap().to_owned();
         assert!((1..=20).contains(&suffix.len()) && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric()));
         let tag = format!("amazon-bedrock-guardrails-guardContent_{suffix}>");
-        let tagged = format!("<{tag}{DOCUMENT}</{tag}");
+        let tagged = format!("<{tag}\\n{DOCUMENT}</{tag}");
         assert!(body.to_string().contains(&tagged), "{format:?}: {body}");
         assert_eq!(body.to_string().matches(&tag).count(), 2, "{format:?}");
         suffixes.push(suffix);

@@ -80,8 +80,13 @@ fn hostile() -> impl Strategy<Value = String> {
 fn prompt(format: NativeFormat, at: &str, parts: [&str; 4], guarded: bool) -> String {
     let [system, opening, document, closing] = parts;
     let mut call = call(format, "");
-    let user = FencedDocument { opening: opening.into(), document: document.into(), closing: closing.into() };
-    call.prompt = Arc::new(Prompt { system: system.into(), shared_bytes: 0, user });
+    let user = FencedDocument {
+        before: String::new(),
+        opening: opening.into(),
+        document: document.into(),
+        closing: closing.into(),
+    };
+    call.prompt = Arc::new(Prompt { system: system.into(), shared_bytes: 0, quoted: 0..0, user });
     call.guardrail = guarded.then(|| guardrail(OnBlock::Refuse));
     match request_with(format, &call, Delivery::Streamed, FIXED).get(at) {
         Some(Value::String(prompt)) => prompt.clone(),
