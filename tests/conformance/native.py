@@ -1,8 +1,9 @@
 """The bodies of InvokeModel: what each family's body may hold, in the words of AWS's model files.
 
-AWS's model knows the body as bytes only. So the shapes stand here, written from AWS's pages on the parameters of models:
-no member that they do not name, none missing (an answer's greatest length never is), and the text in the template that the family was trained on, whose
-marks stand nowhere else in it. A body must be of the format that the model's id tells.
+AWS's model knows the body as bytes only. So the shapes stand here, written from AWS's pages on the parameters of
+models: no member that the service has no use for, none missing (the greatest length of an answer never is), and the
+text in the template that the family was trained on, whose marks stand nowhere else in it. A body must be of the format
+that the model's id tells.
 """
 
 import json
@@ -43,6 +44,12 @@ def structure(required, **members):
     }
 
 
+def asked(length, tokens_of, **text):
+    """A text, the greatest length of the answer, and a temperature: all that most families are sent."""
+    members = {**text, length: tokens_of}
+    return structure(members, **members, temperature="Temperature")
+
+
 def tokens(most):
     return {"type": "integer", "min": 1, "max": most}
 
@@ -59,8 +66,8 @@ def template(before, after, marks):
 def turns(begin, header, end):
     """A prompt of Llama from its third generation on: rules, if there are any, and the user's turn."""
     said = r"(?:(?!<\|\w+\|>)[\s\S])+"
-    turn = lambda role: header.format(role) + r"\n\n" + said + end
-    return {"type": "string", "pattern": f"{begin}(?:{turn('system')})?{turn('user')}{header.format('assistant')}\\n\\n"}
+    rules, user, answer = (header.format(role) + r"\n\n" for role in ("system", "user", "assistant"))
+    return {"type": "string", "pattern": f"{begin}(?:{rules}{said}{end})?{user}{said}{end}{answer}"}
 
 
 SHAPES = {
@@ -111,14 +118,16 @@ SHAPES = {
     "NovaBlock": structure(("text",), text="Text"),
     "NovaInference": structure(("maxTokens",), maxTokens="TokensOfNova", temperature="Temperature"),
     "TokensOfNova": tokens(65_536),
-    "amazon_titan_text": structure(("inputText", "textGenerationConfig"), inputText="TitanPrompt", textGenerationConfig="TitanConfig"),
+    "amazon_titan_text": structure(
+        ("inputText", "textGenerationConfig"), inputText="TitanPrompt", textGenerationConfig="TitanConfig"
+    ),
     "TitanPrompt": template("User: ", r"\nBot:", r"\n(?:User|Bot):"),
     "TitanConfig": structure(("maxTokenCount",), maxTokenCount="TokensOfTitan", temperature="Temperature"),
     "TokensOfTitan": tokens(8_192),
     # Meta.
-    "meta_llama2": structure(("prompt", "max_gen_len"), prompt="Llama2Prompt", max_gen_len="TokensOfLlama", temperature="Temperature"),
-    "meta_llama3": structure(("prompt", "max_gen_len"), prompt="Llama3Prompt", max_gen_len="TokensOfLlama", temperature="Temperature"),
-    "meta_llama4": structure(("prompt", "max_gen_len"), prompt="Llama4Prompt", max_gen_len="TokensOfLlama", temperature="Temperature"),
+    "meta_llama2": asked("max_gen_len", "TokensOfLlama", prompt="Llama2Prompt"),
+    "meta_llama3": asked("max_gen_len", "TokensOfLlama", prompt="Llama3Prompt"),
+    "meta_llama4": asked("max_gen_len", "TokensOfLlama", prompt="Llama4Prompt"),
     "TokensOfLlama": tokens(8_192),
     "Llama2Prompt": template(
         r"<s>\[INST\] (?:<<SYS>>\n(?:(?!</?s>|\[/?INST\]|<</?SYS>>)[\s\S])+\n<</SYS>>\n\n)?",
@@ -130,29 +139,37 @@ SHAPES = {
     ),
     "Llama4Prompt": turns(r"<\|begin_of_text\|>", r"<\|header_start\|>{}<\|header_end\|>", r"<\|eot\|>"),
     # Mistral, DeepSeek.
-    "mistral": structure(("prompt", "max_tokens"), prompt="MistralPrompt", max_tokens="TokensOfMistral", temperature="Temperature"),
+    "mistral": asked("max_tokens", "TokensOfMistral", prompt="MistralPrompt"),
     "MistralPrompt": template(r"<s>\[INST\] ", r" \[/INST\]", r"</?s>|\[/?(?:INST|AVAILABLE_TOOLS|TOOL_RESULTS)\]"),
     "TokensOfMistral": tokens(8_192),
-    "deepseek": structure(("prompt", "max_tokens"), prompt="DeepSeekPrompt", max_tokens="TokensOfDeepSeek", temperature="Temperature"),
+    "deepseek": asked("max_tokens", "TokensOfDeepSeek", prompt="DeepSeekPrompt"),
     "DeepSeekPrompt": template(
         "<｜begin▁of▁sentence｜><｜User｜>", r"<｜Assistant｜><think>\n", "<｜|</?think>"
     ),
     "TokensOfDeepSeek": tokens(32_768),
     # Cohere.
     "cohere_command": structure(
-        ("prompt", "max_tokens", "stream"), prompt="Text", max_tokens="TokensOfCohere", temperature="Temperature", stream="Flag"
+        ("prompt", "max_tokens", "stream"),
+        prompt="Text",
+        max_tokens="TokensOfCohere",
+        temperature="Temperature",
+        stream="Flag",
     ),
     "cohere_command_r": structure(
-        ("message", "max_tokens"), message="Text", preamble="Text", max_tokens="TokensOfCohere", temperature="Temperature"
+        ("message", "max_tokens"),
+        message="Text",
+        preamble="Text",
+        max_tokens="TokensOfCohere",
+        temperature="Temperature",
     ),
     "TokensOfCohere": tokens(4_096),
     # AI21.
-    "ai21_jurassic": structure(("prompt", "maxTokens"), prompt="Text", maxTokens="TokensOfJurassic", temperature="Temperature"),
+    "ai21_jurassic": asked("maxTokens", "TokensOfJurassic", prompt="Text"),
     "TokensOfJurassic": tokens(8_191),
-    "ai21_jamba": structure(("messages", "max_tokens"), messages="ChatTurns", max_tokens="TokensOfJamba", temperature="Temperature"),
+    "ai21_jamba": asked("max_tokens", "TokensOfJamba", messages="ChatTurns"),
     "TokensOfJamba": tokens(4_096),
     # Chat completions.
-    "openai": structure(("messages", "max_tokens"), messages="ChatTurns", max_tokens="TokensOfChat", temperature="Temperature"),
+    "openai": asked("max_tokens", "TokensOfChat", messages="ChatTurns"),
     "TokensOfChat": tokens(128_000),
     "ChatTurns": listed("ChatTurn", most=2),
     "ChatTurn": structure(("role", "content"), role="Role", content="Text"),

@@ -8,8 +8,8 @@ What the log does not hold is not checked: labels of the path other than the fir
 our own, since AWS's model does not: what stands in the body of InvokeModel (`native.py`), and in the header that holds
 metadata as JSON. Whether a certain model of AWS accepts a value is not told here.
 
-Every member that is seen is noted, and the notes are held to a list (`members.txt`): a member of the list that was never
-sent was not checked, and one that is sent and not listed shows a list that has grown old.
+Every member that is seen is noted, and the notes are held to a list (`members.txt`): a member of the list that was
+never sent was not checked, and one that is sent and not listed shows a list that has grown old.
 """
 
 import argparse

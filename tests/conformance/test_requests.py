@@ -251,7 +251,8 @@ class Reports(unittest.TestCase):
 
     def test_the_members_that_are_sent_are_those_of_the_list(self):
         sent = record(request={"leaves": [{"name": "a"}, {"name": "b"}], "labels": {"a": "x"}, "kind": "green"})
-        members = {f"Brew {member}" for member in ("body.leaves[].name", "body.labels{}", "body.kind=green", "path.potId")}
+        members = {"body.leaves[].name", "body.labels{}", "body.kind=green", "path.potId"}
+        members = {f"Brew {member}" for member in members}
         well, printed = self.report([sent], [], members)
         self.assertTrue(well, printed)
         self.assertIn("body.leaves[].name (2)", printed)
@@ -304,7 +305,10 @@ class NativeBodies(unittest.TestCase):
         "deepseek": "us.deepseek.r1-v1:0",
         "openai": "openai.gpt-oss-120b-1:0",
     }
-    LLAMA_3 = "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHello.<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
+    LLAMA_3 = (
+        "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHello.<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    )
     CHAT = {"messages": [{"role": "system", "content": "b"}, {"role": "user", "content": "Hello."}], "max_tokens": 5}
     BODIES = {
         "anthropic_messages": {
@@ -432,9 +436,10 @@ class TheModelOfAws(unittest.TestCase):
         cls.model = Loader().load_service_model("bedrock-runtime", "service-2", "2023-09-30")
 
     def problems(self, operation, body, model_id="us.anthropic.claude-haiku-5-5", **more):
-        told = {"content-type": "application/json", "accept": "application/json", "x-amzn-bedrock-accept": "application/json"}
-        told.pop("accept" if operation == "InvokeModelWithResponseStream" else "x-amzn-bedrock-accept")
-        told.update(more.pop("headers", {}))
+        accept = {"InvokeModel": "accept", "InvokeModelWithResponseStream": "x-amzn-bedrock-accept"}
+        told = {**TYPE, **more.pop("headers", {})}
+        if operation in accept:
+            told[accept[operation]] = "application/json"
         sent = {"operation": operation, "model_id": model_id, "request": body, "headers": told, **more}
         return Validator(self.model).request(sent)
 
