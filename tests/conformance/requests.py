@@ -4,9 +4,9 @@ Reads the log of the simulator (`GET /_sim/calls`) and holds every request to th
 types, limits, patterns, enumerations, unions, and where a member travels (path, header, body). The SDK writes most of
 a request, but what it is given is ours, and it checks little of it.
 
-What the log does not hold is not checked: labels of the path other than the first. Two things are judged by rules of
-our own, since AWS's model does not: what stands in the body of InvokeModel (`native.py`), and in the header that holds
-metadata as JSON. Whether a certain model of AWS accepts a value is not told here.
+What the log does not hold is not checked. Two things are judged by rules of our own, since AWS's model does not: what
+stands in the body of InvokeModel (`native.py`), and in the header that holds metadata as JSON. Whether a certain model
+of AWS accepts a value is not told here.
 
 Every member that is seen is noted, and the notes are held to a list (`members.txt`): a member of the list that was
 never sent was not checked, and one that is sent and not listed shows a list that has grown old.
@@ -117,6 +117,8 @@ class Validator:
 
     def label(self, name, member, shape, operation, record, found):
         labels = record.get("labels") or {}
+        if "guardrail_version" in record:
+            labels = {"guardrailVersion": record["guardrail_version"], **labels}
         first = re.search(r"\{(\w+)\+?\}", operation["http"]["requestUri"]).group(1)
         if name in labels:
             value = labels[name]

@@ -465,6 +465,9 @@ class TheModelOfAws(unittest.TestCase):
         guarded = {"source": "OUTPUT", "content": [{"text": {"text": "Hello.", "qualifiers": ["query"]}}]}
         labels = {"guardrailIdentifier": "abc123", "guardrailVersion": "DRAFT"}
         self.assertEqual(self.problems("ApplyGuardrail", guarded, "abc123", labels=labels), [])
+        for version, found in [("7", 0), ("07", 1), (None, 1)]:
+            problems = self.problems("ApplyGuardrail", guarded, "abc123", guardrail_version=version)
+            self.assertEqual(len(problems), found, problems)
 
     def test_requests_that_aws_refuses_do_not(self):
         turn = {"role": "user", "content": [{"text": "Hello."}]}
