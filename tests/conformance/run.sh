@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Validates every request that the service sends to Bedrock against AWS's published model.
-# The service runs against a fresh simulator, is driven through everything it can do, and the simulator's log is judged.
+# The service runs against a fresh simulator, is driven through everything it can do, and the simulator's log is judged:
+# once with the catalogue that is shipped, and once with one that uses what that leaves out (`models.toml`).
 #
 #   tests/conformance/run.sh [OPERATIONS]    operations that must be seen, separated by commas
 set -euo pipefail
@@ -71,11 +72,18 @@ chain_per_model() {
   cat "$here/models.toml"
   chain_per_model "$here/models.toml" only
   chain_per_model "$here/models.toml" guarded 'guardrail = "g%d"'
-} | sed "s/LONG/$(printf 'x%.0s' {1..1960})/" >"$work/terms.toml"
+} | awk '
+  # An id has 2048 characters at most.
+  match($0, /"[^"]*LONG"/) {
+    filled = "x"
+    while (length(filled) < 2048 - (RLENGTH - 2 - length("LONG"))) filled = filled "x"
+    sub(/LONG/, filled)
+  }
+  { print }' >"$work/terms.toml"
 
 # The service finds nothing else than the simulator: no profile, no proxy, no metadata service. Parts are small, so that
 # documents of a few pages have many; the limit is low, so that one comes close to it and is counted; and failures that
-# are meant close no model.
+# are meant close no model. Few parts run at once, so that it pays to have their beginning remembered.
 # drive NAME [OPTIONS OF drive.py]: a service with the catalogue of that name, driven and stopped.
 drive() {
   local name="$1" api service
@@ -96,6 +104,7 @@ drive() {
   "$python" "$here/drive.py" "$api" "$endpoint" "$@"
   kill "$service"
   wait "$service" || true
+  processes=("$sim")
 }
 
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
