@@ -47,6 +47,7 @@ struct Kept {
 pub(crate) struct Arrival {
     pub(crate) operation: Operation,
     pub(crate) model_id: String,
+    pub(crate) guardrail_version: Option<String>,
     pub(crate) request_id: String,
     pub(crate) sdk_request: Option<String>,
     pub(crate) headers: BTreeMap<String, String>,
@@ -74,6 +75,7 @@ impl CallLog {
             sequence: kept.next_sequence,
             operation: arrival.operation,
             model_id: arrival.model_id,
+            guardrail_version: arrival.guardrail_version,
             request_id: arrival.request_id,
             sdk_request: arrival.sdk_request,
             headers: arrival.headers,
@@ -267,6 +269,7 @@ mod tests {
         Arrival {
             operation: Operation::Converse,
             model_id: model_id.to_owned(),
+            guardrail_version: None,
             request_id: "r".to_owned(),
             sdk_request: None,
             headers: BTreeMap::new(),

@@ -124,6 +124,7 @@ impl Call {
         let guard = received.backend.log.begin(Arrival {
             operation,
             model_id: received.model_id,
+            guardrail_version: received.version,
             request_id: new_request_id(),
             sdk_request,
             headers: caller::shown(&received.headers),

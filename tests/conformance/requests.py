@@ -4,8 +4,12 @@ Reads the log of the simulator (`GET /_sim/calls`) and holds every request to th
 types, limits, patterns, enumerations, unions, and where a member travels (path, header, body). The SDK writes most of
 a request, but what it is given is ours, and it checks little of it.
 
-What the log does not hold is not checked: headers of a record without `headers`, and labels of the path other than the
-model. The model is the only judge: whether a certain model of AWS accepts a value is not told here.
+What the log does not hold is not checked. Two things are judged by rules of our own, since AWS's model does not: what
+stands in the body of InvokeModel (`native.py`), and in the header that holds metadata as JSON. Whether a certain model
+of AWS accepts a value is not told here.
+
+Every member that is seen is noted, and the notes are held to a list (`members.txt`): a member of the list that was
+never sent was not checked, and one that is sent and not listed shows a list that has grown old.
 """
 
 import argparse
@@ -16,11 +20,16 @@ import re
 import sys
 from collections import Counter
 
+import native
+
 INTEGERS = {"integer": 32, "long": 64}
 FLOATS = ("float", "double")
 NOT_A_FLOAT = ("NaN", "Infinity", "-Infinity")
 # Headers that only this service has: one that the operation does not know is a slip.
 OWN_HEADERS = "x-amzn-bedrock-"
+JSON = "application/json"
+# A header whose text is JSON without the model saying so, and what it holds.
+JSON_HEADERS = {"x-amzn-bedrock-request-metadata": "RequestMetadata"}
 
 
 class Unreadable(Exception):
@@ -64,14 +73,18 @@ class Validator:
 
     def __init__(self, model):
         self.operations = model["operations"]
-        self.shapes = model["shapes"]
+        self.shapes = {**model["shapes"], **native.SHAPES}
         self.patterns = {}
+        # The members that were there, by operation.
+        self.seen = {}
+        self.noted = Counter()
 
     def request(self, record):
         """What is wrong with a record of the log, one sentence each."""
         operation = self.operations.get(record["operation"])
         if operation is None:
             return [f"the model has no operation {record['operation']}"]
+        self.noted = self.seen.setdefault(record["operation"], Counter())
         shape = self.shapes[operation["input"]["shape"]]
         body = record.get("request")
         found = []
@@ -87,17 +100,25 @@ class Validator:
             else:
                 raise Unreadable(f"{name} travels in {location}")
         if "payload" in shape:
-            self.payload(shape["payload"], bodily, shape, body, found)
+            self.payload(shape["payload"], bodily, record, found)
         else:
             required = [name for name in shape.get("required", ()) if name in bodily]
             # Without members in the body, none is sent.
             if bodily and not (body is None and not required):
                 self.members(bodily, required, body, "body", found)
         self.strange_headers(shape, record, found)
+        self.media_types(shape, record, found)
         return found
+
+    def note(self, place):
+        """A member was there: of lists and maps, which entry does not matter."""
+        if ", key " not in place:
+            self.noted[re.sub(r"\['[^']*'\]", "{}", re.sub(r"\[\d+\]", "[]", place))] += 1
 
     def label(self, name, member, shape, operation, record, found):
         labels = record.get("labels") or {}
+        if "guardrail_version" in record:
+            labels = {"guardrailVersion": record["guardrail_version"], **labels}
         first = re.search(r"\{(\w+)\+?\}", operation["http"]["requestUri"]).group(1)
         if name in labels:
             value = labels[name]
@@ -109,6 +130,8 @@ class Validator:
             found.append(f"path: {name} is missing")
         else:
             self.value(member["shape"], value, f"path.{name}", found)
+            if isinstance(value, str) and value.startswith("arn:"):
+                self.note(f"path.{name}=arn of {value.split(':', 5)[-1].split('/')[0]}")
 
     def header(self, name, member, shape, record, found):
         headers = record.get("headers")
@@ -128,6 +151,14 @@ class Validator:
             value = self.from_header(member, headers[header], place, found)
         if value is not None:
             self.value(member["shape"], value, place, found)
+            if header in JSON_HEADERS:
+                self.json_header(JSON_HEADERS[header], value, place, found)
+
+    def json_header(self, shape, text, place, found):
+        try:
+            self.value(shape, json.loads(text), place, found)
+        except ValueError:
+            found.append(f"{place}: {told(text)} is no JSON")
 
     def from_header(self, member, text, place, found):
         """The value that a header's text stands for; `None` where it stands for none."""
@@ -146,17 +177,30 @@ class Validator:
             return None
         return text
 
-    def payload(self, name, bodily, shape, body, found):
+    def payload(self, name, bodily, record, found):
         """The body is one member as a whole."""
-        member = self.shapes[bodily[name]["shape"]]
+        member, body = self.shapes[bodily[name]["shape"]], record.get("request")
         if body is None:
             # The log has null for a body that is no JSON, and every model's own format is JSON.
             found.append("body: is empty or no JSON")
         elif member["type"] == "blob":
             # The log holds the body as JSON; its bytes are not many more or fewer than these.
             self.length(member, len(json.dumps(body, ensure_ascii=False).encode()), "bytes", "body", found)
+            if record["operation"].startswith("InvokeModel"):
+                native.judge(self, record, found)
         else:
             self.value(bodily[name]["shape"], body, "body", found)
+
+    def media_types(self, shape, record, found):
+        """Everything that is sent is JSON; and so is what is asked for, where that is ours to say."""
+        headers = record.get("headers")
+        if headers is None:
+            return
+        ours = ["content-type"]
+        ours += [member["locationName"].lower() for name, member in shape["members"].items() if name == "accept"]
+        for header in ours:
+            if headers.get(header) != JSON:
+                found.append(f"header {header}: {told(headers.get(header))} and not {JSON}")
 
     def strange_headers(self, shape, record, found):
         known = {
@@ -171,6 +215,9 @@ class Validator:
     def value(self, name, value, place, found):
         shape = self.shapes[name]
         kind = shape["type"]
+        self.note(place)
+        if "enum" in shape and value in shape["enum"]:
+            self.note(f"{place}={value}")
         if shape.get("document") or shape.get("jsonvalue"):
             return
         if value is None:
@@ -306,39 +353,62 @@ def told(value):
     return text if len(text) <= 60 else text[:60] + "…"
 
 
-def report(model, records, expected):
+def report(model, records, expected, members=None):
     """Prints what was checked and what was found; whether all is well."""
     validator = Validator(model)
     seen, found = Counter(), []
-    with_headers = 0
     for record in records:
         seen[record["operation"]] += 1
-        with_headers += record.get("headers") is not None
-        for problem in validator.request(record):
-            found.append(f"call {record.get('sequence')}, {record['operation']} of {record.get('model_id')}: {problem}")
+        problems = validator.request(record)
+        if record.get("headers") is None:
+            problems.append("the log has no headers of it")
+        if not record.get("signed_by"):
+            problems.append("it is not signed")
+        call = f"call {record.get('sequence')}, {record['operation']} of {(record.get('model_id') or '')[:120]}"
+        found += [f"{call}: {problem}" for problem in problems]
+    lost = max((record.get("sequence", 0) for record in records), default=0) - len(records)
+    if lost > 0:
+        found.append(f"{lost} calls are missing in the log: it holds the newest only")
     for operation in sorted(set(seen) | set(expected)):
-        print(f"{operation}: {seen[operation]} requests checked")
-    if with_headers < len(records):
-        print(f"headers: {len(records) - with_headers} requests came without, so theirs were not checked")
+        noted = validator.seen.get(operation, {})
+        told_of = innermost(noted)
+        print(f"{operation}: {seen[operation]} requests checked, {len(told_of)} members seen")
+        if members is not None:
+            for member in told_of:
+                print(f"    {member} ({noted[member]})")
     print(f"models: {len({record.get('model_id') for record in records})} ids were called")
+    for operation in expected:
+        if not seen[operation]:
+            found.append(f"{operation} was never called, so nothing is known of it")
+    if members is not None:
+        sent = {f"{operation} {member}" for operation, noted in validator.seen.items() for member in innermost(noted)}
+        found += [f"{member} was never sent, so nothing is known of it" for member in sorted(members - sent)]
+        found += [f"{member} is sent, and the list of members does not hold it" for member in sorted(sent - members)]
     # A mistake is made in each request anew: a few of them tell it.
     for problem in found[:20]:
         print(f"FAILED {problem}")
     if len(found) > 20:
         print(f"FAILED and {len(found) - 20} more")
-    lost = max((record.get("sequence", 0) for record in records), default=0) - len(records)
-    if lost > 0:
-        print(f"FAILED {lost} calls are missing in the log: it holds the newest only")
-    unseen = [operation for operation in expected if not seen[operation]]
-    for operation in unseen:
-        print(f"FAILED {operation} was never called, so nothing is known of it")
-    return not found and not unseen and lost <= 0
+    return not found
+
+
+def innermost(noted):
+    """Members without those that hold others, which say the same."""
+    holders = {member[:end] for member in noted for end in range(len(member)) if member[end] in ".[{="}
+    return sorted(set(noted) - holders)
+
+
+def listed(path):
+    """The members that a file names, one a line."""
+    with open(path, encoding="utf-8") as lines:
+        return {line.strip() for line in lines if line.strip() and not line.startswith("#")}
 
 
 def main():
     parser = argparse.ArgumentParser(description="Validates logged requests against AWS's model.")
     parser.add_argument("log", help="the JSON of GET /_sim/calls, in a file")
     parser.add_argument("--expect", default="", help="operations that must have been called, separated by commas")
+    parser.add_argument("--members", help="a file with the members that must have been sent, and no others")
     arguments = parser.parse_args()
     # Imported here, so that the rules above can be tried without it.
     from botocore.loaders import Loader
@@ -347,7 +417,8 @@ def main():
     with open(arguments.log, encoding="utf-8") as log:
         records = json.load(log)
     expected = [name for name in arguments.expect.split(",") if name]
-    sys.exit(0 if report(model, records, expected) else 1)
+    members = listed(arguments.members) if arguments.members else None
+    sys.exit(0 if report(model, records, expected, members) else 1)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,10 @@
 import base64
 import contextlib
 import io
+import json
 import unittest
+
+import native
 
 from requests import Unreadable, Validator, compile_pattern, report
 
@@ -82,9 +85,12 @@ MODEL = {
 }
 
 
+TYPE = {"content-type": "application/json"}
+
+
 def record(operation="Brew", **changed):
     sent = {"sequence": 1, "operation": operation, "model_id": "pot:1", "request": {"leaves": [{"name": "mint"}]}}
-    return {**sent, **changed}
+    return {**sent, "headers": TYPE, "signed_by": "somebody", **changed}
 
 
 class Rules(unittest.TestCase):
@@ -202,7 +208,7 @@ class Rules(unittest.TestCase):
 
     def test_headers_are_checked_where_the_log_holds_them(self):
         self.passes(record("Pour", request={"a": 1}))
-        told = {"x-amzn-bedrock-kind": "black", "x-minutes": "3", "x-tags": "eyJhIjoxfQ==", "accept": "*/*"}
+        told = {**TYPE, "x-amzn-bedrock-kind": "black", "x-minutes": "3", "x-tags": "eyJhIjoxfQ==", "accept": "*/*"}
         self.passes(record("Pour", request={"a": 1}, headers=told))
         for header, wrong, words in [
             ("x-amzn-bedrock-kind", "white", "none of green"),
@@ -212,7 +218,11 @@ class Rules(unittest.TestCase):
             ("x-amzn-bedrock-kettle", "on", "knows no such header"),
         ]:
             with self.subTest(header=header, wrong=wrong):
-                self.found(words, record("Pour", request={"a": 1}, headers={header: wrong}))
+                self.found(words, record("Pour", request={"a": 1}, headers={**TYPE, header: wrong}))
+
+    def test_everything_is_sent_as_json(self):
+        self.found("header content-type: null", record(headers={}))
+        self.found("text/plain", record(headers={"content-type": "text/plain"}))
 
     def test_a_body_that_is_one_member(self):
         self.found("body: is empty or no JSON", record("Pour", request=None))
@@ -227,11 +237,31 @@ class Rules(unittest.TestCase):
 
 
 class Reports(unittest.TestCase):
-    def report(self, records, expected):
+    def report(self, records, expected, members=None):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            well = report(MODEL, records, expected)
+            well = report(MODEL, records, expected, members)
         return well, printed.getvalue()
+
+    def test_what_is_not_signed_or_came_without_headers_is_a_failure(self):
+        for changed, words in [({"signed_by": None}, "is not signed"), ({"headers": None}, "has no headers")]:
+            well, printed = self.report([record(**changed)], [])
+            self.assertFalse(well)
+            self.assertIn(words, printed)
+
+    def test_the_members_that_are_sent_are_those_of_the_list(self):
+        sent = record(request={"leaves": [{"name": "a"}, {"name": "b"}], "labels": {"a": "x"}, "kind": "green"})
+        members = {"body.leaves[].name", "body.labels{}", "body.kind=green", "path.potId"}
+        members = {f"Brew {member}" for member in members}
+        well, printed = self.report([sent], [], members)
+        self.assertTrue(well, printed)
+        self.assertIn("body.leaves[].name (2)", printed)
+        well, printed = self.report([sent], [], members | {"Brew body.kind=black"})
+        self.assertFalse(well)
+        self.assertIn("FAILED Brew body.kind=black was never sent", printed)
+        well, printed = self.report([sent], [], members - {"Brew body.kind=green"})
+        self.assertFalse(well)
+        self.assertIn("FAILED Brew body.kind=green is sent, and the list", printed)
 
     def test_it_counts_per_operation(self):
         well, printed = self.report([record(), record(), record("Rinse", request=None)], ["Brew"])
@@ -255,6 +285,150 @@ class Reports(unittest.TestCase):
         self.assertIn("call 7, Brew of pot:1: body: leaves is missing", printed)
 
 
+class NativeBodies(unittest.TestCase):
+    """Bodies of each family, as they may be and as they may not."""
+
+    OPERATIONS = ("InvokeModel", "InvokeModelWithResponseStream")
+    MODELS = {
+        "anthropic_messages": "us.anthropic.claude-haiku-5-5",
+        "anthropic_text": "anthropic.claude-v2:1",
+        "amazon_nova": "us.amazon.nova-micro-v1:0",
+        "amazon_titan_text": "amazon.titan-text-express-v1",
+        "meta_llama2": "meta.llama2-13b-chat-v1",
+        "meta_llama3": "us.meta.llama3-3-70b-instruct-v1:0",
+        "meta_llama4": "us.meta.llama4-scout-17b-instruct-v1:0",
+        "mistral": "mistral.mixtral-8x7b-instruct-v0:1",
+        "cohere_command": "cohere.command-text-v14",
+        "cohere_command_r": "cohere.command-r-v1:0",
+        "ai21_jurassic": "ai21.j2-mid-v1",
+        "ai21_jamba": "ai21.jamba-1-5-mini-v1:0",
+        "deepseek": "us.deepseek.r1-v1:0",
+        "openai": "openai.gpt-oss-120b-1:0",
+    }
+    LLAMA_3 = (
+        "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHello.<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    )
+    CHAT = {"messages": [{"role": "system", "content": "b"}, {"role": "user", "content": "Hello."}], "max_tokens": 5}
+    BODIES = {
+        "anthropic_messages": {
+            "anthropic_version": "bedrock-2023-05-31",
+            "max_tokens": 5,
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "Hello."}]}],
+            "system": "b",
+            "temperature": 0.3,
+        },
+        "anthropic_text": {
+            "prompt": "\n\nHuman: Hello.\n\nAssistant:",
+            "max_tokens_to_sample": 5,
+            "stop_sequences": ["\n\nHuman:"],
+        },
+        "amazon_nova": {
+            "schemaVersion": "messages-v1",
+            "messages": [{"role": "user", "content": [{"text": "Hello."}]}],
+            "system": [{"text": "b"}],
+            "inferenceConfig": {"maxTokens": 5, "temperature": 0},
+        },
+        "amazon_titan_text": {"inputText": "User: Hello.\nBot:", "textGenerationConfig": {"maxTokenCount": 5}},
+        "meta_llama2": {"prompt": "<s>[INST] <<SYS>>\nb\n<</SYS>>\n\nHello. [/INST]", "max_gen_len": 5},
+        "meta_llama3": {"prompt": LLAMA_3, "max_gen_len": 5},
+        "meta_llama4": {
+            "prompt": LLAMA_3.replace("start_header_id", "header_start")
+            .replace("end_header_id", "header_end")
+            .replace("eot_id", "eot"),
+            "max_gen_len": 5,
+        },
+        "mistral": {"prompt": "<s>[INST] Hello. [/INST]", "max_tokens": 5},
+        "cohere_command": {"prompt": "Hello.", "max_tokens": 5, "stream": False},
+        "cohere_command_r": {"message": "Hello.", "preamble": "b", "max_tokens": 5},
+        "ai21_jurassic": {"prompt": "Hello.", "maxTokens": 5},
+        "ai21_jamba": CHAT,
+        "deepseek": {"prompt": "<｜begin▁of▁sentence｜><｜User｜>Hello.<｜Assistant｜><think>\n", "max_tokens": 5},
+        "openai": CHAT,
+    }
+
+    def problems(self, name, body, operation="InvokeModel", headers=None):
+        sent = {"operation": operation, "model_id": self.MODELS[name], "request": body, "headers": headers or {}}
+        found = []
+        native.judge(Validator(MODEL), sent, found)
+        return found
+
+    def test_each_family_has_a_body_that_passes_and_other_families_refuse_it(self):
+        self.assertEqual(set(self.MODELS), set(self.BODIES))
+        self.assertEqual(set(self.MODELS), {name for _, name in native.MARKS})
+        for name, body in self.BODIES.items():
+            with self.subTest(name=name):
+                self.assertEqual(native.format_of(self.MODELS[name]), name)
+                self.assertEqual(self.problems(name, body), [])
+                for other in set(self.BODIES) - {name}:
+                    if self.BODIES[other] != body:
+                        self.assertNotEqual(self.problems(other, body), [], other)
+
+    def test_a_member_more_or_less_is_a_problem(self):
+        for name, body in self.BODIES.items():
+            with self.subTest(name=name):
+                self.assertIn("no member top_x", self.problems(name, {**body, "top_x": 1})[0])
+                required = native.SHAPES[f"native:{name}"]["required"]
+                for member in required:
+                    rest = {key: value for key, value in body.items() if key != member}
+                    self.assertIn(f"{member} is missing", self.problems(name, rest)[0])
+
+    def test_a_mark_of_the_template_stands_in_no_text(self):
+        for name, mark in [
+            ("anthropic_text", "\n\nHuman:"),
+            ("amazon_titan_text", "\nBot:"),
+            ("meta_llama2", "[/INST]"),
+            ("meta_llama3", "<|eot_id|>"),
+            ("meta_llama4", "<|eot|>"),
+            ("mistral", "</s>"),
+            ("deepseek", "</think>"),
+        ]:
+            with self.subTest(name=name):
+                body = self.BODIES[name]
+                text = "inputText" if name == "amazon_titan_text" else "prompt"
+                spoilt = body[text].replace("Hello.", f"Hello.{mark}Hello.")
+                self.assertNotEqual(spoilt, body[text])
+                self.assertIn("is not of the form", self.problems(name, {**body, text: spoilt})[0])
+
+    def test_a_stream_is_asked_for_in_one_way(self):
+        whole, streamed = self.OPERATIONS
+        command = self.BODIES["cohere_command"]
+        self.assertIn("the other way", self.problems("cohere_command", command, streamed)[0])
+        self.assertIn("the other way", self.problems("cohere_command", {**command, "stream": True}, whole)[0])
+        self.assertIn("no streams", self.problems("ai21_jurassic", self.BODIES["ai21_jurassic"], streamed)[0])
+
+    def test_turns_stand_in_order(self):
+        turned = {**self.CHAT, "messages": self.CHAT["messages"][::-1]}
+        self.assertIn("turns of user, system", self.problems("openai", turned)[0])
+
+    def test_a_guardrail_stands_in_headers_body_and_text(self):
+        headers = {"x-amzn-bedrock-guardrailidentifier": "gr1"}
+        tagged = f"<{native.TAG}_ab12>a</{native.TAG}_ab12>"
+        plain = {"prompt": f"<s>[INST] {tagged} [/INST]", "max_tokens": 5}
+        body = {**plain, native.GUARDRAIL: {"tagSuffix": "ab12"}}
+        streamed = {**body, native.GUARDRAIL: {"tagSuffix": "ab12", "streamProcessingMode": "ASYNCHRONOUS"}}
+        self.assertEqual(self.problems("mistral", body, headers=headers), [])
+        self.assertEqual(self.problems("mistral", streamed, self.OPERATIONS[1], headers), [])
+        for wrong, told, operation, words in [
+            (body, {}, 0, "name no guardrail"),
+            (self.BODIES["mistral"], headers, 0, "is missing"),
+            (plain, {}, 0, "tags without a guardrail"),
+            ({**body, "prompt": "<s>[INST] a [/INST]"}, headers, 0, "open 0 times"),
+            ({**body, "prompt": f"<s>[INST] {tagged}{tagged} [/INST]"}, headers, 0, "open 2 times"),
+            ({**body, native.GUARDRAIL: {"tagSuffix": "ab-12"}}, headers, 0, "is not of the form"),
+            (body, headers, 1, "streamProcessingMode is missing"),
+            (streamed, headers, 0, "no member streamProcessingMode"),
+        ]:
+            with self.subTest(words=words):
+                found = self.problems("mistral", wrong, self.OPERATIONS[operation], told)
+                self.assertIn(words, found[0])
+
+    def test_a_model_whose_format_nobody_knows_is_a_problem(self):
+        found = []
+        native.judge(Validator(MODEL), record("InvokeModel", model_id="a.one"), found)
+        self.assertEqual(len(found), 1)
+
+
 @unittest.skipIf(Loader is None, "botocore is not installed")
 class TheModelOfAws(unittest.TestCase):
     @classmethod
@@ -262,7 +436,12 @@ class TheModelOfAws(unittest.TestCase):
         cls.model = Loader().load_service_model("bedrock-runtime", "service-2", "2023-09-30")
 
     def problems(self, operation, body, model_id="us.anthropic.claude-haiku-5-5", **more):
-        return Validator(self.model).request({"operation": operation, "model_id": model_id, "request": body, **more})
+        accept = {"InvokeModel": "accept", "InvokeModelWithResponseStream": "x-amzn-bedrock-accept"}
+        told = {**TYPE, **more.pop("headers", {})}
+        if operation in accept:
+            told[accept[operation]] = "application/json"
+        sent = {"operation": operation, "model_id": model_id, "request": body, "headers": told, **more}
+        return Validator(self.model).request(sent)
 
     def test_requests_that_aws_takes_pass(self):
         turn = {"role": "user", "content": [{"text": "Hello."}, {"cachePoint": {"type": "default"}}]}
@@ -279,12 +458,16 @@ class TheModelOfAws(unittest.TestCase):
             self.assertEqual(self.problems("ConverseStream", converse, model), [])
         counted = {"input": {"converse": {"messages": [turn]}}}
         self.assertEqual(self.problems("CountTokens", counted, "anthropic.claude-haiku-5-5"), [])
-        told = {"content-type": "application/json", "x-amzn-bedrock-trace": "ENABLED"}
+        told = {"x-amzn-bedrock-trace": "ENABLED", "x-amzn-bedrock-request-metadata": '{"team": "a b"}'}
+        chat = {"messages": [{"role": "user", "content": "Hello."}], "max_tokens": 5}
         for operation in ["InvokeModel", "InvokeModelWithResponseStream"]:
-            self.assertEqual(self.problems(operation, {"prompt": "Hello."}, headers=told), [])
+            self.assertEqual(self.problems(operation, chat, "openai.gpt-oss-20b-1:0", headers=told), [])
         guarded = {"source": "OUTPUT", "content": [{"text": {"text": "Hello.", "qualifiers": ["query"]}}]}
         labels = {"guardrailIdentifier": "abc123", "guardrailVersion": "DRAFT"}
         self.assertEqual(self.problems("ApplyGuardrail", guarded, "abc123", labels=labels), [])
+        for version, found in [("7", 0), ("07", 1), (None, 1)]:
+            problems = self.problems("ApplyGuardrail", guarded, "abc123", guardrail_version=version)
+            self.assertEqual(len(problems), found, problems)
 
     def test_requests_that_aws_refuses_do_not(self):
         turn = {"role": "user", "content": [{"text": "Hello."}]}
@@ -305,8 +488,24 @@ class TheModelOfAws(unittest.TestCase):
                 self.assertEqual(len(found), 1, found)
                 self.assertIn(words, found[0])
 
+    def test_metadata_in_a_header_is_that_of_the_body(self):
+        chat = {"messages": [{"role": "user", "content": "Hello."}], "max_tokens": 5}
+        for metadata, words in [
+            ("team", "is no JSON"),
+            ("{}", "at least 1"),
+            ('{"team": "ü"}', "is not of the form"),
+            ('{"team": 1}', "is no string"),
+            (json.dumps({"team": "x" * 257}), "at most 256"),
+            (json.dumps({"team": "x" * 8500}), "at most 8500"),
+        ]:
+            with self.subTest(words=words):
+                told = {"x-amzn-bedrock-request-metadata": metadata}
+                found = self.problems("InvokeModel", chat, "openai.gpt-oss-20b-1:0", headers=told)
+                self.assertTrue(any(words in problem for problem in found), found)
+
     def test_every_pattern_of_the_model_can_be_read(self):
-        patterns = [shape["pattern"] for shape in self.model["shapes"].values() if "pattern" in shape]
+        shapes = Validator(self.model).shapes
+        patterns = [shape["pattern"] for shape in shapes.values() if "pattern" in shape]
         self.assertGreater(len(patterns), 10)
         for pattern in patterns:
             compile_pattern(pattern)

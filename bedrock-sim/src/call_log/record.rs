@@ -55,6 +55,8 @@ pub struct CallRecord {
     pub operation: Operation,
     /// The model id, percent-decoded; of ApplyGuardrail, the guardrail's identifier.
     pub model_id: String,
+    /// Of ApplyGuardrail, whose path names it.
+    pub guardrail_version: Option<String>,
     /// What `x-amzn-RequestId` said in the answer.
     pub request_id: String,
     /// The header `amz-sdk-request`, such as `attempt=1; max=3`.
@@ -100,6 +102,7 @@ impl CallRecord {
             sequence: entry.sequence,
             operation: entry.operation,
             model_id: entry.model_id.clone(),
+            guardrail_version: entry.guardrail_version.clone(),
             request_id: entry.request_id.clone(),
             sdk_request: entry.sdk_request.clone(),
             headers: entry.headers.clone(),
@@ -154,6 +157,7 @@ pub(super) struct Entry {
     pub(super) sequence: u64,
     pub(super) operation: Operation,
     pub(super) model_id: String,
+    pub(super) guardrail_version: Option<String>,
     pub(super) request_id: String,
     pub(super) sdk_request: Option<String>,
     pub(super) headers: BTreeMap<String, String>,

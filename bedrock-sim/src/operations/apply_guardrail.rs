@@ -16,8 +16,8 @@ pub(super) async fn answer(received: Received) -> Response {
     apply(received).await.unwrap_or_else(|refused| refused)
 }
 
-async fn apply(mut received: Received) -> Result<Response, Response> {
-    let version = received.version.take().unwrap_or_default();
+async fn apply(received: Received) -> Result<Response, Response> {
+    let version = received.version.clone().unwrap_or_default();
     let (call, body) = Call::open(received, Operation::ApplyGuardrail)?;
     let identifier = call.guard.model_id();
     let request =

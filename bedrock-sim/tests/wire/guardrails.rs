@@ -358,6 +358,7 @@ async fn a_guardrail_is_applied_to_texts_alone() {
     assert_eq!(masked["outputs"], json!([{"text": "Mail {EMAIL}."}, {"text": "x"}]));
     let record = sim.calls().pop().unwrap();
     assert_eq!((record.operation, record.model_id.as_str()), (Operation::ApplyGuardrail, GUARDRAIL));
+    assert_eq!(record.guardrail_version.as_deref(), Some("1"));
     assert_eq!((record.outcome, record.billed_input_tokens), (Outcome::Completed, 0));
 }
 

@@ -183,6 +183,7 @@ async fn a_record_as_json_names_every_member() {
         "sequence",
         "operation",
         "model_id",
+        "guardrail_version",
         "request_id",
         "sdk_request",
         "headers",

@@ -18,10 +18,14 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 pub(super) async fn backend(sim: &Sim) -> BedrockBackend {
+    backend_at(sim.endpoint_url()).await
+}
+
+async fn backend_at(endpoint_url: String) -> BedrockBackend {
     let settings = BedrockSettings {
         region: Some(Region::new("us-east-1")),
         other_regions: Vec::new(),
-        endpoint_url: Some(sim.endpoint_url()),
+        endpoint_url: Some(endpoint_url),
         max_connections_per_region: NonZeroUsize::MIN,
         trusted_authorities: None,
         connect_timeout: Duration::from_secs(5),
@@ -149,6 +153,45 @@ async fn data_of_a_given_shape_comes_by_a_schema_or_by_a_tool_whole_and_in_piece
         let request = sim.calls().last().unwrap().request().clone();
         assert_eq!(request.get("toolConfig").is_some(), way == StructuredOutput::Tool);
         assert_eq!(request.get("outputConfig").is_some(), way == StructuredOutput::JsonSchema);
+    }
+}
+
+/// Names a simulator whose log is held to AWS's model afterwards: `tests/conformance/run.sh`.
+const OTHER_SIMULATOR: &str = "REDRAFT_CONFORMANCE_ENDPOINT";
+
+#[tokio::test]
+async fn structured_calls_get_data_from_any_simulator_by_any_name() {
+    let sim = Sim::start(SimOptions::default()).await.unwrap();
+    let other = std::env::var_os(OTHER_SIMULATOR).map(|url| url.into_string().unwrap());
+    let endpoint = other.unwrap_or_else(|| sim.endpoint_url());
+    let backend = backend_at(endpoint).await;
+    let point =
+        json!({"type": "object", "properties": {"text": {"type": "string", "description": "ä \"b\""}}});
+    let properties = json!({"headline": {"type": "string"}, "points": {"type": "array", "items": point}});
+    let schema = json!({"type": "object", "properties": properties, "required": ["headline", "points"], "title": null});
+    for (model, way) in [
+        ("us.anthropic.claude-sonnet-4-6", StructuredOutput::JsonSchema),
+        ("us.anthropic.claude-sonnet-4-6", StructuredOutput::Tool),
+        ("mistral.mistral-large-3-675b-instruct", StructuredOutput::JsonSchema),
+        ("us.mistral.pixtral-large-2502-v1:0", StructuredOutput::Tool),
+    ] {
+        for name in ["A", &"social-post_".repeat(6)[..64]] {
+            let terms = CallTerms { structured_output: Some(way), ..CallTerms::default() };
+            let schema = OutputSchema::new(name, schema.clone()).unwrap();
+            let call = ModelCall {
+                terms: Arc::new(terms),
+                output_schema: Some(Arc::new(schema)),
+                ..call(model, true)
+            };
+            let whole = backend.complete(&call).await.unwrap().text;
+            for text in [whole, text_of(&told(&backend, &call).await)] {
+                let data: Value = serde_json::from_str(&text).unwrap();
+                assert!(
+                    data["headline"].is_string() && data["points"].is_array(),
+                    "{model}, {way:?}: {text}"
+                );
+            }
+        }
     }
 }
 
