@@ -98,6 +98,8 @@ impl Expected {
         if let Some(reason) = stop {
             expected.end = End::after(&reason, &expected.text);
         }
+        // What cannot be understood may have been written and billed all the same.
+        expected.begun |= expected.end == End::Failed("bad_response");
         expected
     }
 
