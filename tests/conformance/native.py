@@ -221,5 +221,7 @@ def guarded(validator, record, streams, place, found):
     validator.value("native:StreamedGuardrail" if streams else "native:WholeGuardrail", config, place, found)
     suffix = config.get("tagSuffix", "") if isinstance(config, dict) else ""
     opened, closed = text.count(f"<{TAG}_{suffix}>"), text.count(f"</{TAG}_{suffix}>")
-    if (opened, closed) != (1, 1) or text.index(f"<{TAG}_{suffix}>") > text.index(f"</{TAG}_{suffix}>"):
+    # One pair for the document, and more where the prompt quotes it elsewhere.
+    marks = [mark[1] == "/" for mark in re.findall(f"</?{TAG}_{re.escape(suffix)}>", text)]
+    if not marks or marks != [False, True] * (len(marks) // 2):
         found.append(f"{place}: the tags of the suffix open {opened} times and close {closed} times")

@@ -409,12 +409,14 @@ class NativeBodies(unittest.TestCase):
         streamed = {**body, native.GUARDRAIL: {"tagSuffix": "ab12", "streamProcessingMode": "ASYNCHRONOUS"}}
         self.assertEqual(self.problems("mistral", body, headers=headers), [])
         self.assertEqual(self.problems("mistral", streamed, self.OPERATIONS[1], headers), [])
+        quoted = {**body, "prompt": f"<s>[INST] {tagged}{tagged} [/INST]"}
+        self.assertEqual(self.problems("mistral", quoted, headers=headers), [])
         for wrong, told, operation, words in [
             (body, {}, 0, "name no guardrail"),
             (self.BODIES["mistral"], headers, 0, "is missing"),
             (plain, {}, 0, "tags without a guardrail"),
             ({**body, "prompt": "<s>[INST] a [/INST]"}, headers, 0, "open 0 times"),
-            ({**body, "prompt": f"<s>[INST] {tagged}{tagged} [/INST]"}, headers, 0, "open 2 times"),
+            ({**body, "prompt": f"<s>[INST] {tagged}<{native.TAG}_ab12> [/INST]"}, headers, 0, "open 2 times"),
             ({**body, native.GUARDRAIL: {"tagSuffix": "ab-12"}}, headers, 0, "is not of the form"),
             (body, headers, 1, "streamProcessingMode is missing"),
             (streamed, headers, 0, "no member streamProcessingMode"),
