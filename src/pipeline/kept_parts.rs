@@ -172,7 +172,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::{Cut, KeepPolicy, KeptPart, KeptParts, PartKey};
-    use crate::domain::Prompt;
+    use crate::domain::{Guardrail, GuardrailStream, OnBlock, Prompt};
     use std::time::Duration;
     use tokio::time::advance;
 
@@ -263,5 +263,23 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+    }
+
+    #[test]
+    fn what_one_guardrail_let_pass_is_not_found_under_another() {
+        let kept = KeptParts::new();
+        let guardrail = |id: &str, version: &str| Guardrail {
+            name: "g".into(),
+            id: id.to_owned(),
+            version: version.to_owned(),
+            stream: GuardrailStream::Sync,
+            on_block: OnBlock::Refuse,
+            trace: false,
+        };
+        let key = |guardrail: Option<&Guardrail>| kept.key(&prompt("rules", "text"), 1, "chain", guardrail);
+        let (one, later, other) = (guardrail("a", "1"), guardrail("a", "2"), guardrail("b", "1"));
+        let keys = [None, Some(&one), Some(&later), Some(&other)].map(key);
+        assert_eq!(key(Some(&one)), keys[1]);
+        assert!((0..4).all(|at| keys.iter().skip(at + 1).all(|later| *later != keys[at])));
     }
 }

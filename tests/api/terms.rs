@@ -1,6 +1,6 @@
 //! On which terms models are called: memory of prompts, tiers, metadata.
 
-use bedrock_sim::{CallRecord, Operation};
+use bedrock_sim::{ApiError, CallRecord, Operation, Scenario};
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
@@ -63,7 +63,7 @@ async fn a_background_that_is_short_or_another_is_not_remembered() {
 #[tokio::test]
 async fn a_model_without_a_memory_is_never_asked_to_remember() {
     let app = app(&[]).await;
-    app.fail(CLAUDE, bedrock_sim::ApiError::ServiceUnavailable);
+    app.fail(CLAUDE, ApiError::ServiceUnavailable);
     for text in ["A door of oak.", "A key of iron.", "A lock of brass."] {
         let body = json!({"text": text, "shared_context": background(), "chain": "remembering"});
         let answer = app.post("/v1/summarize", body).send().await;
@@ -130,4 +130,46 @@ async fn a_tenant_is_not_believed_unless_the_settings_say_where_it_stands() {
     let request = app.post("/v1/summarize", body).header("x-tenant", "someone");
     assert_eq!(request.send().await.status, 200);
     assert_eq!(app.sim.calls()[0].request()["requestMetadata"].get("tenant"), None);
+}
+
+#[tokio::test]
+async fn estimates_and_forecasts_are_priced_on_the_terms_that_are_asked_for() {
+    let app = app(&[]).await;
+    app.sim.set_scenario("*", Scenario::EndWithoutMetadata);
+    let body = json!({"text": "A door. A key. A lock.", "chain": "free"});
+    let answer = app.post("/v1/summarize", body.clone()).send().await.json();
+    assert_eq!(answer["cost"]["estimated"], true);
+    let usage = |member: &str| answer["usage"][member].as_f64().unwrap();
+    let listed = (usage("input_tokens") * 0.8 + usage("output_tokens") * 3.2) / 1e6;
+    let cost = answer["cost"]["usd"].as_f64().unwrap();
+    assert!((cost - listed / 2.0).abs() < 1e-11, "{cost} is half of {listed}");
+    let mut measured = body;
+    measured["task"] = "summarize".into();
+    let forecast = app.post("/v1/measure", measured).send().await.json();
+    let forecast = forecast["estimated_cost_usd"].as_f64().unwrap();
+    assert!(forecast > 0.0 && forecast < listed, "{forecast} is less than {listed}, at half the price");
+}
+
+#[tokio::test]
+async fn a_model_in_its_own_format_is_as_good_as_any() {
+    let app = app(&[]).await;
+    let body = json!({"text": "A door of oak. A key of iron. A lock of brass.", "chain": "native"});
+    let whole = app.post("/v1/summarize", body.clone()).send().await.json();
+    let stream = app.post("/v1/summarize?stream=sse", body.clone()).send().await.sse();
+    stream.assert_grammar();
+    assert_eq!(whole["text"], stream.text());
+    assert_eq!((&whole["finish_reason"], &whole["cost"]["estimated"]), (&json!("stop"), &json!(false)));
+    assert_eq!(stream.one("usage")["usage"]["input_tokens"], whole["usage"]["input_tokens"]);
+    let operations: Vec<Operation> = app.sim.calls().iter().map(|call| call.operation).collect();
+    assert_eq!(operations, [Operation::InvokeModel, Operation::InvokeModelWithResponseStream]);
+
+    app.fail("us.meta.llama3-3-70b-instruct-v1:0", ApiError::Throttling);
+    let answer = app.post("/v1/summarize", body).send().await.json();
+    assert_eq!((&answer["fallback"], &answer["attempts"][0]["error"]), (&json!(true), &json!("throttled")));
+    app.sim.clear_scenarios();
+    let blocked = json!({"text": "The SIMULATED FORBIDDEN TOPIC.", "chain": "native-guarded"});
+    for path in ["/v1/summarize", "/v1/summarize?stream=ndjson"] {
+        let text = app.post(path, blocked.clone()).send().await.text();
+        assert!(text.contains("content_filtered") && !text.contains("guardrail blocked"), "{text}");
+    }
 }

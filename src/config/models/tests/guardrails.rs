@@ -1,7 +1,8 @@
 //! Guardrails: what is read, who may name them, and what they cannot watch.
 
 use super::{MODEL, REST, try_read};
-use crate::domain::{GuardrailStream, OnBlock, TaskKind};
+use crate::config::warnings;
+use crate::domain::{CalendarDate, GuardrailStream, OnBlock, Region, TaskKind};
 
 const SAFE: &str = "[guardrails.safe]\nid = \"gr7abc\"\nversion = \"3\"\n";
 
@@ -128,5 +129,30 @@ fn a_watched_task_can_meet_no_chain_with_a_model_that_cannot_be_watched() {
         [
             "tasks.summarize.guardrail: b.two takes no guardrail, and safe is to watch the task in every chain that a request may ask for, such as side"
         ]
+    );
+}
+
+#[test]
+fn a_guardrail_that_watches_nothing_or_not_every_region_is_warned_about() {
+    let warned = |rest: &str, guardrail: &str| {
+        let (catalogue, problems) = try_read(&format!("{MODEL}{rest}{guardrail}"));
+        assert_eq!(problems, [""; 0]);
+        let today = CalendarDate::new(2026, 11, 27);
+        warnings::of_models(&catalogue.unwrap(), Some(&Region::new("us-east-1")), today)
+    };
+    let watched = REST.replace("stages = [\"a.one\"]", "guardrail = \"safe\"\nstages = [\"a.one\"]");
+    let elsewhere =
+        watched.replace("[\"a.one\"]", "[\"a.one\", { model = \"a.one\", region = \"eu-west-1\" }]");
+    let arn = SAFE.replace("gr7abc", "arn:aws:bedrock:us-east-1:123456789012:guardrail/gr7abc");
+    assert_eq!(warned(REST, SAFE), ["guardrail safe watches nothing: no chain and no task names it"]);
+    assert_eq!(warned(&watched, SAFE), [""; 0]);
+    assert_eq!(warned(&watched, &arn), [""; 0]);
+    assert_eq!(
+        warned(&elsewhere, SAFE),
+        ["chain main has targets in several regions: guardrail safe must exist in each under the same id"]
+    );
+    assert_eq!(
+        warned(&elsewhere, &arn),
+        ["guardrail safe is of region us-east-1: it cannot watch targets of chain main in eu-west-1"]
     );
 }
