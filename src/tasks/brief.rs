@@ -31,9 +31,9 @@ const MAX_LANGUAGES: usize = 20;
 impl Brief {
     /// Reads the shared options.
     pub(super) fn read(fields: &mut Fields) -> Self {
-        let mut background =
-            |name| fields.string(name, MAX_CONTEXT_CHARS).filter(|text: &String| !text.trim().is_empty());
-        let (shared, own) = (background("shared_context"), background("context"));
+        let not_blank = |text: &String| !text.trim().is_empty();
+        let shared = fields.string("shared_context", MAX_CONTEXT_CHARS).filter(not_blank);
+        let own = fields.string("context", MAX_CONTEXT_CHARS).filter(not_blank);
         let shared_background_bytes = shared.as_ref().map_or(0, String::len);
         let told: Vec<String> = shared.into_iter().chain(own).collect();
         Self {

@@ -117,16 +117,19 @@ async fn counters_say_what_was_billed() {
     let (told, untold): (Vec<&CallRecord>, Vec<&CallRecord>) = calls.iter().partition(|call| was_told(call));
     let (told, untold) = (billed(&told), billed(&untold));
     assert!(told.values().sum::<f64>() > 100_000.0 && untold.values().sum::<f64>() > 10_000.0);
+    let mut estimates = (0.0, 0.0);
     for ((model, class), tokens) in &told {
         let all = counted(&metrics, "redraft_tokens_total", model, class);
         let estimated = counted(&metrics, "redraft_estimated_tokens_total", model, class);
         assert_eq!(all - estimated, *tokens, "{class} of {model}, told");
         let untold = untold.get(&(model.clone(), class)).copied().unwrap_or_default();
-        if *class == "input" {
-            let off = (estimated - untold).abs() / untold.max(1.0);
-            assert!(off < 0.25, "{class} of {model}: estimated {estimated}, billed {untold}");
+        if *class != "output" {
+            estimates = (estimates.0 + estimated, estimates.1 + untold);
         }
     }
+    // Over all models: those that answer little have not yet shown how they count.
+    let (estimated, untold) = estimates;
+    assert!((estimated / untold - 1.0).abs() < 0.15, "input: estimated {estimated}, billed {untold}");
     let costs = costs(&app.get("/v1/models").send().await.json(), &metrics, &told);
     assert!(costs > 0.0);
 }

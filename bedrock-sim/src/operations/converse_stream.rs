@@ -90,8 +90,10 @@ fn script(
         None => Outcome::Completed,
         Some(error) => Outcome::Failed { status: 200, error: error.to_owned() },
     };
+    // A call that is refused in place of its first event is not billed.
+    let refused = matches!(scenario, Scenario::StreamError { after_deltas: 0, .. });
     Script {
-        input_tokens: answer.usage.input_tokens,
+        input_tokens: if refused { 0 } else { answer.usage.input_tokens },
         fixed_bill: answer.fixed_bill(),
         text: answer.text,
         steps: VecDeque::from(steps),
