@@ -6,7 +6,7 @@
 use std::fmt::{self, Write as _};
 
 use super::Loaded;
-use crate::domain::{Prices, TaskKind, UsdPerMillionTokens};
+use crate::domain::{Guardrail, Prices, ServiceTier, TaskKind, UsdPerMillionTokens};
 use crate::inference::bedrock::CredentialsSource;
 use crate::routing::{Catalogue, Chain, Target, WeightedTarget};
 
@@ -34,6 +34,7 @@ fn write_all(text: &mut String, loaded: &Loaded) -> fmt::Result {
     for chain in loaded.config.catalogue.chains.values() {
         write_chain(text, chain, loaded)?;
     }
+    write_guardrails(text, &loaded.config.catalogue)?;
     if !loaded.warnings.is_empty() {
         writeln!(text, "\n# warnings")?;
         for warning in &loaded.warnings {
@@ -56,7 +57,11 @@ fn credentials(source: CredentialsSource) -> &'static str {
 fn write_chain(text: &mut String, chain: &Chain, loaded: &Loaded) -> fmt::Result {
     let uses = uses(&chain.name, &loaded.config.catalogue);
     let uses = if uses.is_empty() { "requests that name it".to_owned() } else { uses.join(", ") };
-    writeln!(text, "#   {}: {uses}", chain.name)?;
+    write!(text, "#   {}: {uses}", chain.name)?;
+    if let Some(guardrail) = &chain.guardrail {
+        write!(text, ", watched by guardrail {}", guardrail.name)?;
+    }
+    text.push('\n');
     for (index, stage) in chain.stages.iter().enumerate() {
         for WeightedTarget { target, weight } in &stage.targets {
             write!(text, "#     {}. ", index + 1)?;
@@ -73,6 +78,31 @@ fn write_chain(text: &mut String, chain: &Chain, loaded: &Loaded) -> fmt::Result
     Ok(())
 }
 
+/// The guardrails in use, each once, and the tasks that have one of their own.
+fn write_guardrails(text: &mut String, catalogue: &Catalogue) -> fmt::Result {
+    let mut known: Vec<&Guardrail> = Vec::new();
+    for guardrail in catalogue.guardrails() {
+        if known.iter().any(|other| other.name == guardrail.name) {
+            continue;
+        }
+        if known.is_empty() {
+            writeln!(text, "\n# guardrails")?;
+        }
+        known.push(guardrail);
+        let Guardrail { name, id, version, stream, on_block, trace } = &**guardrail;
+        let (stream, on_block) = (stream.as_str(), on_block.as_str());
+        write!(text, "#   {name}: {id} version {version}, stream {stream}, on_block {on_block}")?;
+        text.write_str(if *trace { ", with trace" } else { "" })?;
+        let tasks = catalogue.task_guardrails.iter().filter(|(_, of_task)| of_task.name == *name);
+        let tasks: Vec<String> = tasks.map(|(task, _)| task.to_string()).collect();
+        if !tasks.is_empty() {
+            write!(text, ", for every {}", tasks.join(" and "))?;
+        }
+        text.push('\n');
+    }
+    Ok(())
+}
+
 fn write_target(text: &mut String, target: &Target) -> fmt::Result {
     let model = &target.model;
     write!(text, "{} ({}", model.id, model.name)?;
@@ -81,9 +111,13 @@ fn write_target(text: &mut String, target: &Target) -> fmt::Result {
     }
     write!(text, "): {} tokens, answers up to {}, ", model.context_tokens, model.max_output_tokens)?;
     match &model.prices {
-        Some(prices) => write_prices(text, prices),
-        None => text.write_str("price unknown"),
+        Some(prices) => write_prices(text, prices)?,
+        None => text.write_str("price unknown")?,
     }
+    if model.terms.service_tier != ServiceTier::Default {
+        write!(text, ", on tier {}", model.terms.service_tier.as_str())?;
+    }
+    text.write_str(if model.terms.optimized_latency { ", with optimized latency" } else { "" })
 }
 
 fn write_prices(text: &mut String, prices: &Prices) -> fmt::Result {
@@ -150,6 +184,22 @@ mod tests {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         assert!(!described(&[], RunMode::Serve).contains("# warnings"));
+    }
+
+    #[test]
+    fn guardrails_and_terms_are_told_with_whom_they_watch() {
+        let models = ("REDRAFT__MODELS__FILE", "tests/fixtures/guarded.toml");
+        let text = described(&[models], RunMode::Serve);
+        for part in [
+            "\n# guardrails\n",
+            "#   refusing: gr1refuses version 3, stream sync, on_block refuse\n",
+            "#   answering: gr2answers version DRAFT, stream sync, on_block answer, with trace, for every rephrase\n",
+            "#   guarded: summarize, watched by guardrail refusing\n",
+            "0.2 cache read, on tier flex\n",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        assert!(!described(&[], RunMode::Serve).contains("# guardrails"));
     }
 
     #[test]

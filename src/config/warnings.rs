@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::RunMode;
 use super::layers::Layers;
-use crate::domain::{CalendarDate, Geography, ModelId, ModelKind, Region};
+use crate::domain::{CalendarDate, Geography, ModelId, ModelKind, Region, TaskKind};
 use crate::routing::{Catalogue, Chain, Model, Target};
 
 /// A model this near to its end is worth a word.
@@ -21,6 +21,7 @@ pub(super) fn of_models(catalogue: &Catalogue, region: Option<&Region>, today: C
     warnings.extend(of_unused_guardrails(catalogue));
     for chain in catalogue.chains.values() {
         warnings.extend(of_guardrail(catalogue, chain, region));
+        warnings.extend(of_detours(catalogue, chain));
         warnings.extend(region.into_iter().flat_map(|region| of_repetition(chain, region)));
         for target in chain.targets() {
             let id = &target.model.id;
@@ -39,6 +40,22 @@ pub(super) fn of_models(catalogue: &Catalogue, region: Option<&Region>, today: C
 fn of_unused_guardrails(catalogue: &Catalogue) -> impl Iterator<Item = String> {
     let unused = catalogue.unused_guardrails.iter();
     unused.map(|name| format!("guardrail {name} watches nothing: no chain and no task names it"))
+}
+
+/// A guardrail of a chain that a request can pass by: it may ask for another chain.
+fn of_detours(catalogue: &Catalogue, chain: &Chain) -> Option<String> {
+    let guardrail = chain.guardrail.as_ref()?;
+    let every_task = TaskKind::ALL.iter().all(|task| catalogue.task_guardrails.contains_key(task));
+    let others = catalogue.chains.values().filter(|other| other.guardrail.is_none());
+    let others: Vec<&str> = others.map(|other| &*other.name).collect();
+    (!every_task && !others.is_empty()).then(|| {
+        format!(
+            "guardrail {} watches chain {} alone: a request may ask for {}, unless its task has a guardrail",
+            guardrail.name,
+            chain.name,
+            others.join(" or ")
+        )
+    })
 }
 
 /// Targets that a guardrail cannot watch, because it is of another region.

@@ -31,6 +31,16 @@ pub enum GuardrailStream {
     Async,
 }
 
+impl GuardrailStream {
+    /// The word in the catalogue.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Async => "async",
+        }
+    }
+}
+
 /// What a caller gets whose request was blocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnBlock {
@@ -38,4 +48,14 @@ pub enum OnBlock {
     Refuse,
     /// The guardrail's own text as the answer, with a warning.
     Answer,
+}
+
+impl OnBlock {
+    /// The word in the catalogue.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Answer => "answer",
+        }
+    }
 }

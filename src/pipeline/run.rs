@@ -320,7 +320,7 @@ impl Drop for Run {
 }
 
 /// The end of a request whose document the guardrail could not look at. A guardrail that
-/// is not there, or may not be asked, is no fault of the caller's or of any model's.
+/// is not there, or may not be asked, is no fault of the caller's: an operator has to act.
 fn unscreened(error: RouteError) -> Ending {
     let set_up = matches!(
         error.failure,
@@ -330,8 +330,8 @@ fn unscreened(error: RouteError) -> Ending {
             | CallFailure::RequestRejected
     );
     let ending = Ending::from(error);
-    let code = if set_up { FailureCode::Internal } else { ending.code };
-    let detail = "The service could not check the text against its content policy. Try again later.";
+    let code = if set_up { FailureCode::UpstreamAuth } else { ending.code };
+    let detail = "The service could not check the text against its content policy.";
     Ending { code, detail: Some(detail.into()), ..ending }
 }
 
@@ -371,7 +371,8 @@ fn warning_of(finish: FinishReason) -> Option<Warning> {
         FinishReason::Length => "The answer reached its length limit and is cut short.".into(),
         FinishReason::ContentFilter => "The model's provider cut the answer short.".into(),
         FinishReason::Guardrail => {
-            let detail = "The content policy stopped the request; its own words stand in the answer.".into();
+            let detail =
+                "The content policy stopped the request or its answer: these are its own words.".into();
             return Some(Warning { code: WarningCode::GuardrailIntervened, detail });
         }
     };

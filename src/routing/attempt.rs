@@ -107,7 +107,7 @@ pub(super) async fn complete(
         Ok(Ok(Completion { text, stop_reason, usage })) => {
             match judge(stop_reason, !text.trim().is_empty(), on_block(call)) {
                 Ok(finish) => Ok((text, finish, usage)),
-                Err(failure) => Err(AttemptError::new(failure, "the model ended its turn", Spent::of(usage))),
+                Err(failure) => Err(AttemptError::new(failure, ended_by(stop_reason), Spent::of(usage))),
             }
         }
         Ok(Err(error)) => {
@@ -173,7 +173,7 @@ pub(super) async fn open(
                 if let Ok(Some(Ok(ModelEvent::Usage(usage)))) = timeout_at(soon, stream.next()).await {
                     spent = Spent::Exact(usage);
                 }
-                Some(AttemptError::new(failure, "the model ended its turn", spent))
+                Some(AttemptError::new(failure, ended_by(reason), spent))
             }
             Some(Err(error)) => {
                 let spent = if spent == Spent::Nothing { Spent::before_answer(error.kind) } else { spent };
@@ -206,6 +206,15 @@ pub(super) fn out_of_time(limit: Limit, clock: CallFailure, spent: Spent) -> Att
 /// What a block by the call's guardrail means.
 fn on_block(call: &ModelCall) -> OnBlock {
     call.guardrail.as_ref().map_or(OnBlock::Refuse, |guardrail| guardrail.on_block)
+}
+
+/// Who ended a turn, for the log.
+pub(super) const fn ended_by(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::GuardrailIntervened => "a guardrail intervened",
+        StopReason::ContentFiltered => "the provider's filter ended the turn",
+        _ => "the model ended its turn",
+    }
 }
 
 /// Whether a turn that ended like this is an answer.

@@ -12,12 +12,12 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::attempt::{AttemptError, FinishReason, Spent, judge, out_of_time};
+use super::attempt::{AttemptError, FinishReason, Spent, ended_by, judge, out_of_time};
 use super::clocks::Limit;
 use super::route_error::RouteError;
 use super::running_call::RunningCall;
 use crate::domain::{CallFailure, Metered, OnBlock};
-use crate::inference::{BackendError, ModelEvent, ModelStream};
+use crate::inference::{BackendError, ModelEvent, ModelStream, StopReason};
 
 /// The next part of an open answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +49,7 @@ pub struct OpenAnswer {
     on_block: OnBlock,
     timer: Pin<Box<Sleep>>,
     /// Set once the model has stopped: whether what it wrote is an answer.
-    end_of_turn: Option<Result<FinishReason, CallFailure>>,
+    end_of_turn: Option<(StopReason, Result<FinishReason, CallFailure>)>,
 }
 
 enum Wait {
@@ -93,7 +93,7 @@ impl OpenAnswer {
                 Wait::Event(Some(Ok(ModelEvent::Text(text)))) => return Ok(Piece::Text(text)),
                 Wait::Event(Some(Ok(ModelEvent::Started | ModelEvent::Thinking))) => {}
                 Wait::Event(Some(Ok(ModelEvent::Stopped(reason)))) => {
-                    self.end_of_turn = Some(judge(reason, true, self.on_block));
+                    self.end_of_turn = Some((reason, judge(reason, true, self.on_block)));
                 }
                 Wait::Event(Some(Ok(ModelEvent::Usage(usage)))) => {
                     if let Some(end) = self.end_of_turn {
@@ -155,13 +155,13 @@ impl OpenAnswer {
     /// The model is done, and its usage has been told or never will be.
     fn ended(
         &mut self,
-        end: Result<FinishReason, CallFailure>,
+        (reason, end): (StopReason, Result<FinishReason, CallFailure>),
         usage: Option<Metered>,
     ) -> Result<Piece, Broken> {
         let finish = match end {
             Ok(finish) => finish,
             Err(failure) => {
-                let error = AttemptError::new(failure, "the model ended its turn", Spent::of(usage));
+                let error = AttemptError::new(failure, ended_by(reason), Spent::of(usage));
                 return Err(self.failed(error));
             }
         };

@@ -164,7 +164,7 @@ async fn a_guardrail_that_cannot_look_lets_nothing_pass() {
     let app = app(&SMALL_PARTS).await;
     let body = json!({"text": Book::small(20, 12_000).text, "strategy": "map-reduce"});
     app.sim.set_scenario("gr1refuses", Scenario::from(bedrock_sim::ApiError::NotAuthorized));
-    let problem = assert_problem(&send(&app, "/v1/summarize", body.clone()).await, 500, "internal");
+    let problem = assert_problem(&send(&app, "/v1/summarize", body.clone()).await, 502, "upstream_auth");
     assert!(problem["detail"].as_str().unwrap().contains("content policy"), "{problem}");
     assert!(app.sim.calls().iter().all(|call| call.operation == Operation::ApplyGuardrail));
     app.sim.clear_scenarios();

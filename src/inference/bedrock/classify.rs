@@ -175,6 +175,8 @@ fn by_code(code: &str, message: &str, status: u16, original_status: Option<i32>)
         "ValidationException" => validation(message),
         // Said of a model that is asked to remember and cannot.
         "AccessDeniedException" if message.contains("prompt caching") => Kind::ParameterRejected,
+        // Of a guardrail, which says nothing against the model: others may call it without.
+        "AccessDeniedException" if message.contains("bedrock:ApplyGuardrail") => Kind::ParameterRejected,
         "AccessDeniedException" => Kind::AccessDenied,
         "ExpiredTokenException"
         | "ExpiredToken"
@@ -352,6 +354,12 @@ mod tests {
             (
                 "AccessDeniedException",
                 "You invoked an unsupported model or your request did not allow prompt caching.",
+                403,
+                Kind::ParameterRejected,
+            ),
+            (
+                "AccessDeniedException",
+                "User: x is not authorized to perform: bedrock:ApplyGuardrail on resource: y",
                 403,
                 Kind::ParameterRejected,
             ),

@@ -147,6 +147,18 @@ fn a_guardrail_that_watches_nothing_or_not_every_region_is_warned_about() {
     assert_eq!(warned(REST, SAFE), ["guardrail safe watches nothing: no chain and no task names it"]);
     assert_eq!(warned(&watched, SAFE), [""; 0]);
     assert_eq!(warned(&watched, &arn), [""; 0]);
+    let detour = watched.replace("[chains.main]", "[chains.free]\nstages = [\"a.one\"]\n[chains.main]");
+    assert_eq!(
+        warned(&detour, SAFE),
+        [
+            "guardrail safe watches chain main alone: a request may ask for free, unless its task has a guardrail"
+        ]
+    );
+    let of_every_task = ["summarize", "rephrase", "expand"].iter().fold(detour, |rest, task| {
+        let named = format!("{task} = {{ chain = \"main\", guardrail = \"safe\" }}");
+        rest.replace(&format!("{task} = \"main\""), &named)
+    });
+    assert_eq!(warned(&of_every_task, SAFE), [""; 0]);
     assert_eq!(
         warned(&elsewhere, SAFE),
         ["chain main has targets in several regions: guardrail safe must exist in each under the same id"]
