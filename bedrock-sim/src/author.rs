@@ -1,8 +1,9 @@
 //! The author: answers a prompt from the sentences of the document in it.
 //!
 //! It is no model. It finds the document, finds the task in the instructions by common words, and
-//! writes an answer out of the document's own sentences. The same prompt always gets the same
-//! answer, in the language of the document, in time linear in its length.
+//! writes an answer out of the document's own sentences. Where it has answered already and is told
+//! what to change, it changes that answer. The same prompt always gets the same answer, in the
+//! language of the document, in time linear in its length.
 //! The one rule it protects: it states nothing that the document does not state.
 
 mod brief;
@@ -11,6 +12,7 @@ mod expand;
 mod headline;
 mod rank;
 mod rephrase;
+mod revise;
 mod structured;
 mod summary;
 mod text;
@@ -19,6 +21,7 @@ mod words;
 
 use serde_json::Value;
 
+use crate::request::{Speaker, Turn};
 use brief::{Brief, Form};
 
 /// Answers `user_text` as `system` asks.
@@ -37,6 +40,36 @@ pub fn write(system: &str, user_text: &str) -> String {
         Form::Reply => summary::reply(document, &brief),
     };
     if answer.is_empty() { text::one_line(document) } else { answer }
+}
+
+/// Answers the last word of a conversation.
+///
+/// Where that holds no document of its own, but one was sent and answered before, it is a wish
+/// about that answer. Else it is answered as if nothing had been said before.
+pub(crate) fn answer(system: &str, earlier: &[Turn], user_text: &str) -> String {
+    let revised = earlier.last().filter(|last| last.speaker == Speaker::Assistant).and_then(|last| {
+        let document = document_before(earlier, user_text)?;
+        Some(revise::write(document, &last.text, user_text))
+    });
+    revised.unwrap_or_else(|| write(system, user_text))
+}
+
+/// The same as JSON that follows `schema`; a wish about it is not heard.
+pub(crate) fn answer_json(schema: &Value, earlier: &[Turn], user_text: &str) -> String {
+    let document = document_before(earlier, user_text);
+    document.map_or_else(
+        || write_json(schema, user_text),
+        |document| structured::write(schema, document).to_string(),
+    )
+}
+
+/// The document that was sent last, if `user_text` holds none.
+fn document_before<'t>(earlier: &'t [Turn], user_text: &str) -> Option<&'t str> {
+    if document::fenced(user_text).is_some() {
+        return None;
+    }
+    let said = earlier.iter().rev().filter(|turn| turn.speaker == Speaker::User);
+    said.filter_map(|turn| document::fenced(&turn.text)).next()
 }
 
 /// Answers with JSON that follows `schema`, filled from the document's sentences.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Format, reasoning_marks};
 use crate::models::Preamble;
-use crate::request::{ConverseRequest, Inference};
+use crate::request::{ConverseRequest, Inference, Speaker, Turn, last_word};
 use crate::scenario::StopReason;
 use crate::script::REASONING_TEXT;
 use crate::tokens;
@@ -34,8 +34,8 @@ impl Role {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Turns {
     pub(super) system: String,
-    /// The text of the last user turn.
-    pub(super) user_text: String,
+    /// What the user and the assistant say, in order.
+    pub(super) spoken: Vec<Turn>,
     /// The texts of all user turns.
     pub(super) user_texts: Vec<String>,
     pub(super) ends_with_assistant: bool,
@@ -78,10 +78,14 @@ impl Turns {
                 self.system.push_str(text);
                 return;
             }
-            Role::User => text.clone_into(&mut self.user_text),
-            Role::Assistant => {}
+            Role::User => self.speak(Speaker::User, text),
+            Role::Assistant => self.speak(Speaker::Assistant, text),
         }
         self.ends_with_assistant = role == Role::Assistant;
+    }
+
+    fn speak(&mut self, speaker: Speaker, text: &str) {
+        self.spoken.push(Turn { speaker, text: text.to_owned() });
     }
 
     /// Counts what is no text, such as a tool or an image, as the text of its JSON.
@@ -90,9 +94,11 @@ impl Turns {
     }
 
     pub(super) fn into_request(self, inference: Inference, output_schema: Option<Value>) -> ConverseRequest {
+        let (user_text, earlier) = last_word(self.spoken);
         ConverseRequest {
             system: self.system,
-            user_text: self.user_text,
+            user_text,
+            earlier,
             user_texts: self.user_texts,
             inference,
             output_schema,

@@ -8,6 +8,7 @@ use aws_smithy_types::base64;
 use serde_json::Value;
 
 use super::reader::{At, Object, Reader, member_list, member_object, member_text, object, present, text};
+use super::turns::{Speaker, Turn};
 use crate::errors::Refusal;
 use crate::tokens;
 
@@ -41,8 +42,8 @@ const BYTES_PER_TOKEN: u64 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Conversation {
     pub(super) system: String,
-    /// The text of the last user message.
-    pub(super) user_text: String,
+    /// What the user and the assistant say, in order.
+    pub(super) turns: Vec<Turn>,
     pub(super) ends_with_assistant: bool,
     pub(super) has_cache_point: bool,
     /// The tokens before each cache point, in order.
@@ -141,9 +142,12 @@ impl Conversation {
             self.take_cache_points(&said.cache_points);
             self.input_tokens += said.tokens + tokens::PER_BLOCK_TOKENS;
             self.ends_with_assistant = role == Some("assistant");
-            if role == Some("user") {
-                self.user_text = said.text;
-            }
+            let speaker = match role {
+                Some("user") => Some(Speaker::User),
+                Some("assistant") => Some(Speaker::Assistant),
+                _ => None,
+            };
+            self.turns.extend(speaker.map(|speaker| Turn { speaker, text: said.text }));
         }
         std::mem::take(reader).finish()?;
         if let Some(refusal) = late {
