@@ -53,9 +53,9 @@ use self::kept_parts::KeptParts;
 use self::layout::Layout;
 use self::plan::{Draft, Order};
 use self::prefixes::{Alike, Prefixes};
-use crate::domain::{Fences, InputSize, ModelId, OutputSize, Prompt, RequestMetadata, TaskKind, TaskName};
+use crate::domain::{Fences, InputSize, ModelId, OutputSize, Prompt, RequestMetadata, TaskName};
 use crate::routing::{RouteRequest, Router};
-use crate::tasks::Task;
+use crate::tasks::{Task, Wanted};
 use crate::telemetry::{Metrics, RequestRecord};
 
 /// Documents of more bytes than this are looked at off the threads that serve requests.
@@ -125,8 +125,8 @@ impl Pipeline {
 
     /// The most tokens a document of this task may have on its default chain, with
     /// its default options.
-    pub fn input_quota(&self, kind: TaskKind) -> u32 {
-        plan::quota(kind, &self.live(), &self.estimator, &self.kept, &self.fences)
+    pub fn input_quota(&self, wanted: Wanted) -> u32 {
+        plan::quota(wanted, &self.live(), &self.estimator, &self.kept, &self.fences)
     }
 
     /// Finds the chain and lays the work out. It calls no model to write anything; where
@@ -254,7 +254,7 @@ impl Pipeline {
 /// Looks at the document and makes the plan, off the threads that serve requests where
 /// it takes long.
 async fn drafted(order: &mut Order, way: fn(&Order) -> Result<Draft, PlanError>) -> Result<Draft, PlanError> {
-    if order.document.len() <= LARGE_DOCUMENT_BYTES {
+    if order.task.text_bytes() <= LARGE_DOCUMENT_BYTES {
         order.look();
         return way(order);
     }

@@ -13,6 +13,7 @@ mod joined;
 mod language;
 mod part;
 mod prompt;
+mod refine;
 mod rephrase;
 mod size;
 mod summarize;
@@ -23,9 +24,12 @@ pub use fields::{FieldProblem, Fields};
 pub use joined::Joined;
 pub use language::{InvalidLanguageTag, LanguageTag};
 pub use part::Part;
+pub use refine::{Refine, RefineFormat};
 pub use rephrase::{Rephrase, RephraseFormat, RephraseLength, RephraseTone, Style};
 pub use summarize::{Summarize, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType};
 pub use vocabulary::Vocabulary;
+
+use serde_json::{Map, Value};
 
 use crate::domain::{Boundary, OutputSize, Passage, Prompt, TaskKind, TaskName};
 
@@ -33,12 +37,55 @@ use crate::domain::{Boundary, OutputSize, Passage, Prompt, TaskKind, TaskName};
 /// the golden files name it.
 pub const PROMPT_VERSION: &str = "1";
 
+/// What a path asks for, before its body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// A task that works on a text.
+    OnText(TaskKind),
+    Refine,
+}
+
 /// One piece of writing to be done.
 #[derive(Debug, Clone)]
 pub enum Task {
     Summarize(Summarize),
     Rephrase(Rephrase),
     Expand(Expand),
+    Refine(Refine),
+}
+
+impl Wanted {
+    /// Everything that is built in, in the order of the documentation.
+    pub const ALL: [Self; 4] = [
+        Self::OnText(TaskKind::Summarize),
+        Self::OnText(TaskKind::Rephrase),
+        Self::OnText(TaskKind::Expand),
+        Self::Refine,
+    ];
+
+    /// The task's name.
+    pub fn name(self) -> TaskName {
+        match self {
+            Self::OnText(kind) => kind.into(),
+            Self::Refine => TaskName::REFINE,
+        }
+    }
+
+    /// The shortest body that the task takes, with these words as its matter.
+    pub fn sample(self, words: &str) -> Map<String, Value> {
+        match self {
+            Self::OnText(_) => Map::from_iter([("text".to_owned(), words.into())]),
+            Self::Refine => Refine::sample(words),
+        }
+    }
+
+    /// Reads the members that the task has; see [`Task::read`].
+    pub fn read(self, fields: &mut Fields) -> Option<Task> {
+        match self {
+            Self::OnText(kind) => Task::read(kind, fields),
+            Self::Refine => Task::read_refine(fields),
+        }
+    }
 }
 
 impl Task {
@@ -55,12 +102,20 @@ impl Task {
         task.filter(|_| fields.problem_count() == problems_before)
     }
 
+    /// The same for a refinement.
+    pub fn read_refine(fields: &mut Fields) -> Option<Self> {
+        let problems_before = fields.problem_count();
+        let task = Refine::read(fields).map(Self::Refine);
+        task.filter(|_| fields.problem_count() == problems_before)
+    }
+
     /// Which task it is.
     pub fn name(&self) -> TaskName {
         match self {
             Self::Summarize(_) => TaskKind::Summarize.into(),
             Self::Rephrase(_) => TaskKind::Rephrase.into(),
             Self::Expand(_) => TaskKind::Expand.into(),
+            Self::Refine(_) => TaskName::REFINE,
         }
     }
 
@@ -70,6 +125,15 @@ impl Task {
             Self::Summarize(task) => task.document(),
             Self::Rephrase(task) => task.document(),
             Self::Expand(task) => task.document(),
+            Self::Refine(task) => task.document(),
+        }
+    }
+
+    /// The size of everything that the caller wants to have read.
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) => self.document().len(),
+            Self::Refine(task) => task.text_bytes(),
         }
     }
 
@@ -79,6 +143,7 @@ impl Task {
             Self::Summarize(task) => task.prompt(boundary),
             Self::Rephrase(task) => task.prompt(boundary),
             Self::Expand(task) => task.prompt(boundary),
+            Self::Refine(task) => task.prompt(boundary),
         }
     }
 
@@ -88,6 +153,7 @@ impl Task {
             Self::Summarize(task) => task.output_size(input_tokens),
             Self::Rephrase(task) => task.output_size(input_tokens),
             Self::Expand(task) => task.output_size(input_tokens),
+            Self::Refine(task) => task.output_size(),
         }
     }
 
@@ -97,6 +163,7 @@ impl Task {
             Self::Summarize(_) => Summarize::TEMPERATURE,
             Self::Rephrase(_) => Rephrase::TEMPERATURE,
             Self::Expand(_) => Expand::TEMPERATURE,
+            Self::Refine(_) => Refine::TEMPERATURE,
         }
     }
 
@@ -106,15 +173,17 @@ impl Task {
             Self::Summarize(task) => task.format(),
             Self::Rephrase(task) => task.format(),
             Self::Expand(task) => task.format(),
+            Self::Refine(task) => task.format(),
         }
     }
 
-    /// What the answer is: `summary`, `rephrase` or `expansion`.
+    /// What the answer is, such as `summary`.
     pub fn object(&self) -> &'static str {
         match self {
             Self::Summarize(_) => "summary",
             Self::Rephrase(_) => "rephrase",
             Self::Expand(_) => "expansion",
+            Self::Refine(_) => "refinement",
         }
     }
 }

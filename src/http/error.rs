@@ -329,6 +329,13 @@ impl From<PlanError> for ApiError {
                     Figures { requested: Some(requested), quota: Some(quota), ..Figures::default() };
                 Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
             }
+            PlanError::ConversationTooLarge { requested, quota } => {
+                let detail = format!(
+                    "The text, the result and the instruction have about {requested} tokens together. A refinement is made at once, and no model of this chain takes so much: shorten the text or the result, or ask for another chain."
+                );
+                let figures = Figures { requested: Some(requested), quota, ..Figures::default() };
+                Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
+            }
             PlanError::TooManyChunks { chunks, max_chunks, requested, quota } => {
                 let detail = format!(
                     "The text makes {chunks} parts; a request may have at most {max_chunks}. Shorten it or send it in several requests."

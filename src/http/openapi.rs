@@ -14,6 +14,7 @@ mod files;
 mod headers;
 mod options;
 mod paths;
+mod refine;
 mod request_examples;
 mod requests;
 mod transcripts;
@@ -24,7 +25,7 @@ use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ServerBuilder, Tag,
 };
 
-use crate::domain::TaskKind;
+use crate::tasks::Wanted;
 
 const ABOUT: &str = "Turns text into better text: summarize, rephrase, expand. Models on AWS Bedrock do the writing; \
                      when one fails, the next one of the chain is asked.\n\n\
@@ -42,14 +43,15 @@ pub fn json() -> String {
 }
 
 /// The options of a task with the values they take, for `GET /v1/capabilities`.
-pub(super) fn options(kind: TaskKind) -> Value {
-    options::capabilities(kind)
+pub(super) fn options(wanted: Wanted) -> Value {
+    options::capabilities(wanted)
 }
 
 fn document() -> OpenApi {
     let components = ComponentsBuilder::new();
     let components = answers::components(components);
     let components = requests::components(components);
+    let components = refine::components(components);
     let components = files::components(components);
     let components = events::components(components);
     let components = errors::components(components);

@@ -10,12 +10,12 @@ use axum::http::{HeaderMap, Version};
 use super::body_buffers::HeldBytes;
 use super::error::{ApiError, unknown_chain};
 use super::{Api, intake, representation};
-use crate::domain::{FailureCode, TaskKind};
+use crate::domain::FailureCode;
 use crate::pipeline::{
     Catalogue, ChainChoice, Deadline, Deadlines, Live, Manners, Mode, OnChunkError, OnFailover, Preference,
     Warning,
 };
-use crate::tasks::{Fields, Task, Vocabulary};
+use crate::tasks::{Fields, Task, Vocabulary, Wanted};
 use crate::telemetry::{Dialect, RequestRecord};
 
 /// A request that can be handed to the pipeline.
@@ -45,7 +45,7 @@ const TIMEOUT_HEADER: &str = "x-request-timeout-ms";
 
 /// Reads a request of the `/v1` family.
 pub(super) async fn read(
-    kind: TaskKind,
+    wanted: Wanted,
     api: &Api,
     request: Request,
     record: &mut RequestRecord,
@@ -68,9 +68,9 @@ pub(super) async fn read(
         on_chunk_error: fields.word("on_chunk_error").unwrap_or_default(),
         tell_partials,
     };
-    let task = Task::read(kind, &mut fields);
+    let task = wanted.read(&mut fields);
     let task = finish(fields, task)?;
-    record.set_input_bytes(task.document().len());
+    record.set_input_bytes(task.text_bytes());
     Ok(Submission { task, chain, dialect, deadline, live, manners, warnings, can_be_cut, include_text, held })
 }
 

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::desk::of_later;
 use super::estimator::{Correction, Estimator};
 use super::forecast::{CannotMerge, Forecast, Scale, forecast};
 use super::kept_parts::{Cut, KeptParts};
@@ -14,9 +15,9 @@ use super::layout::{Layout, Room, Rooms, Sizes, is_at_once, outlined, parts};
 use super::live::{Limits, Live};
 use super::work::Call;
 use crate::chunk::TextProfile;
-use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskKind, TaskName};
+use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskName};
 use crate::routing::{Catalogue, Chain, fits_all};
-use crate::tasks::{Fields, Joined, Part, SummaryStrategy, Task};
+use crate::tasks::{Fields, Joined, Part, SummaryStrategy, Task, Wanted};
 
 /// Which chain the caller asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,9 @@ pub enum PlanError {
     UnknownChain { known: Vec<String> },
     #[error("the text has about {requested} tokens, the quota is {quota}")]
     InputTooLarge { requested: u32, quota: u32 },
+    /// Tokens of all that was said: the text, the answers to it and the wishes.
+    #[error("the conversation has about {requested} tokens, more than a model takes at once")]
+    ConversationTooLarge { requested: u32, quota: Option<u32> },
     #[error("the text makes {chunks} parts, the limit is {max_chunks}")]
     TooManyChunks { chunks: u32, max_chunks: u32, requested: u32, quota: u32 },
     #[error("the models of the chain are too small to merge the summaries of the text's parts")]
@@ -151,6 +155,7 @@ impl Order {
                 matches!(task.strategy(), SummaryStrategy::Auto | SummaryStrategy::Single)
             }
             Task::Rephrase(_) | Task::Expand(_) => output.expected_tokens <= limits.target_answer_tokens,
+            Task::Refine(_) => true,
         };
         if !wanted {
             return Err(prompt);
@@ -200,7 +205,9 @@ impl Order {
         let document_tokens = self.profile.base_tokens();
         let base = f64::from(document_tokens.max(1));
         let limits = self.live.limits;
-        let rules = TextProfile::of(&prompt.system);
+        let mut rules = TextProfile::of(&prompt.system);
+        let later = of_later(&prompt);
+        rules += later;
         let rules_tokens = rules.base_tokens().saturating_add(FENCES_TOKENS);
         let rules_size = self.estimator.size(&rules, &self.chain, None);
         let rules_base = f64::from(rules.base_tokens().max(1));
@@ -225,14 +232,22 @@ impl Order {
             }
         }
         .min(limits.max_input_tokens);
+        let too_large = |requested: u32, quota: u32| match &self.task {
+            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) => {
+                PlanError::InputTooLarge { requested, quota }
+            }
+            Task::Refine(_) => {
+                let with_the_rest = |tokens: u32| tokens.saturating_add(later.base_tokens());
+                let quota = (quota > 0).then(|| with_the_rest(quota));
+                PlanError::ConversationTooLarge { requested: with_the_rest(requested), quota }
+            }
+        };
         if at_once.largest == 0 || (matches!(way, Way::InParts) && part_tokens == 0) {
-            return Err(PlanError::InputTooLarge { requested, quota: 0 });
+            return Err(too_large(requested, 0));
         }
         let excess = match way {
-            Way::AtOnceOnly if document_tokens > at_once.largest => {
-                Some(PlanError::InputTooLarge { requested, quota })
-            }
-            _ if requested > limits.max_input_tokens => Some(PlanError::InputTooLarge { requested, quota }),
+            Way::AtOnceOnly if document_tokens > at_once.largest => Some(too_large(requested, quota)),
+            _ if requested > limits.max_input_tokens => Some(too_large(requested, quota)),
             Way::InParts if document_tokens.div_ceil(part_tokens.max(1)) > limits.max_chunks => {
                 let chunks = document_tokens.div_ceil(part_tokens.max(1));
                 Some(PlanError::TooManyChunks { chunks, max_chunks: limits.max_chunks, requested, quota })
@@ -269,6 +284,7 @@ impl Order {
                 SummaryStrategy::MapReduce | SummaryStrategy::Refine => None,
             },
             Task::Rephrase(_) | Task::Expand(_) => None,
+            Task::Refine(_) => Some(at_once.largest),
         };
         let boundaries = boundary.map(told).into_iter().chain([limits.max_input_tokens]);
         let is_close = self.correction.is_none()
@@ -291,6 +307,8 @@ impl Order {
                 };
                 (way, part)
             }
+            // An answer is changed as a whole.
+            Task::Refine(_) => (Way::AtOnceOnly, 0),
             Task::Rephrase(task) => {
                 self.joined_way(&Joined::Rephrase(task.clone()), document_tokens, at_once, room)
             }
@@ -307,7 +325,7 @@ impl Order {
                 at_once.smallest
             }
             // A longer text that is written anew is always worked on in parts.
-            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) => 0,
+            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Refine(_) => 0,
         }
     }
 
@@ -327,7 +345,7 @@ impl Order {
     fn in_parts(&self, part_tokens: u32, room: &Room<'_>, prompt: Prompt) -> (Layout, Cut) {
         let way = match &self.task {
             Task::Summarize(task) => task.strategy() as u32,
-            Task::Rephrase(_) | Task::Expand(_) => 0,
+            Task::Rephrase(_) | Task::Expand(_) | Task::Refine(_) => 0,
         };
         // How it was cut does not depend on who watches.
         let key = self.kept.key(&self.task.prompt(&Boundary::fixed("")), way, &self.chain.name, None);
@@ -354,6 +372,7 @@ impl Order {
         match &self.task {
             Task::Rephrase(task) => Layout::Joined { task: Joined::Rephrase(task.clone()), parts },
             Task::Expand(task) => Layout::Joined { task: Joined::Expand(task.clone()), parts },
+            Task::Refine(_) => Layout::Single(self.single(prompt)),
             Task::Summarize(task) if task.strategy() == SummaryStrategy::Refine => {
                 Layout::Refined { task: task.clone(), parts }
             }
@@ -404,7 +423,7 @@ fn beyond(forecast: &Forecast, limits: Limits, requested: u32, quota: u32) -> Op
 
 /// The most tokens a document may have, for the task with its default options.
 pub(super) fn quota(
-    kind: TaskKind,
+    wanted: Wanted,
     live: &Arc<Live>,
     estimator: &Arc<Estimator>,
     kept: &Arc<KeptParts>,
@@ -412,8 +431,7 @@ pub(super) fn quota(
 ) -> u32 {
     // Short words, so that the promise holds for ordinary text: an answer's length follows words.
     const SAMPLE: &str = "a text of short words as most of us write it";
-    let members = serde_json::Map::from_iter([("text".to_owned(), SAMPLE.into())]);
-    let Some(task) = Task::read(kind, &mut Fields::new(members)) else { return 0 };
+    let Some(task) = wanted.read(&mut Fields::new(wanted.sample(SAMPLE))) else { return 0 };
     let order = Order::new(&task, &ChainChoice::Preferred(Preference::Auto), live, estimator, kept, fences);
     let draft = order.and_then(|mut order| {
         order.look();

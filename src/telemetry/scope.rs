@@ -12,8 +12,15 @@ use super::labels::{
 use super::metrics::{Metrics, OPERATION, PROVIDER};
 use crate::domain::{CalendarDate, CallFailure, FailureCode, ModelId, Region, TaskName};
 
-const ROUTES_AT_START: [&str; 6] =
-    ["/v1/summarize", "/v1/rephrase", "/v1/expand", "/api/summarize", "/api/rephrase", "/api/expand"];
+const ROUTES_AT_START: [&str; 7] = [
+    "/v1/summarize",
+    "/v1/rephrase",
+    "/v1/expand",
+    "/v1/refine",
+    "/api/summarize",
+    "/api/rephrase",
+    "/api/expand",
+];
 
 /// The label value of the region that the service runs in.
 const OWN_REGION: &str = "own";

@@ -26,6 +26,7 @@ mod meta;
 mod metrics;
 mod openapi;
 mod parts;
+mod refine;
 mod reload;
 mod replay;
 mod shadow;

@@ -15,9 +15,10 @@ use super::super::wire::{
 };
 use super::answers::{REPRESENTATIONS, compat_member};
 use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL, SECOND_MODEL};
-use super::options;
+use super::{options, refine};
 use crate::domain::{CallFailure, FailureCode, TaskKind};
 use crate::pipeline::{FinishReason, Strategy, WarningCode};
+use crate::tasks::Wanted;
 
 /// An answer to the first request example of the task.
 pub(super) fn task_example(kind: TaskKind) -> Value {
@@ -68,6 +69,16 @@ pub(super) fn task_example(kind: TaskKind) -> Value {
         attempts,
     };
     to_value(&answer)
+}
+
+/// The same for a refinement.
+pub(super) fn refined_example() -> Value {
+    let mut answer = task_example(TaskKind::Summarize);
+    answer["object"] = "refinement".into();
+    answer["task"] = "refine".into();
+    answer["text"] = refine::ANSWER.into();
+    answer["format"] = "as-is".into();
+    answer
 }
 
 /// Examples of whole answers: name, sentence, value.
@@ -231,7 +242,7 @@ pub(super) fn capabilities_example() -> Value {
             "availability": "available",
             "default_chain": CHAIN,
             "input_quota_tokens": 2_048_000,
-            "options": options::capabilities(TaskKind::Rephrase),
+            "options": options::capabilities(Wanted::OnText(TaskKind::Rephrase)),
             "output_languages": "any BCP 47 tag; without one, the language of the text",
         }],
         "representations": REPRESENTATIONS,

@@ -51,6 +51,11 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema("CompatExpansion", compat(TaskKind::Expand))
 }
 
+/// The names of the tasks that have a path.
+fn task_words() -> Vec<&'static str> {
+    TaskKind::ALL.map(TaskKind::as_str).into_iter().chain(["refine"]).collect()
+}
+
 /// Writes the word lists into the members that take their values from one.
 pub(super) fn close_word_lists(components: &mut Components) {
     let finish = [FinishReason::Stop, FinishReason::Length, FinishReason::ContentFilter, FinishReason::Other]
@@ -70,10 +75,10 @@ pub(super) fn close_word_lists(components: &mut Components) {
     let states = [ChunkState::Started, ChunkState::Completed, ChunkState::Failed, ChunkState::Cached]
         .map(ChunkState::as_str);
     let failures = CallFailure::ALL.map(CallFailure::as_str);
-    let tasks = TaskKind::ALL.map(TaskKind::as_str);
+    let tasks = task_words();
     let codes: Vec<&str> = errors::codes().map(FailureCode::as_str).collect();
     let lists: [(&str, &str, &[&str]); 23] = [
-        ("TaskAnswer", "object", &["summary", "rephrase", "expansion"]),
+        ("TaskAnswer", "object", &["summary", "rephrase", "expansion", "refinement"]),
         ("TaskAnswer", "task", &tasks),
         ("TaskAnswer", "format", &["markdown", "plain-text", "as-is"]),
         ("TaskAnswer", "finish_reason", &finish),
@@ -162,7 +167,7 @@ fn capabilities() -> Schema {
         ObjectBuilder::new().description(Some("The options of the task, by name.")).additional_properties(
             Some(AdditionalProperties::RefOr(Ref::from_schema_name("OptionRange").into())),
         );
-    let tasks = TaskKind::ALL.map(TaskKind::as_str);
+    let tasks = task_words();
     let task = all_required(vec![
         ("task", text("The task.").enum_values(Some(tasks)).into()),
         ("path", text("Where to send it.").into()),

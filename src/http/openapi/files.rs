@@ -14,6 +14,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use utoipa::openapi::{ComponentsBuilder, Ref, Required};
 
 use super::options::{self, Member};
+use super::refine;
 use super::request_examples::LIBRARY;
 use super::requests;
 use crate::documents::DocumentFormat;
@@ -26,15 +27,17 @@ pub(super) const FORM: &str = "multipart/form-data";
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Options {
     Of(TaskKind),
+    Refined,
     /// Those of every task, and which task it is.
     Measured,
 }
 
 impl Options {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Of(TaskKind::Summarize),
         Self::Of(TaskKind::Rephrase),
         Self::Of(TaskKind::Expand),
+        Self::Refined,
         Self::Measured,
     ];
 
@@ -43,6 +46,7 @@ impl Options {
             Self::Of(TaskKind::Summarize) => "SummarizeQuery",
             Self::Of(TaskKind::Rephrase) => "RephraseQuery",
             Self::Of(TaskKind::Expand) => "ExpandQuery",
+            Self::Refined => "RefineQuery",
             Self::Measured => "MeasureQuery",
         }
     }
@@ -52,6 +56,7 @@ impl Options {
             Self::Of(TaskKind::Summarize) => "SummarizeForm",
             Self::Of(TaskKind::Rephrase) => "RephraseForm",
             Self::Of(TaskKind::Expand) => "ExpandForm",
+            Self::Refined => "RefineForm",
             Self::Measured => "MeasureForm",
         }
     }
@@ -60,6 +65,7 @@ impl Options {
     fn members(self) -> Vec<(&'static str, Schema)> {
         let of_tasks = match self {
             Self::Of(kind) => options::of(kind),
+            Self::Refined => refine::beside_a_file(),
             // Options of one name differ by task in their words, so they are told once as text.
             Self::Measured => Vec::new(),
         };
@@ -73,7 +79,7 @@ impl Options {
             ("on_chunk_error", not_null(requests::on_chunk_error())),
         ]);
         if self == Self::Measured {
-            let tasks = TaskKind::ALL.map(TaskKind::as_str);
+            let tasks = TaskKind::ALL.map(TaskKind::as_str).into_iter().chain(["refine"]);
             let task = text("The task. Its own options may stand beside it.").enum_values(Some(tasks));
             members.insert(0, ("task", task.into()));
         }
@@ -139,6 +145,9 @@ fn form_content(options: Options) -> Content {
     let mut shown = json!({ "file": LIBRARY, "max_words": 80 });
     if options == Options::Measured {
         shown = json!({ "file": LIBRARY, "task": "summarize" });
+    }
+    if options == Options::Refined {
+        shown = refine::form_example();
     }
     let example = ExampleBuilder::new().summary("A text file with one option.").value(Some(shown)).build();
     ContentBuilder::new()

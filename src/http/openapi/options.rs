@@ -8,11 +8,12 @@
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, Schema, SchemaType, Type};
 
+use super::refine;
 use crate::domain::TaskKind;
 use crate::pipeline::Preference;
 use crate::tasks::{
     ExpandFormat, ExpandLength, ExpandTone, RephraseFormat, RephraseLength, RephraseTone, Style,
-    SummaryFormat, SummaryLength, SummaryStrategy, SummaryType, Vocabulary,
+    SummaryFormat, SummaryLength, SummaryStrategy, SummaryType, Vocabulary, Wanted,
 };
 
 /// A member of a request.
@@ -61,8 +62,12 @@ pub(super) fn preference() -> Member {
 }
 
 /// The options of a task as `/v1/capabilities` tells them.
-pub(super) fn capabilities(kind: TaskKind) -> Value {
-    let members = of(kind).into_iter().chain([preference()]);
+pub(super) fn capabilities(wanted: Wanted) -> Value {
+    let own = match wanted {
+        Wanted::OnText(kind) => of(kind),
+        Wanted::Refine => refine::options(),
+    };
+    let members = own.into_iter().chain([preference()]);
     members.map(|member| (member.name.to_owned(), member.range.capability())).collect()
 }
 
@@ -144,7 +149,7 @@ fn expand() -> Vec<Member> {
     ]
 }
 
-fn shared() -> Vec<Member> {
+pub(super) fn shared() -> Vec<Member> {
     vec![
         Member {
             name: "max_words",
@@ -175,7 +180,7 @@ fn shared() -> Vec<Member> {
 }
 
 impl Range {
-    fn words<T: Vocabulary>() -> Self {
+    pub(super) fn words<T: Vocabulary>() -> Self {
         Self::Words { values: names::<T>(), default: Some(T::default().as_str()) }
     }
 
@@ -266,7 +271,7 @@ mod tests {
 
     use super::{Range, capabilities, of};
     use crate::domain::TaskKind;
-    use crate::tasks::{Fields, Task};
+    use crate::tasks::{Fields, Task, Wanted};
 
     fn is_accepted(kind: TaskKind, name: &str, value: Value) -> bool {
         let members = Map::from_iter([("text".to_owned(), json!("A text.")), (name.to_owned(), value)]);
@@ -333,10 +338,10 @@ mod tests {
 
     #[test]
     fn capabilities_name_the_default_first() {
-        let options = capabilities(TaskKind::Summarize);
+        let options = capabilities(Wanted::OnText(TaskKind::Summarize));
         assert_eq!(options["type"]["values"][0], options["type"]["default"]);
         assert_eq!(options["paragraphs"], json!({"type": "integer", "minimum": 1, "maximum": 10}));
         assert_eq!(options["preference"]["values"], json!(["auto", "speed", "capability"]));
-        assert!(capabilities(TaskKind::Rephrase)["style"].get("default").is_none());
+        assert!(capabilities(Wanted::OnText(TaskKind::Rephrase))["style"].get("default").is_none());
     }
 }

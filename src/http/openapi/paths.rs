@@ -18,7 +18,7 @@ use super::super::error::describe_problem;
 use super::errors::{self, Family};
 use super::files::Options;
 use super::transcripts::{Streams, line_transcripts, sse_transcripts};
-use super::{answer_examples, answers, events, files, headers, request_examples, requests};
+use super::{answer_examples, answers, events, files, headers, refine, request_examples, requests};
 use crate::domain::{FailureCode, TaskKind};
 
 pub(super) const WRITING: &str = "Writing";
@@ -37,6 +37,7 @@ pub(super) fn paths() -> Paths {
             .path(format!("/v1/{kind}"), PathItem::new(HttpMethod::Post, task(kind)))
             .path(format!("/api/{kind}"), PathItem::new(HttpMethod::Post, compat(kind)));
     }
+    paths = paths.path("/v1/refine", PathItem::new(HttpMethod::Post, refine()));
     paths = paths.path("/v1/measure", PathItem::new(HttpMethod::Post, measure()));
     for (path, operation) in about_the_service().into_iter().chain(probes()) {
         paths = paths.path(path, PathItem::new(HttpMethod::Get, operation));
@@ -80,27 +81,48 @@ fn task(kind: TaskKind) -> OperationBuilder {
         .responses(responses)
 }
 
+/// An answer to a task, changed.
+fn refine() -> OperationBuilder {
+    let body = request_body(refine::REQUEST, refine::examples());
+    let body = files::add(body, Options::Refined).build();
+    let whole = example("whole", "The whole answer.", answer_examples::refined_example());
+    let responses = ResponsesBuilder::new().response("200", answer([whole], refine::ANSWER));
+    OperationBuilder::new()
+        .tag(WRITING)
+        .operation_id(Some("refine"))
+        .summary(Some("Change an answer as its reader wishes"))
+        .description(Some(refine::ABOUT))
+        .parameter_ref(headers::parameter("stream"))
+        .parameter(files::parameter(Options::Refined))
+        .parameter_ref(headers::parameter("X-Request-Timeout-Ms"))
+        .parameter_ref(headers::parameter("X-Request-Id"))
+        .request_body(Some(body))
+        .responses(errors::of_a_task(responses, Family::Problem))
+}
+
 fn task_answer(kind: TaskKind) -> ResponseBuilder {
-    let json = ContentBuilder::new().schema(Some(Ref::from_schema_name("TaskAnswer"))).examples_from_iter(
-        answer_examples::task_examples(kind).map(|(name, about, shown)| example(name, about, shown)),
-    );
+    let examples =
+        answer_examples::task_examples(kind).map(|(name, about, shown)| example(name, about, shown));
+    answer(examples, answer_examples::text_example(kind))
+}
+
+/// An answer in all its representations; `text` is an example of its text.
+fn answer(examples: impl IntoIterator<Item = (String, Example)>, text: &str) -> ResponseBuilder {
+    let json =
+        ContentBuilder::new().schema(Some(Ref::from_schema_name("TaskAnswer"))).examples_from_iter(examples);
     let sse = transcripts(events::sse_body(), sse_transcripts());
     let lines = transcripts(events::lines_body(), line_transcripts());
-    let text = ContentBuilder::new()
+    let plain = ContentBuilder::new()
         .schema(Some(
             ObjectBuilder::new().schema_type(Type::String).description(Some("The answer, nothing else.")),
         ))
-        .examples_from_iter([example(
-            "whole",
-            "The whole body.",
-            answer_examples::text_example(kind).into(),
-        )]);
+        .examples_from_iter([example("whole", "The whole body.", text.into())]);
     let answer = ResponseBuilder::new()
         .description("The answer. A stream can still end in the event `error`: its status is sent before its end is known.")
         .content("application/json", json)
         .content("text/event-stream", sse)
         .content("application/x-ndjson", lines)
-        .content("text/plain", text);
+        .content("text/plain", plain);
     let answer = headers::add(answer, &headers::ON_EVERY_ANSWER);
     headers::add(answer, &["X-Generation-Id", "X-Model", "Server-Timing", "X-Accel-Buffering"])
 }

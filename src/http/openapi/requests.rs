@@ -15,6 +15,7 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{ComponentsBuilder, Ref};
 
 use super::options::{self, Member, Range, not_both, nullable, only};
+use super::refine;
 use crate::domain::TaskKind;
 
 /// What `stream` may be in a body.
@@ -28,7 +29,7 @@ const MAX_BULLETS: usize = 200;
 const MAX_BULLET_CHARS: usize = 5000;
 /// What `include` may hold.
 pub(super) const INCLUDED: [&str; 2] = ["text", "partials"];
-const NOT_BLANK: &str = "\\S";
+pub(super) const NOT_BLANK: &str = "\\S";
 
 const TEXT: &str = "The text to work on. It must hold more than white space. How many tokens it may have: see \
                     `input_quota_tokens` of `GET /v1/capabilities`.";
@@ -38,13 +39,17 @@ const BULLETS: &str = "The points to expand: a list, or a string with one point 
 
 /// The schemas of all bodies, as components.
 pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
-    let measured = TaskKind::ALL.map(|kind| (kind.as_str(), reference(measure_name(kind))));
+    let measured = TaskKind::ALL.map(|kind| (kind.as_str(), measure_name(kind)));
+    let measured = measured.into_iter().chain([("refine", refine::MEASURE)]);
+    let measured = measured.map(|(word, name)| (word, reference(name)));
     let measure = OneOfBuilder::new()
         .description(Some("The body of the task's own path, with `task` beside it."))
         .discriminator(Some(Discriminator::with_mapping("task", measured)));
     let measure = TaskKind::ALL
         .into_iter()
-        .fold(measure, |measure, kind| measure.item(Ref::from_schema_name(measure_name(kind))));
+        .map(measure_name)
+        .chain([refine::MEASURE])
+        .fold(measure, |measure, name| measure.item(Ref::from_schema_name(name)));
     TaskKind::ALL.into_iter().fold(components.schema(MEASURE, measure), |components, kind| {
         components
             .schema(v1_name(kind), v1(kind, Task::OfItsPath))
@@ -134,7 +139,7 @@ fn compat(kind: TaskKind) -> Schema {
     closed(body, vec![one_material(kind)])
 }
 
-fn with(body: ObjectBuilder, member: &Member) -> ObjectBuilder {
+pub(super) fn with(body: ObjectBuilder, member: &Member) -> ObjectBuilder {
     body.property(member.name, member.range.schema(member.about))
 }
 
@@ -162,7 +167,7 @@ fn bullets() -> Schema {
 }
 
 /// What a request says about its own answer rather than about the text.
-fn about_the_answer() -> [(&'static str, Schema); 5] {
+pub(super) fn about_the_answer() -> [(&'static str, Schema); 5] {
     let values = [json!(true), json!(false)].into_iter().chain(STREAM_VALUES.map(Value::from));
     let stream = ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::Boolean, Type::String, Type::Null]))
@@ -246,7 +251,7 @@ fn one_material(kind: TaskKind) -> Schema {
     one.into()
 }
 
-fn chain_or_preference() -> Schema {
+pub(super) fn chain_or_preference() -> Schema {
     let absent = || Object::with_type(Type::Null);
     not_both("Not both `chain` and `preference`.", ("chain", absent()), ("preference", absent()))
 }
@@ -265,7 +270,7 @@ fn paragraphs_or_type() -> Schema {
 }
 
 /// No member but those that are listed, and the rules between them.
-fn closed(body: ObjectBuilder, rules: Vec<Schema>) -> Schema {
+pub(super) fn closed(body: ObjectBuilder, rules: Vec<Schema>) -> Schema {
     let body = body.additional_properties(Some(AdditionalProperties::FreeForm(false)));
     let all = AllOfBuilder::new().item(body);
     rules.into_iter().fold(all, AllOfBuilder::item).into()
