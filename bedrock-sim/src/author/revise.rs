@@ -89,7 +89,7 @@ pub(super) fn write(document: &str, answer: &str, wish: &str) -> String {
         draft.fit(limit);
     }
     if asks(&wish, "bullet") || asks(&wish, "as a list") {
-        draft.into_bullets();
+        draft.turn_into_bullets();
     }
     draft.text()
 }
@@ -243,7 +243,7 @@ impl Draft {
         }
     }
 
-    fn into_bullets(&mut self) {
+    fn turn_into_bullets(&mut self) {
         for unit in &mut self.units {
             (unit.lead, unit.is_item) = ("\n- ".to_owned(), true);
         }

@@ -39,7 +39,7 @@ mod tests {
         let prefill = turn(Speaker::Assistant, "It");
         let earlier = vec![one, two];
         let all = |more: &[Turn]| earlier.iter().chain(more).cloned().collect::<Vec<_>>();
-        assert_eq!(last_word(all(&[three.clone()])), ("three".to_owned(), earlier.clone()));
+        assert_eq!(last_word(all(std::slice::from_ref(&three))), ("three".to_owned(), earlier.clone()));
         assert_eq!(last_word(all(&[three, prefill])), ("three".to_owned(), earlier.clone()));
         assert_eq!(last_word(Vec::new()), (String::new(), Vec::new()));
     }
