@@ -113,7 +113,9 @@ fn read(document: &str) -> (Vec<Candidate<'_>>, Vec<u32>) {
     let mut counts: Vec<u32> = Vec::new();
     let mut candidates = Vec::new();
     for block in text::blocks(document) {
-        let spoken = matches!(block.kind, Kind::Prose | Kind::Item);
+        // A line in brackets, such as `[Part 2 of 5]`, says where something stands, not what is so.
+        let is_label = block.text.starts_with('[') && block.text.ends_with(']');
+        let spoken = matches!(block.kind, Kind::Prose | Kind::Item) && !is_label;
         for (position, sentence) in text::sentences(block.text).into_iter().enumerate() {
             let mut terms = Vec::new();
             words::each_term(sentence, |term| {

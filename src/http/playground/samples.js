@@ -4,62 +4,60 @@ const NOTE = `Hi all, sorry for the late update! We can't ship the new export on
 
 const ARTICLE = `# A library that lends more than books
 
-When the town of Varde closed its cinema in 2019, the building stood empty for two years. It had a leaking roof, 212 red velvet seats and a projector that nobody could repair. Today it is the busiest public building in the region, and it holds no more than 40,000 books.
+When the town of Varde closed its cinema in 2019, the building stood empty for two years. It had a leaking roof and 212 red velvet seats. Today it is the busiest public building in the region, and it holds no more than 40,000 books.
 
-The new library opened on a Monday in March. It cost 12 million euros, of which the city paid half; the rest came from a foundation, from the region, and from 1,900 residents who bought a chair, a shelf or a window with their name on it. The architects kept the sloping floor of the cinema and turned it into a reading landscape, where children lie on carpets under the old balcony.
+The new library opened on a Monday in March. It cost 12 million euros, of which the city paid half; the rest came from a foundation, from the region, and from 1,900 residents who bought a chair, a shelf or a window with their name on it. The architects kept the sloping floor of the cinema: children lie on carpets under the old balcony.
 
 ## Tools, seeds and an hour of help
 
 What draws people is not only the reading room for 120 visitors. A wall of lockers lends drills, sewing machines, telescopes and tents. In spring the counter for seeds is the longest queue in the house: whoever takes a bag in April is asked to bring one back in October. Last year 71 percent did.
 
-Twice a week, volunteers sit at a long table and help with letters from offices, with telephones that have forgotten their passwords, and with applications. "We counted 3,400 visits to that table in the first year," says the director, Ane Holm. "Half of them had never had a library card."
+Twice a week, volunteers help with letters from offices and with applications. "We counted 3,400 visits to their table in the first year," says the director, Ane Holm. "Half of them had never had a library card."
 
 ## What it costs, and what it saves
 
-Running the house takes 2.1 million euros a year, 300,000 more than the two branches that it replaced. The city council argued about that sum for a whole winter. A study by the regional university then found that visits by people over 70 had tripled, and that the evening courses of the adult school, which moved in on the first floor, had 40 percent more participants than before.
-
-Opening hours are another reason. From six in the morning until eleven at night the doors open with a library card, and for nine of these hours no staff is there. Two things were broken in the first year: a coffee machine and a window.
+Running the house takes 2.1 million euros a year, 300,000 more than the two branches that it replaced. The city council argued about that sum for a whole winter. A study then found that visits by people over 70 had tripled.
 
 Other towns have noticed. Delegations from eleven countries came last year to see the lockers. The most common question, says Holm, is how many things are never brought back. The answer is one in two hundred, and most of those are umbrellas.`;
 
-const SUBJECTS = ["The harbour office", "The dredging crew", "The fishermen's guild", "The pilot station", "The ferry company", "The weather service", "The town council", "The customs post", "The shipyard", "The lighthouse keeper"];
-const DEEDS = ["put off the repair of the east pier", "asked for a new crane at the grain quay", "measured the depth of the inner channel", "paid for lamps along the breakwater", "moved the fish auction to the old warehouse", "counted the vessels that waited for the tide", "replaced the chains of the outer buoys", "opened the sluice for the spring flood", "reported a loss of moorings in the gale", "agreed on lower fees for small boats"];
-const REASONS = ["because the autumn storms had come early", "after two accidents in one week", "so that larger vessels could enter at low tide", "since the budget of the year was almost spent", "although the neighbours had objected", "once the ice had left the estuary", "while the railway was closed", "as the new rules demanded it"];
+const SUBJECTS = ["The harbour office", "The dredging crew", "The fishermen's guild", "The pilot station", "The ferry company", "The town council", "The customs post", "The lighthouse keeper"];
+const DEEDS = ["put off the repair of the east pier", "asked for a new crane at the grain quay", "measured the depth of the inner channel", "moved the fish auction to the old warehouse", "counted the vessels that waited for the tide", "replaced the chains of the outer buoys", "opened the sluice for the spring flood", "reported a loss of moorings in the gale"];
+const REASONS = ["because the autumn storms had come early", "after two accidents in one week", "so that larger vessels could enter at low tide", "since the budget of the year was almost spent", "although the neighbours had objected", "while the railway was closed", "as the new rules demanded it"];
 const ENDS = ["The work took {n} days and cost {m} crowns.", "Of {m} vessels, {n} were delayed by more than a day.", "The minutes name {n} witnesses and no dissent.", "It was {n} years since the last change of that kind.", "The board set aside {m} crowns and asked for a report within {n} weeks.", "Between {n} and {m} people watched from the quay."];
 
 /** The minutes of a harbour board: the same text each time, about 130,000 tokens. */
 function minutes() {
-  let seed = 7;
-  const draw = (most) => {
-    seed = (seed * 48271) % 2147483647;
-    return seed % most;
-  };
-  const of = (list) => list[draw(list.length)];
-  const parts = ["# Minutes of the Harbour Board of Saltmarsh"];
-  for (let year = 1921; year < 1981; year += 1) {
-    parts.push(`## The year ${year}`);
-    for (let month = 0; month < 12; month += 1) {
-      const sentences = [];
-      for (let count = 0; count < 5; count += 1) {
-        const end = of(ENDS).replace("{n}", draw(28) + 2).replace("{m}", (draw(80) + 20) * 25);
-        sentences.push(`${of(SUBJECTS)} ${of(DEEDS)} ${of(REASONS)}.`, end);
-      }
-      parts.push(sentences.join(" "));
-    }
-  }
-  return parts.join("\n\n");
+	let seed = 7;
+	const draw = (most) => {
+		seed = (seed * 48271) % 2147483647;
+		return seed % most;
+	};
+	const of = (list) => list[draw(list.length)];
+	const parts = ["# Saltmarsh Harbour"];
+	for (let year = 1921; year < 1983; year += 1) {
+		parts.push(`## The year ${year}`);
+		for (let month = 0; month < 12; month += 1) {
+			const sentences = [];
+			for (let count = 0; count < 5; count += 1) {
+				const end = of(ENDS).replace("{n}", draw(28) + 2).replace("{m}", (draw(80) + 20) * 25);
+				sentences.push(`${of(SUBJECTS)} ${of(DEEDS)} ${of(REASONS)}.`, end);
+			}
+			parts.push(sentences.join(" "));
+		}
+	}
+	return parts.join("\n\n");
 }
 
 /** Name, text, and the options with which it shows most, by task. */
 export const SAMPLES = [
-  { name: "Note", text: () => NOTE, options: {} },
-  { name: "Article", text: () => ARTICLE, options: {} },
-  { name: "Long report", text: minutes, options: { summarize: { strategy: "map-reduce" } } },
+	{ name: "Note", text: () => NOTE, options: {} },
+	{ name: "Article", text: () => ARTICLE, options: {} },
+	{ name: "Long report", text: minutes, options: { summarize: { strategy: "map-reduce" } } },
 ];
 
-/** What the fields of other tasks hold to begin with. */
+/** What tasks with fields hold to begin with, and members that must be there. */
 export const STARTERS = {
-  expand: "launch on 3 May\nworks offline\nfree for schools\nthree pilot towns, 1,900 pupils",
-  "blog-post": "Why our town lends drills, telescopes and tents as well as books",
-  "product-description": "folds to the size of a book\nburns for 30 hours on one charge\nrepairable with one screwdriver",
+	"blog-post": "Why our town lends drills, telescopes and tents as well as books",
+	"product-description": "folds to the size of a book\nburns for 30 hours on one charge\nrepairable with one screwdriver",
+	options: { name: "Field lamp", platforms: ["x", "linkedin"] },
 };
