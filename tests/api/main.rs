@@ -26,6 +26,7 @@ mod meta;
 mod metrics;
 mod openapi;
 mod parts;
+mod playground;
 mod reload;
 mod replay;
 mod shadow;

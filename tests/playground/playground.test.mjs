@@ -153,18 +153,18 @@ test("a long document shows its parts at work", async () => {
       window.seen = new Set();
       window.stages = new Set();
       const look = () => {
-        document.querySelectorAll("#grid li").forEach(({ className }) => window.seen.add(className));
+        document.querySelectorAll("#grid span").forEach(({ className }) => window.seen.add(className));
         window.stages.add(document.getElementById("stage").textContent);
       };
       new MutationObserver(look).observe(document.getElementById("work"), { childList: true, subtree: true, attributes: true });
     });
     await page.click("#run");
-    await page.waitForSelector("#grid li.started");
+    await page.waitForSelector("#grid span.started");
     await shot(page, "parts");
     await ended(page);
-    const total = (await page.$$("#grid li")).length;
+    const total = (await page.$$("#grid span")).length;
     assert.ok(total > 8, `${total} parts`);
-    assert.equal((await page.$$("#grid li.completed")).length, total);
+    assert.equal((await page.$$("#grid span.completed")).length, total);
     assert.deepEqual([...(await page.evaluate(() => [...window.seen]))].sort(), ["completed", "started", "waiting"]);
     const stages = await page.evaluate(() => [...window.stages]);
     for (const stage of ["Splitting the text", "Working on the parts", "All parts are in the answer"]) assert.ok(stages.includes(stage), String(stages));
@@ -429,7 +429,7 @@ for (const scheme of ["light", "dark"]) {
       await page.click("text=Long report");
       await fault(page, "Throttled");
       await page.click("#run");
-      await page.waitForSelector("#grid li.started");
+      await page.waitForSelector("#grid span.started");
       await assertAccessible(page, "at work");
       await ended(page);
       await page.waitForTimeout(200);
@@ -486,7 +486,7 @@ test("nothing sticks out at a width of 360 pixels", async () => {
     await page.click("text=More options");
     await page.click("text=Long report");
     await page.click("#run");
-    await page.waitForSelector("#grid li");
+    await page.waitForSelector("#grid span");
     await fits("at work");
     await ended(page);
     await fits("done");

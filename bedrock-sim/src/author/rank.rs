@@ -208,6 +208,14 @@ mod tests {
     }
 
     #[test]
+    fn labels_in_brackets_are_no_sentences() {
+        let document = "[Part 1 of 2: The bridge]\n\nIt is open to all.\n\n[Part 2 of 2]\n\nIt cost a lot.";
+        let texts: Vec<&str> = best(document).map(|candidate| candidate.text).collect();
+        assert_eq!(texts.len(), 2, "{texts:?}");
+        assert!(texts.iter().all(|text| !text.contains('[')), "{texts:?}");
+    }
+
+    #[test]
     fn headings_and_code_are_no_sentences() {
         let document =
             "# The bridge of the city\n\nIt is open to all cyclists.\n\n```\nlet bridge = 1;\n```\n";

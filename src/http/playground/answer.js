@@ -81,7 +81,7 @@ export class Answer {
 	on_start({ request_id, model, chunks_total }) {
 		Object.assign(this, { requestId: request_id, model });
 		if (chunks_total < 2) return;
-		this.parts = Array.from({ length: chunks_total }, (_, index) => ({ state: "waiting", cell: el("li", {}, String(index + 1)) }));
+		this.parts = Array.from({ length: chunks_total }, (_, index) => ({ state: "waiting", cell: el("span", {}, String(index + 1)) }));
 		find("work").hidden = false;
 		find("grid").replaceChildren(...this.parts.map(({ cell }) => cell));
 		find("grid").classList.toggle("dense", chunks_total > DENSE);

@@ -140,7 +140,7 @@ function control(name, range, values, changed) {
 		return el("fieldset", { class: choices.length > 3 ? "option wide" : "option" }, legend, row);
 	}
 	if (range.type === "boolean") {
-		const box = el("input", { type: "checkbox", id, checked: values[name] ?? range.default, onchange: (event) => set(event.target.checked) });
+		const box = el("input", { type: "checkbox", id, checked: values[name] ?? range.default, onchange: ({ target }) => set(target.checked) });
 		return el("div", { class: "option" }, el("label", about, box, label));
 	}
 	const common = { id, value: shown(values[name]), oninput: (event) => set(read(event.target.value, range)) };

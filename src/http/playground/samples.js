@@ -20,10 +20,10 @@ Running the house takes 2.1 million euros a year, 300,000 more than the two bran
 
 Other towns have noticed. Delegations from eleven countries came last year to see the lockers. The most common question, says Holm, is how many things are never brought back. The answer is one in two hundred, and most of those are umbrellas.`;
 
-const SUBJECTS = ["The harbour office", "The dredging crew", "The fishermen's guild", "The pilot station", "The ferry company", "The town council", "The customs post", "The lighthouse keeper"];
+const SUBJECTS = ["The harbour office", "The dredging crew", "The fishermen's guild", "The pilot station", "The ferry company", "The town council", "The lighthouse keeper"];
 const DEEDS = ["put off the repair of the east pier", "asked for a new crane at the grain quay", "measured the depth of the inner channel", "moved the fish auction to the old warehouse", "counted the vessels that waited for the tide", "replaced the chains of the outer buoys", "opened the sluice for the spring flood", "reported a loss of moorings in the gale"];
-const REASONS = ["because the autumn storms had come early", "after two accidents in one week", "so that larger vessels could enter at low tide", "since the budget of the year was almost spent", "although the neighbours had objected", "while the railway was closed", "as the new rules demanded it"];
-const ENDS = ["The work took {n} days and cost {m} crowns.", "Of {m} vessels, {n} were delayed by more than a day.", "The minutes name {n} witnesses and no dissent.", "It was {n} years since the last change of that kind.", "The board set aside {m} crowns and asked for a report within {n} weeks.", "Between {n} and {m} people watched from the quay."];
+const REASONS = ["because the autumn storms had come early", "after two accidents in one week", "so that larger vessels could enter at low tide", "since the budget of the year was almost spent", "although the neighbours had objected", "while the railway was closed"];
+const ENDS = ["The work took {n} days and cost {m} crowns.", "Of {m} vessels, {n} were delayed by more than a day.", "The minutes name {n} witnesses and no dissent.", "The board set aside {m} crowns and asked for a report within {n} weeks.", "Between {n} and {m} people watched from the quay."];
 
 /** The minutes of a harbour board: the same text each time, about 130,000 tokens. */
 function minutes() {
@@ -34,7 +34,7 @@ function minutes() {
 	};
 	const of = (list) => list[draw(list.length)];
 	const parts = ["# Saltmarsh Harbour"];
-	for (let year = 1921; year < 1983; year += 1) {
+	for (let year = 1921; year < 1986; year += 1) {
 		parts.push(`## The year ${year}`);
 		for (let month = 0; month < 12; month += 1) {
 			const sentences = [];
