@@ -32,6 +32,7 @@ mod replay;
 mod shadow;
 mod slow_clients;
 mod streams;
+mod suggestions;
 mod tasks;
 mod terms;
 mod upstream;
