@@ -18,6 +18,7 @@ mod size;
 mod summarize;
 mod vocabulary;
 
+pub use brief::MAX_CONTEXT_CHARS;
 pub use expand::{Expand, ExpandFormat, ExpandLength, ExpandTone};
 pub use fields::{FieldProblem, Fields};
 pub use joined::Joined;

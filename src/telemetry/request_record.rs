@@ -57,9 +57,20 @@ pub struct RequestRecord {
 impl RequestRecord {
     /// Starts the clock. The dialect is JSON until the request says otherwise.
     pub fn start(metrics: &Arc<Metrics>, task: TaskKind, api: Api, request_id: &RequestId) -> Self {
+        Self::started_at(Instant::now(), metrics, task, api, request_id)
+    }
+
+    /// The same for a request that came in earlier, and whose body had to be read to know its task.
+    pub fn started_at(
+        started: Instant,
+        metrics: &Arc<Metrics>,
+        task: TaskKind,
+        api: Api,
+        request_id: &RequestId,
+    ) -> Self {
         Self {
             metrics: Arc::clone(metrics),
-            started: Instant::now(),
+            started,
             task,
             api,
             dialect: Dialect::Json,
