@@ -8,6 +8,7 @@
 mod body;
 mod body_buffers;
 mod catalogue;
+mod chat;
 mod client_modules;
 mod compat;
 mod connection;
@@ -133,6 +134,8 @@ pub fn routes(api: Api) -> Router {
         .route("/v1/summarize", post(|api, request| task_routes::run(TaskKind::Summarize, api, request)))
         .route("/v1/rephrase", post(|api, request| task_routes::run(TaskKind::Rephrase, api, request)))
         .route("/v1/expand", post(|api, request| task_routes::run(TaskKind::Expand, api, request)))
+        // The same tasks for clients of OpenAI's
+        .route("/v1/chat/completions", post(chat::run))
         // The same tasks for older clients
         .route("/api/summarize", post(|api, request| compat::run(TaskKind::Summarize, api, request)))
         .route("/api/rephrase", post(|api, request| compat::run(TaskKind::Rephrase, api, request)))

@@ -53,7 +53,7 @@ use self::kept_parts::KeptParts;
 use self::layout::Layout;
 use self::plan::{Draft, Order};
 use self::prefixes::{Alike, Prefixes};
-use crate::domain::{Fences, InputSize, ModelId, OutputSize, Prompt, RequestMetadata, TaskKind};
+use crate::domain::{Fences, InputSize, ModelId, OutputSize, Prompt, RequestMetadata, TaskKind, TaskName};
 use crate::routing::{RouteRequest, Router};
 use crate::tasks::Task;
 use crate::telemetry::{Metrics, RequestRecord};
@@ -190,7 +190,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// [`Refusal`] when it cannot be had before the deadline or the service stops.
-    pub async fn admit(&self, task: TaskKind, deadline: Deadline) -> Result<Permit, Refusal> {
+    pub async fn admit(&self, task: &TaskName, deadline: Deadline) -> Result<Permit, Refusal> {
         self.admission.admit(task, deadline).await
     }
 
@@ -227,10 +227,11 @@ impl Pipeline {
         let alike = alike(&plan.layout, plan.live.limits);
         let catalogue = &plan.live.catalogue;
         let guardrail = catalogue.task_guardrails.get(&plan.task).or(plan.chain.guardrail.as_ref()).cloned();
+        let metadata = Arc::new(metadata(&plan.task, &record));
         let desk = Desk {
             task: plan.task,
             guardrail,
-            metadata: Arc::new(metadata(plan.task, &record)),
+            metadata,
             chain: plan.chain,
             live: plan.live,
             temperature: plan.temperature,
@@ -284,7 +285,7 @@ fn document_alone(order: &Order) -> RouteRequest {
 }
 
 /// What the account's own log is told about every call of a request.
-fn metadata(task: TaskKind, record: &RequestRecord) -> RequestMetadata {
+fn metadata(task: &TaskName, record: &RequestRecord) -> RequestMetadata {
     let metadata = RequestMetadata::default()
         .with("task", task.as_str())
         .with("request_id", record.request_id().as_str());

@@ -18,6 +18,7 @@ mod size;
 mod summarize;
 mod vocabulary;
 
+pub use brief::MAX_CONTEXT_CHARS;
 pub use expand::{Expand, ExpandFormat, ExpandLength, ExpandTone};
 pub use fields::{FieldProblem, Fields};
 pub use joined::Joined;
@@ -27,7 +28,7 @@ pub use rephrase::{Rephrase, RephraseFormat, RephraseLength, RephraseTone, Style
 pub use summarize::{Summarize, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType};
 pub use vocabulary::Vocabulary;
 
-use crate::domain::{Boundary, OutputSize, Passage, Prompt, TaskKind};
+use crate::domain::{Boundary, OutputSize, Passage, Prompt, TaskKind, TaskName};
 
 /// Which edition of the prompts this is; it changes whenever their words do, and
 /// the golden files name it.
@@ -56,11 +57,11 @@ impl Task {
     }
 
     /// Which task it is.
-    pub fn kind(&self) -> TaskKind {
+    pub fn name(&self) -> TaskName {
         match self {
-            Self::Summarize(_) => TaskKind::Summarize,
-            Self::Rephrase(_) => TaskKind::Rephrase,
-            Self::Expand(_) => TaskKind::Expand,
+            Self::Summarize(_) => TaskKind::Summarize.into(),
+            Self::Rephrase(_) => TaskKind::Rephrase.into(),
+            Self::Expand(_) => TaskKind::Expand.into(),
         }
     }
 
@@ -236,7 +237,7 @@ mod tests {
         ];
         for (kind, object, format, temperature) in table {
             let task = read(kind, json!({"text": "a"})).unwrap();
-            assert_eq!((task.kind(), task.object(), task.format()), (kind, object, format));
+            assert_eq!((task.name(), task.object(), task.format()), (kind.into(), object, format));
             assert!((task.temperature() - temperature).abs() < f32::EPSILON);
             let plain = read(kind, json!({"text": "a", "format": "plain_text"})).unwrap();
             assert_eq!(plain.format(), "plain-text");

@@ -34,7 +34,7 @@ pub(super) async fn capabilities(State(api): State<Api>) -> Json<Value> {
             "task": kind.as_str(),
             "path": format!("/v1/{kind}"),
             "availability": availability,
-            "default_chain": &*catalogue.task_chain(kind).name,
+            "default_chain": &*catalogue.task_chain(&kind.into()).name,
             "input_quota_tokens": api.0.pipeline.input_quota(kind),
             "options": openapi::options(kind),
             "output_languages": "any BCP 47 tag; without one, the language of the text",
@@ -42,7 +42,7 @@ pub(super) async fn capabilities(State(api): State<Api>) -> Json<Value> {
     };
     Json(json!({
         "tasks": TaskKind::ALL.map(task),
-        "representations": ["json", "sse", "ndjson", "text"],
+        "representations": openapi::REPRESENTATIONS,
         "chains": catalogue.chains.keys().map(|name| &**name).collect::<Vec<_>>(),
         "limits": {
             "max_body_bytes": api.0.settings.max_body_bytes,

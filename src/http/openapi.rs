@@ -19,6 +19,7 @@ mod request_examples;
 mod requests;
 mod transcripts;
 
+pub(super) use answers::REPRESENTATIONS;
 use serde_json::Value;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{

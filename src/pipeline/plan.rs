@@ -14,7 +14,7 @@ use super::layout::{Layout, Room, Rooms, Sizes, is_at_once, outlined, parts};
 use super::live::{Limits, Live};
 use super::work::Call;
 use crate::chunk::TextProfile;
-use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskKind};
+use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskKind, TaskName};
 use crate::routing::{Catalogue, Chain, fits_all};
 use crate::tasks::{Fields, Joined, Part, SummaryStrategy, Task};
 
@@ -38,7 +38,7 @@ pub enum Preference {
 
 /// A request that can be run.
 pub struct Plan {
-    pub task: TaskKind,
+    pub task: TaskName,
     pub chain: Arc<Chain>,
     pub forecast: Forecast,
     pub(super) layout: Layout,
@@ -105,7 +105,7 @@ impl Order {
         kept: &Arc<KeptParts>,
         fences: &Arc<Fences>,
     ) -> Result<Self, PlanError> {
-        let chain = Arc::clone(choose(task.kind(), choice, &live.catalogue)?);
+        let chain = Arc::clone(choose(&task.name(), choice, &live.catalogue)?);
         Ok(Self {
             task: task.clone(),
             chain,
@@ -184,7 +184,7 @@ impl Order {
 
     fn plan(&self, layout: Layout, forecast: Forecast) -> Plan {
         Plan {
-            task: self.task.kind(),
+            task: self.task.name(),
             chain: Arc::clone(&self.chain),
             forecast,
             layout,
@@ -423,7 +423,7 @@ pub(super) fn quota(
 }
 
 fn choose<'a>(
-    task: TaskKind,
+    task: &TaskName,
     choice: &ChainChoice,
     catalogue: &'a Catalogue,
 ) -> Result<&'a Arc<Chain>, PlanError> {

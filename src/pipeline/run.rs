@@ -240,7 +240,7 @@ impl Run {
     /// Counts what was used and hands the record over to be ended.
     fn settle(&mut self) -> Option<RequestRecord> {
         let mut record = self.record.take()?;
-        let (metrics, task) = (&self.desk.metrics, self.desk.task);
+        let (metrics, task) = (&self.desk.metrics, &self.desk.task);
         if self.strategy != Strategy::Single {
             let duration = metrics.workflow_duration.with_label_values(&[self.strategy.as_str()]);
             duration.observe(self.began.elapsed().as_secs_f64());
