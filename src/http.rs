@@ -9,6 +9,7 @@ mod body;
 mod body_buffers;
 mod catalogue;
 mod chat;
+mod client_modules;
 mod compat;
 mod connection;
 mod cors;
@@ -153,6 +154,9 @@ pub fn routes(api: Api) -> Router {
         .route("/version", get(meta::version))
         .route("/openapi.json", get(meta::openapi))
         .route("/problems/{code}", get(meta::problem))
+        // Modules for pages
+        .route("/client.js", get(client_modules::client))
+        .route("/polyfill.js", get(client_modules::polyfill))
         // Probes
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))

@@ -12,6 +12,7 @@ mod events;
 mod examples;
 mod files;
 mod headers;
+mod modules;
 mod options;
 mod paths;
 mod request_examples;
