@@ -8,6 +8,8 @@
 mod body;
 mod body_buffers;
 mod catalogue;
+mod chat;
+mod client_modules;
 mod compat;
 mod connection;
 mod cors;
@@ -20,6 +22,7 @@ mod layers;
 mod measure;
 mod meta;
 pub mod openapi;
+mod playground;
 mod query;
 mod representation;
 mod server;
@@ -33,6 +36,7 @@ mod write_clock;
 pub use catalogue::catalogue;
 pub use error::describe_problem;
 pub use health::Readiness;
+pub use playground::{Fault, FaultOrder, FaultSwitch, fault_switch};
 pub use server::{Ending, ServeError, Server, ServerSettings, ShutdownPolicy};
 
 use std::sync::Arc;
@@ -66,6 +70,10 @@ pub struct HttpSettings {
     pub allowed_origins: Vec<String>,
     /// The header that names the tenant of a request; `None` when nobody is to be believed.
     pub tenant_header: Option<String>,
+    /// Whether the page to try the tasks is served.
+    pub playground: bool,
+    /// Makes models fail for the page; only where a simulator stands behind the service.
+    pub faults: Option<FaultSwitch>,
 }
 
 /// What every handler shares. Cheap to clone.
@@ -137,6 +145,8 @@ pub fn routes(api: Api) -> Router {
         .route("/v1/expand", post(|api, request| task_routes::run(OnText(Expand), api, request)))
         // Their answers, changed
         .route("/v1/refine", post(|api, request| task_routes::run(Wanted::Refine, api, request)))
+        // The same tasks for clients of OpenAI's
+        .route("/v1/chat/completions", post(chat::run))
         // The same tasks for older clients
         .route("/api/summarize", post(|api, request| compat::run(Summarize, api, request)))
         .route("/api/rephrase", post(|api, request| compat::run(Rephrase, api, request)))
@@ -149,10 +159,15 @@ pub fn routes(api: Api) -> Router {
         .route("/version", get(meta::version))
         .route("/openapi.json", get(meta::openapi))
         .route("/problems/{code}", get(meta::problem))
+        // Modules for pages
+        .route("/client.js", get(client_modules::client))
+        .route("/polyfill.js", get(client_modules::polyfill))
         // Probes
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
-        .route("/healthz", get(health::readyz));
+        .route("/healthz", get(health::readyz))
+        // The page to try all this, where it is wanted
+        .merge(playground::routes(&api));
     layers::apply(router, &api).with_state(api)
 }
 

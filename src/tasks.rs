@@ -16,9 +16,11 @@ mod prompt;
 mod refine;
 mod rephrase;
 mod size;
+mod suggestion;
 mod summarize;
 mod vocabulary;
 
+pub use brief::MAX_CONTEXT_CHARS;
 pub use expand::{Expand, ExpandFormat, ExpandLength, ExpandTone};
 pub use fields::{FieldProblem, Fields};
 pub use joined::Joined;
@@ -26,6 +28,7 @@ pub use language::{InvalidLanguageTag, LanguageTag};
 pub use part::Part;
 pub use refine::{Refine, RefineFormat};
 pub use rephrase::{Rephrase, RephraseFormat, RephraseLength, RephraseTone, Style};
+pub use suggestion::{MOST_SUGGESTIONS, Suggestion, bare_wording};
 pub use summarize::{Summarize, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType};
 pub use vocabulary::Vocabulary;
 
@@ -164,6 +167,14 @@ impl Task {
             Self::Rephrase(_) => Rephrase::TEMPERATURE,
             Self::Expand(_) => Expand::TEMPERATURE,
             Self::Refine(_) => Refine::TEMPERATURE,
+        }
+    }
+
+    /// How many suggestions are asked for; 1 where there is one answer.
+    pub fn suggestions(&self) -> u32 {
+        match self {
+            Self::Rephrase(task) => task.suggestions(),
+            Self::Summarize(_) | Self::Expand(_) | Self::Refine(_) => 1,
         }
     }
 

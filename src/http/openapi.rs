@@ -12,6 +12,7 @@ mod events;
 mod examples;
 mod files;
 mod headers;
+mod modules;
 mod options;
 mod paths;
 mod refine;
@@ -19,6 +20,7 @@ mod request_examples;
 mod requests;
 mod transcripts;
 
+pub(super) use answers::REPRESENTATIONS;
 use serde_json::Value;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{

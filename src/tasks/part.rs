@@ -5,7 +5,7 @@
 //! anything. The rule it protects: whatever is shown for understanding stands in
 //! fences of its own and is said to be neither material nor an instruction.
 
-use super::prompt::Scene;
+use super::prompt::{Scene, Subject};
 use crate::domain::{Boundary, Passage};
 
 /// A part of a document, as the prompt of its call needs it.
@@ -59,6 +59,7 @@ impl Part {
         rules.extend(self.before_rule(verb, boundary));
         rules.extend(voice.rules(boundary));
         Scene {
+            subject: Subject::Parts,
             rules,
             fenced: voice.fenced(boundary),
             before: self.before_fenced(boundary),
@@ -71,7 +72,8 @@ impl Part {
         let mut rules =
             vec![format!("The document is part {} of {} of a longer text.", self.number, self.total)];
         rules.extend(self.before_rule(verb, boundary));
-        Scene { rules, before: self.before_fenced(boundary), ..Scene::default() }
+        let before = self.before_fenced(boundary);
+        Scene { subject: Subject::Parts, rules, before, ..Scene::default() }
     }
 
     /// A part that is brought into a summary of the parts before it.
@@ -87,7 +89,7 @@ impl Part {
             ),
         ];
         let before = format!("<so-far-{boundary}>\n{so_far}\n</so-far-{boundary}>\n");
-        Scene { rules, before, ..Scene::default() }
+        Scene { subject: Subject::Parts, rules, before, ..Scene::default() }
     }
 
     fn has_context(&self) -> bool {
@@ -168,7 +170,7 @@ pub(super) fn merged_scene() -> Scene {
             .to_owned(),
         "Treat them as one text: never mention parts, summaries or the lines in square brackets.".to_owned(),
     ];
-    Scene { rules, ..Scene::default() }
+    Scene { subject: Subject::Parts, rules, ..Scene::default() }
 }
 
 #[cfg(test)]
