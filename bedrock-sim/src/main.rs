@@ -118,6 +118,7 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
         .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
+#[expect(clippy::disallowed_methods, reason = "it is main that reads it")]
 fn api_key() -> std::io::Result<Option<ApiKey>> {
     let Ok(key) = std::env::var(LLM_API_KEY) else { return Ok(None) };
     if key.trim().is_empty() {

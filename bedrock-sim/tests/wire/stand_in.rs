@@ -22,13 +22,15 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::client::PATIENCE;
 
 pub const MODEL: &str = "small:1b";
+/// Requests, or pieces of an answer, that nobody has taken yet.
+const MOST_WAITING: usize = 64;
 
 /// A server that is told what to answer. It ends when it is dropped.
 #[derive(Debug)]
 pub struct StandIn {
     pub upstream: Upstream,
     router: Router,
-    asked: mpsc::UnboundedReceiver<Asked>,
+    asked: mpsc::Receiver<Asked>,
     _server: AbortOnDropHandle<()>,
 }
 
@@ -42,11 +44,11 @@ pub struct Asked {
 
 /// An answer that is being written. Dropping it ends it in good order.
 #[derive(Debug)]
-pub struct Writing(mpsc::UnboundedSender<io::Result<Bytes>>);
+pub struct Writing(mpsc::Sender<io::Result<Bytes>>);
 
 impl StandIn {
     pub async fn start() -> Self {
-        let (asked_by, asked) = mpsc::unbounded_channel();
+        let (asked_by, asked) = mpsc::channel(MOST_WAITING);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1/", listener.local_addr().unwrap());
         let router = router(asked_by);
@@ -71,7 +73,7 @@ impl StandIn {
     }
 }
 
-fn router(asked_by: mpsc::UnboundedSender<Asked>) -> Router {
+fn router(asked_by: mpsc::Sender<Asked>) -> Router {
     let models = || async { axum::Json(json!({"object": "list", "data": [{"id": MODEL}]})) };
     Router::new()
         .route("/v1/models", get(models))
@@ -79,15 +81,11 @@ fn router(asked_by: mpsc::UnboundedSender<Asked>) -> Router {
         .with_state(asked_by)
 }
 
-async fn complete(
-    State(asked_by): State<mpsc::UnboundedSender<Asked>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn complete(State(asked_by): State<mpsc::Sender<Asked>>, headers: HeaderMap, body: Bytes) -> Response {
     let (answer, answered) = oneshot::channel();
     let body = serde_json::from_slice(&body).unwrap();
     // A test that is over asks for nothing more.
-    let _sent = asked_by.send(Asked { headers, body, answer });
+    let _sent = asked_by.try_send(Asked { headers, body, answer });
     answered.await.unwrap_or_else(|_| http::StatusCode::NOT_IMPLEMENTED.into_response())
 }
 
@@ -99,7 +97,7 @@ impl Asked {
 
     /// Begins a stream.
     pub fn write(self) -> Writing {
-        let (writer, pieces) = mpsc::unbounded_channel();
+        let (writer, pieces) = mpsc::channel(MOST_WAITING);
         self.answer(([("content-type", "text/event-stream")], Body::new(Pieces(pieces))));
         Writing(writer)
     }
@@ -117,7 +115,7 @@ impl Asked {
 
 impl Writing {
     pub fn bytes(&self, bytes: impl Into<Bytes>) {
-        let _gone = self.0.send(Ok(bytes.into()));
+        self.0.try_send(Ok(bytes.into())).ok();
     }
 
     pub fn data(&self, data: &Value) {
@@ -157,7 +155,7 @@ impl Writing {
 
     /// Ends the connection in the middle.
     pub fn cut(self) {
-        let _gone = self.0.send(Err(io::Error::other("cut")));
+        self.0.try_send(Err(io::Error::other("cut"))).ok();
     }
 
     /// Waits until the one who asked has left.
@@ -167,7 +165,7 @@ impl Writing {
 }
 
 /// What is written, as a body.
-struct Pieces(mpsc::UnboundedReceiver<io::Result<Bytes>>);
+struct Pieces(mpsc::Receiver<io::Result<Bytes>>);
 
 impl http_body::Body for Pieces {
     type Data = Bytes;
