@@ -88,6 +88,21 @@ pub enum RunMode {
     Serve,
     /// The service with a simulator behind it; adds the layer `config/demo.toml`.
     Demo,
+    /// The demo with one real model behind the simulator, whatever model a chain names; adds
+    /// the layer `config/demo-llm.toml` as well.
+    DemoWithLlm {
+        /// What that model takes, prompt and answer together.
+        context_tokens: u32,
+    },
+}
+
+impl RunMode {
+    fn is_demo(self) -> bool {
+        match self {
+            Self::Serve => false,
+            Self::Demo | Self::DemoWithLlm { .. } => true,
+        }
+    }
 }
 
 /// Where settings come from, besides the compiled-in defaults.
@@ -163,13 +178,19 @@ fn read_layers(sources: &Sources, files: &mut Files, today: CalendarDate) -> Res
     let (settings, mut warnings) = reader.finish();
     let models =
         models_file.and_then(|file| models::load(file, layers.origin("models.file"), files, &mut problems));
+    let models = match sources.mode {
+        RunMode::DemoWithLlm { context_tokens } => {
+            models.map(|models| models::served_by_one(models, context_tokens))
+        }
+        RunMode::Serve | RunMode::Demo => models,
+    };
     let authorities = match sources.mode {
         RunMode::Serve => {
             let set_by = layers.origin("bedrock.ca_file");
             ca_file.and_then(|file| authorities::load(file, set_by, files, &mut problems))
         }
-        // The demo calls nobody over TLS.
-        RunMode::Demo => None,
+        // The service in a demo calls nobody over TLS.
+        RunMode::Demo | RunMode::DemoWithLlm { .. } => None,
     };
     match (values, models) {
         (Some(values), Some(models)) if problems.is_empty() => {

@@ -3,6 +3,8 @@
 #[cfg(feature = "account-check")]
 #[path = "cli/account_check.rs"]
 mod account_check;
+#[path = "cli/llm.rs"]
+mod llm;
 
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -142,7 +144,11 @@ impl Drop for Demo {
 }
 
 fn demo(variables: &[(&str, &str)]) -> Demo {
-    let mut command = redraft(&["demo", "--listen", "127.0.0.1:0"]);
+    demo_with(&[], variables)
+}
+
+fn demo_with(more: &[&str], variables: &[(&str, &str)]) -> Demo {
+    let mut command = redraft(&[&["demo", "--listen", "127.0.0.1:0"], more].concat());
     command
         .envs(variables.iter().copied())
         .env("REDRAFT__OPS__LISTEN", "127.0.0.1:0")

@@ -1,6 +1,6 @@
 //! The author: answers a prompt from the sentences of the document in it.
 //!
-//! It is no model. It finds the document, finds the task in the instructions by common words, and
+//! The usual author is no model. It finds the document, finds the task in the instructions by common words, and
 //! writes an answer out of the document's own sentences. The same prompt always gets the same
 //! answer, in the language of the document, in time linear in its length.
 //! The one rule it protects: it states nothing that the document does not state.
@@ -20,6 +20,18 @@ mod words;
 use serde_json::Value;
 
 use brief::{Brief, Form};
+
+use crate::upstream::Upstream;
+
+/// Who writes the answers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Author {
+    /// This module: no model, but sentences of the document in the prompt.
+    #[default]
+    Sentences,
+    /// A real model behind a server of chat completions. It answers for every model id.
+    Upstream(Upstream),
+}
 
 /// Answers `user_text` as `system` asks.
 ///

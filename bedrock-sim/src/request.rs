@@ -11,6 +11,7 @@ mod invoke_headers;
 mod reader;
 mod settings;
 mod tools;
+mod turns;
 
 use aws_smithy_types::base64;
 use serde_json::Value;
@@ -25,6 +26,7 @@ pub(crate) use invoke_headers::InvokeHeaders;
 use reader::{At, Object, Reader, member_object, member_text, object};
 pub(crate) use settings::Echo;
 pub(crate) use tools::Tools;
+pub(crate) use turns::{Around, Speaker};
 
 /// A Converse or ConverseStream request, or what a native body asks in the same terms.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +34,8 @@ pub(crate) struct ConverseRequest {
     pub(crate) system: String,
     /// The text of the last user message.
     pub(crate) user_text: String,
+    /// What was said before and after it.
+    pub(crate) around: Around,
     /// The texts of all user messages of a native body, for a guardrail.
     pub(crate) user_texts: Vec<String>,
     pub(crate) inference: Inference,
@@ -119,6 +123,7 @@ impl ConverseRequest {
         Ok(Self {
             system: conversation.system,
             user_text: conversation.user_text,
+            around: conversation.around,
             user_texts: Vec::new(),
             inference,
             echo,

@@ -8,6 +8,7 @@ mod chains;
 mod entry;
 mod guardrails;
 mod identity;
+mod local;
 mod native_format;
 mod section;
 mod service;
@@ -17,6 +18,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use toml::{Table, Value};
+
+pub(super) use self::local::served_by_one;
 
 use self::chains::KnownChains;
 use self::guardrails::KnownGuardrails;

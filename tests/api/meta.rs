@@ -90,9 +90,9 @@ capability = "main"
 #[tokio::test]
 async fn everything_that_is_known_of_a_model_is_told_and_no_account() {
     let file = std::env::temp_dir().join(format!("redraft-meta-{}.toml", std::process::id()));
-    std::fs::write(&file, TOLD).unwrap();
+    fs::write(&file, TOLD).unwrap();
     let app = TestApp::with(&[("MODELS__FILE", file.to_str().unwrap())]).await;
-    std::fs::remove_file(&file).unwrap();
+    fs::remove_file(&file).unwrap();
     let text = app.get("/v1/models").send().await.text();
     for secret in ["123456789012", "gr1a2b3c4d5e"] {
         assert!(!text.contains(secret), "{text}");

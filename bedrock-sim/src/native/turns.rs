@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Format, reasoning_marks};
 use crate::models::Preamble;
-use crate::request::{ConverseRequest, Inference};
+use crate::request::{Around, ConverseRequest, Inference, Speaker};
 use crate::scenario::StopReason;
 use crate::script::REASONING_TEXT;
 use crate::tokens;
@@ -36,6 +36,7 @@ pub(super) struct Turns {
     pub(super) system: String,
     /// The text of the last user turn.
     pub(super) user_text: String,
+    around: Around,
     /// The texts of all user turns.
     pub(super) user_texts: Vec<String>,
     pub(super) ends_with_assistant: bool,
@@ -78,8 +79,8 @@ impl Turns {
                 self.system.push_str(text);
                 return;
             }
-            Role::User => text.clone_into(&mut self.user_text),
-            Role::Assistant => {}
+            Role::User => self.around.take(Speaker::User, text.to_owned(), &mut self.user_text),
+            Role::Assistant => self.around.take(Speaker::Assistant, text.to_owned(), &mut self.user_text),
         }
         self.ends_with_assistant = role == Role::Assistant;
     }
@@ -93,6 +94,7 @@ impl Turns {
         ConverseRequest {
             system: self.system,
             user_text: self.user_text,
+            around: self.around,
             user_texts: self.user_texts,
             inference,
             output_schema,

@@ -8,6 +8,7 @@ use aws_smithy_types::base64;
 use serde_json::Value;
 
 use super::reader::{At, Object, Reader, member_list, member_object, member_text, object, present, text};
+use super::turns::{Around, Speaker};
 use crate::errors::Refusal;
 use crate::tokens;
 
@@ -43,6 +44,7 @@ pub(super) struct Conversation {
     pub(super) system: String,
     /// The text of the last user message.
     pub(super) user_text: String,
+    pub(super) around: Around,
     pub(super) ends_with_assistant: bool,
     pub(super) has_cache_point: bool,
     /// The tokens before each cache point, in order.
@@ -141,8 +143,8 @@ impl Conversation {
             self.take_cache_points(&said.cache_points);
             self.input_tokens += said.tokens + tokens::PER_BLOCK_TOKENS;
             self.ends_with_assistant = role == Some("assistant");
-            if role == Some("user") {
-                self.user_text = said.text;
+            if let Some(role) = role {
+                self.around.take(Speaker::of(role), said.text, &mut self.user_text);
             }
         }
         std::mem::take(reader).finish()?;
