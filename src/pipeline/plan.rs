@@ -231,13 +231,13 @@ impl Order {
             return Err(PlanError::InputTooLarge { requested, quota: 0 });
         }
         let excess = match way {
-            _ if requested > limits.max_input_tokens => Some(PlanError::InputTooLarge { requested, quota }),
             Way::AtOnceOnly if document_tokens > self.most_at_once_only(at_once, &room) => {
                 Some(match self.task.suggestions() {
                     1 => PlanError::InputTooLarge { requested, quota },
                     _ => PlanError::TooLongForSeveral { requested, quota },
                 })
             }
+            _ if requested > limits.max_input_tokens => Some(PlanError::InputTooLarge { requested, quota }),
             Way::InParts if document_tokens.div_ceil(part_tokens.max(1)) > limits.max_chunks => {
                 let chunks = document_tokens.div_ceil(part_tokens.max(1));
                 Some(PlanError::TooManyChunks { chunks, max_chunks: limits.max_chunks, requested, quota })
