@@ -11,7 +11,7 @@ export const money = (usd) => (usd && usd < 0.0001 ? "< $0.0001" : `$${usd.toFix
 const isData = (text) => /^\s*[[{]/.test(text);
 
 // From so many parts on, cells are small and without numbers.
-const DENSE = 120;
+const DENSE = 80;
 // Further away from the end than this, the reader is reading.
 const NEAR_THE_END = 40;
 const LONGEST_READ_OUT = 150;
@@ -269,14 +269,14 @@ export class Answer {
 		const first = timing ? timing.time_to_first_token_ms : this.first;
 		const { input_tokens, output_tokens, cache_read_input_tokens: cached, model_calls } = usage ?? {};
 		row("Model", this.model && this.nameOf(this.model), "", "wide");
+		const id = this.requestId;
+		row("Request", id && el("button", { id: "request-id", title: "Copy the request id", onclick: () => this.copy(id, "request id") }, id), "", "wide");
 		row("Time", seconds(timing?.total_ms ?? (this.running ? performance.now() - this.began : this.took)));
 		row("First token", first == null ? "–" : seconds(first));
 		row("Speed", timing?.tokens_per_second && count(Math.round(timing.tokens_per_second)), "tokens/s");
 		row("Tokens in", usage && count(input_tokens), cached && `${count(cached)} cached`);
 		row("Tokens out", usage && count(output_tokens), model_calls > 1 && `${model_calls} calls`);
 		row("Cost", cost && (cost.usd == null ? "unknown" : (cost.estimated ? "≈ " : "") + money(cost.usd)));
-		const id = this.requestId;
-		row("Request", id && el("button", { id: "request-id", title: "Copy the request id", onclick: () => this.copy(id, "request id") }, id), "", "wide");
 	}
 
 	async copy(text, what) {
