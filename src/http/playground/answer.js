@@ -109,6 +109,7 @@ export class Answer {
 		this.trail.set(way, reasons.set(reason, (reasons.get(reason) ?? 0) + 1));
 		if (reasons.get(reason) === 1) this.say(`${this.nameOf(from)}: ${said(reason)}. Now asking ${this.nameOf(to)}.`);
 		this.drawTrail();
+		if (stage === "final") this.model = to;
 		const part = stage === "map" ? this.parts[chunk_index] : null;
 		if (!part) return;
 		part.fell = `${said(reason)}, then ${this.nameOf(to)}`;
@@ -335,5 +336,5 @@ function structured(text) {
 	if (!Array.isArray(posts) || !posts.length || !posts.every((post) => post?.platform && typeof post.text === "string")) {
 		return [el("pre", {}, el("code", {}, JSON.stringify(data, null, 2)))];
 	}
-	return posts.map(({ platform, text }) => el("div", { class: "post" }, el("h3", {}, `${platform} · ${count([...text].length)} characters`), text));
+	return posts.map(({ platform, text, length, max_length }) => el("div", { class: "post" }, el("h3", {}, `${platform} · ${length ?? [...text].length} of ${max_length ?? "any"}`), text));
 }
