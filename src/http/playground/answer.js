@@ -40,7 +40,7 @@ export class Answer {
 		clearInterval(this.countdown);
 		Object.assign(this, {
 			text: "", task: null, before: null, first: null, parts: [], trail: new Map(), stage: "", model: null,
-			running: false, done: null, usage: null, requestId: null, follows: true, drawn: {},
+			running: false, done: null, usage: null, requestId: null, follows: true, drawn: {}, suggestions: [],
 		});
 		for (const id of ["work", "problem", "trail", "figures"]) find(id).hidden = true;
 		find("problem").replaceChildren();
@@ -122,6 +122,12 @@ export class Answer {
 		if (this.streams) this.paintSoon();
 	}
 
+	// All of them come before the text, which is the first one again.
+	on_suggestion({ index, text }) {
+		this.suggestions[index] = card(`Suggestion ${index + 1}`, text);
+		if (this.streams) this.paintSoon();
+	}
+
 	on_reset({ discarded_chars }) {
 		this.text = "";
 		this.drawn = {};
@@ -183,7 +189,9 @@ export class Answer {
 		this.frame = undefined;
 		const { output, text, running } = this;
 		if (!text && !running) return this.empty("There is no answer.");
-		const data = !running && this.view === "rendered" && isData(text) ? structured(text) : null;
+		let data = this.suggestions.filter(Boolean);
+		if (this.view !== "rendered") data = null;
+		else if (!data.length) data = !running && isData(text) ? structured(text) : null;
 		output.className = this.view === "raw" || (isData(text) && !data) ? "output raw" : "output";
 		if (data) output.replaceChildren(...data);
 		else if (this.view === "changes" && !running) this.compare();
@@ -324,6 +332,8 @@ export class Answer {
 	}
 }
 
+const card = (title, text) => el("div", { class: "post" }, el("h3", {}, title), text);
+
 /** Data of a task that answers with data: posts as cards, everything else as it is. */
 function structured(text) {
 	let data;
@@ -332,9 +342,7 @@ function structured(text) {
 	} catch {
 		return null;
 	}
-	const posts = Array.isArray(data) ? data : data.posts;
-	if (!Array.isArray(posts) || !posts.length || !posts.every((post) => post?.platform && typeof post.text === "string")) {
-		return [el("pre", {}, el("code", {}, JSON.stringify(data, null, 2)))];
-	}
-	return posts.map(({ platform, text, length, max_length }) => el("div", { class: "post" }, el("h3", {}, `${platform} · ${length ?? [...text].length} of ${max_length ?? "any"}`), text));
+	const { posts } = data;
+	if (!Array.isArray(posts)) return [el("pre", {}, el("code", {}, JSON.stringify(data, null, 2)))];
+	return posts.map(({ platform, text, length, max_length }) => card(`${platform} · ${length} of ${max_length}`, text));
 }
