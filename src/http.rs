@@ -8,6 +8,8 @@
 mod body;
 mod body_buffers;
 mod catalogue;
+mod chat;
+mod client_modules;
 mod compat;
 mod connection;
 mod cors;
@@ -138,6 +140,8 @@ pub fn routes(api: Api) -> Router {
         .route("/v1/summarize", post(|api, request| task_routes::run(TaskKind::Summarize, api, request)))
         .route("/v1/rephrase", post(|api, request| task_routes::run(TaskKind::Rephrase, api, request)))
         .route("/v1/expand", post(|api, request| task_routes::run(TaskKind::Expand, api, request)))
+        // The same tasks for clients of OpenAI's
+        .route("/v1/chat/completions", post(chat::run))
         // The same tasks for older clients
         .route("/api/summarize", post(|api, request| compat::run(TaskKind::Summarize, api, request)))
         .route("/api/rephrase", post(|api, request| compat::run(TaskKind::Rephrase, api, request)))
@@ -150,6 +154,9 @@ pub fn routes(api: Api) -> Router {
         .route("/version", get(meta::version))
         .route("/openapi.json", get(meta::openapi))
         .route("/problems/{code}", get(meta::problem))
+        // Modules for pages
+        .route("/client.js", get(client_modules::client))
+        .route("/polyfill.js", get(client_modules::polyfill))
         // Probes
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))

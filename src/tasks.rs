@@ -15,15 +15,18 @@ mod part;
 mod prompt;
 mod rephrase;
 mod size;
+mod suggestion;
 mod summarize;
 mod vocabulary;
 
+pub use brief::MAX_CONTEXT_CHARS;
 pub use expand::{Expand, ExpandFormat, ExpandLength, ExpandTone};
 pub use fields::{FieldProblem, Fields};
 pub use joined::Joined;
 pub use language::{InvalidLanguageTag, LanguageTag};
 pub use part::Part;
 pub use rephrase::{Rephrase, RephraseFormat, RephraseLength, RephraseTone, Style};
+pub use suggestion::{MOST_SUGGESTIONS, Suggestion, bare_wording};
 pub use summarize::{Summarize, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType};
 pub use vocabulary::Vocabulary;
 
@@ -97,6 +100,14 @@ impl Task {
             Self::Summarize(_) => Summarize::TEMPERATURE,
             Self::Rephrase(_) => Rephrase::TEMPERATURE,
             Self::Expand(_) => Expand::TEMPERATURE,
+        }
+    }
+
+    /// How many suggestions are asked for; 1 where there is one answer.
+    pub fn suggestions(&self) -> u32 {
+        match self {
+            Self::Rephrase(task) => task.suggestions(),
+            Self::Summarize(_) | Self::Expand(_) => 1,
         }
     }
 

@@ -12,12 +12,14 @@ mod events;
 mod examples;
 mod files;
 mod headers;
+mod modules;
 mod options;
 mod paths;
 mod request_examples;
 mod requests;
 mod transcripts;
 
+pub(super) use answers::REPRESENTATIONS;
 use serde_json::Value;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{

@@ -68,10 +68,25 @@ pub(super) async fn read(
         on_chunk_error: fields.word("on_chunk_error").unwrap_or_default(),
         tell_partials,
     };
+    if dialect == Dialect::Text {
+        refuse_several(
+            kind,
+            &mut fields,
+            "Plain text cannot hold several suggestions. Ask for `json`, `sse` or `ndjson`, or leave `n` out.",
+        );
+    }
     let task = Task::read(kind, &mut fields);
     let task = finish(fields, task)?;
     record.set_input_bytes(task.document().len());
     Ok(Submission { task, chain, dialect, deadline, live, manners, warnings, can_be_cut, include_text, held })
+}
+
+/// Records that there is no place for several suggestions in the answer.
+pub(super) fn refuse_several(kind: TaskKind, fields: &mut Fields, detail: &'static str) {
+    // Other tasks do not know `n` at all, and say so.
+    if kind == TaskKind::Rephrase && fields.wants_several() {
+        fields.problem("/n", detail);
+    }
 }
 
 /// The task, if nothing was wrong anywhere.
@@ -161,15 +176,15 @@ impl Vocabulary for OnFailover {
 }
 
 /// What a break in mid-stream leads to. As long as nothing has left, starting over
-/// costs the caller nothing; plain text that has left cannot be taken back.
-fn on_failover(fields: &mut Fields, dialect: Dialect, can_be_cut: bool) -> OnFailover {
+/// costs the caller nothing; what has left can be taken back by native events alone.
+pub(super) fn on_failover(fields: &mut Fields, dialect: Dialect, can_be_cut: bool) -> OnFailover {
     let asked = fields.word::<OnFailover>("on_failover").unwrap_or_default();
     let told_at_the_end = dialect == Dialect::Json || (dialect == Dialect::Text && !can_be_cut);
     match (dialect, asked) {
         _ if told_at_the_end => OnFailover::Restart,
-        (Dialect::Text, OnFailover::Restart) => {
+        (Dialect::Text | Dialect::Ui | Dialect::OpenAi, OnFailover::Restart) => {
             let detail =
-                "Plain text that was sent cannot be taken back. Ask for `sse` or `ndjson`, or for `error`.";
+                "Text that was sent so cannot be taken back. Ask for `sse` or `ndjson`, or for `error`.";
             fields.problem("/on_failover", detail);
             asked
         }

@@ -1,16 +1,17 @@
 //! The JSON fold: takes every event of a run and answers once.
 
 use axum::http::header::{CONTENT_TYPE, VARY};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use super::task_routes::AnswerContext;
 use super::wire::{
-    AttemptBody, Chunks, CostBody, PartialBody, TaskAnswer, TimingBody, UsageBody, WarningBody,
+    AttemptBody, Chunks, CostBody, PartialBody, SuggestionBody, TaskAnswer, TimingBody, UsageBody,
+    WarningBody,
 };
 use crate::domain::FailureCode;
-use crate::pipeline::{Done, Event, Partial, Run, Strategy, UsageReport, Warning};
+use crate::pipeline::{Done, Event, Partial, Run, Strategy, SuggestionReport, UsageReport, Warning};
 
 pub(super) const X_GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
 const X_MODEL: HeaderName = HeaderName::from_static("x-model");
@@ -22,6 +23,8 @@ pub(super) struct Gathered {
     pub chain: String,
     pub strategy: Strategy,
     pub partials: Vec<Partial>,
+    /// In the order in which they were ready.
+    pub suggestions: Vec<SuggestionReport>,
     pub warnings: Vec<Warning>,
     pub usage: UsageReport,
     pub done: Done,
@@ -30,12 +33,13 @@ pub(super) struct Gathered {
 /// Takes every event of the run.
 pub(super) async fn gather(mut run: Run) -> Result<Gathered, ApiError> {
     let (mut text, mut chain, mut strategy) = (String::new(), String::new(), Strategy::Single);
-    let (mut warnings, mut partials, mut usage) = (Vec::new(), Vec::new(), None);
+    let (mut warnings, mut partials, mut suggestions, mut usage) = (Vec::new(), Vec::new(), Vec::new(), None);
     while let Some(event) = run.next().await {
         match event {
             Event::Started(started) => (chain, strategy) = (started.chain.to_string(), started.strategy),
             Event::Progress(_) | Event::Fallback(_) => {}
             Event::Partial(partial) => partials.push(partial),
+            Event::Suggestion(suggestion) => suggestions.push(suggestion),
             Event::Warning(warning) => warnings.push(warning),
             Event::Delta(piece) if text.is_empty() => text = piece,
             Event::Delta(piece) => text.push_str(&piece),
@@ -44,7 +48,7 @@ pub(super) async fn gather(mut run: Run) -> Result<Gathered, ApiError> {
             Event::Failed(failure) => return Err(failure.into()),
             Event::Done(done) => {
                 let usage = usage.ok_or_else(|| ApiError::new(FailureCode::Internal))?;
-                return Ok(Gathered { text, chain, strategy, partials, warnings, usage, done });
+                return Ok(Gathered { text, chain, strategy, partials, suggestions, warnings, usage, done });
             }
         }
     }
@@ -72,7 +76,7 @@ pub(super) async fn text(run: Run, context: &AnswerContext) -> Response {
 }
 
 fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
-    let Gathered { text, chain, strategy, partials, warnings, usage, done } = gathered;
+    let Gathered { text, chain, strategy, partials, suggestions, warnings, usage, done } = gathered;
     let body = TaskAnswer {
         id: context.generation_id.as_str(),
         object: context.object,
@@ -89,6 +93,7 @@ fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
         chunks: Chunks::from(done.chunks),
         partial: done.chunks.is_partial(),
         partials: in_order(partials),
+        suggestions: by_number(suggestions),
         usage: UsageBody::from(usage),
         cost: CostBody::from(usage),
         timing: TimingBody::from(&usage.timing),
@@ -98,10 +103,16 @@ fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
     let mut response = ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response();
     let headers = response.headers_mut();
     headers.append(VARY, HeaderValue::from_static("accept"));
-    headers.insert(SERVER_TIMING, server_timing(usage, done.model.as_str()));
-    headers.insert(X_GENERATION_ID, ascii(context.generation_id.as_str()));
-    headers.insert(X_MODEL, ascii(done.model.as_str()));
+    tell_served(headers, gathered, context);
     response
+}
+
+/// The headers that say which answer it is, who wrote it, and where the time went.
+pub(super) fn tell_served(headers: &mut HeaderMap, gathered: &Gathered, context: &AnswerContext) {
+    let model = gathered.done.model.as_str();
+    headers.insert(SERVER_TIMING, server_timing(&gathered.usage, model));
+    headers.insert(X_GENERATION_ID, ascii(context.generation_id.as_str()));
+    headers.insert(X_MODEL, ascii(model));
 }
 
 /// Parts end in any order.
@@ -109,6 +120,13 @@ fn in_order(partials: &[Partial]) -> Vec<PartialBody<'_>> {
     let mut partials: Vec<PartialBody<'_>> = partials.iter().map(PartialBody::from).collect();
     partials.sort_by_key(|partial| partial.index);
     partials
+}
+
+/// Suggestions are ready in any order.
+fn by_number(suggestions: &[SuggestionReport]) -> Vec<SuggestionBody<'_>> {
+    let mut suggestions: Vec<SuggestionBody<'_>> = suggestions.iter().map(SuggestionBody::from).collect();
+    suggestions.sort_by_key(|suggestion| suggestion.index);
+    suggestions
 }
 
 fn server_timing(usage: &UsageReport, model: &str) -> HeaderValue {

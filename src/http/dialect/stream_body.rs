@@ -86,12 +86,17 @@ impl<E: Encode> StreamBody<E> {
         Self { events, encoder, heartbeat, state: State::Open, partial: false, metrics }
     }
 
+    /// Says whether part of the answer stands in the preface.
+    pub(super) fn having_told(self, partial: bool) -> Self {
+        Self { partial, ..self }
+    }
+
     /// Writes the next event, if it is there.
     fn write_next(&mut self, cx: &mut Context<'_>, piece: &mut BytesMut) -> Poll<()> {
         self.events.poll_next_unpin(cx).map(|event| match event {
             Some(event) => {
                 match &event {
-                    Event::Delta(_) => self.partial = true,
+                    Event::Delta(_) | Event::Suggestion(_) => self.partial = true,
                     Event::Reset(_) => self.partial = false,
                     _ => {}
                 }
@@ -216,6 +221,7 @@ impl Encode for PlainText {
             | Event::Fallback(_)
             | Event::Warning(_)
             | Event::Partial(_)
+            | Event::Suggestion(_)
             | Event::Usage(_)
             | Event::Done(_) => {}
         }

@@ -14,14 +14,15 @@ use utoipa::openapi::schema::{
 };
 use utoipa::openapi::{ComponentsBuilder, Ref};
 
+use super::answers::REPRESENTATIONS;
 use super::options::{self, Member, Range, not_both, nullable, only};
 use crate::domain::TaskKind;
 
 /// What `stream` may be in a body.
-const STREAM_VALUES: [&str; 4] = ["json", "sse", "ndjson", "text"];
+const STREAM_VALUES: [&str; 5] = REPRESENTATIONS;
 /// What `stream` may be in a query.
-pub(super) const STREAM_PARAMETER_VALUES: [&str; 8] =
-    ["true", "false", "json", "sse", "ndjson", "text", "1", "0"];
+pub(super) const STREAM_PARAMETER_VALUES: [&str; 9] =
+    ["true", "false", "json", "sse", "ndjson", "text", "ui", "1", "0"];
 const MAX_CHAIN_CHARS: usize = 64;
 const MAX_INCLUDED: usize = 8;
 const MAX_BULLETS: usize = 200;
@@ -129,9 +130,18 @@ fn compat(kind: TaskKind) -> Schema {
     // A summary has its shape from `max_length` here.
     let shape = |member: &Member| kind == TaskKind::Summarize && matches!(member.name, "type" | "paragraphs");
     for member in options::of(kind).iter().filter(|member| !shape(member)) {
-        body = with(body, member);
+        body = if member.name == "n" { with(body, &one_suggestion()) } else { with(body, member) };
     }
     closed(body, vec![one_material(kind)])
+}
+
+/// A path that answers with one text has no place for more.
+fn one_suggestion() -> Member {
+    Member {
+        name: "n",
+        about: "One suggestion; `POST /v1/rephrase` makes several.",
+        range: Range::Number { least: 1, most: 1, default: Some(1) },
+    }
 }
 
 fn with(body: ObjectBuilder, member: &Member) -> ObjectBuilder {
