@@ -657,6 +657,20 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_is_true_or_false_and_nothing_else() {
+        assert!(!loaded(&sources(&[])).config.http.playground);
+        assert!(loaded(&sources(&[("REDRAFT__PLAYGROUND__ENABLED", "true")])).config.http.playground);
+        assert_eq!(
+            lines(&[("REDRAFT__PLAYGROUND__ENABLED", "yes")]),
+            [
+                "playground.enabled (environment REDRAFT__PLAYGROUND__ENABLED): expected true or false, found \"yes\""
+            ]
+        );
+        let demo = Sources { mode: RunMode::Demo, ..sources(&[]) };
+        assert!(loaded(&demo).config.http.playground);
+    }
+
+    #[test]
     fn unknown_names_are_problems_with_the_name_that_was_meant() {
         for (name, advice) in [
             ("REDRAFT__HTTP__LISTNE", "did you mean REDRAFT__HTTP__LISTEN?"),
@@ -666,7 +680,7 @@ mod tests {
             ("REDRAFT__FANOUT__ZZZ", "known are fanout.max_parallel"),
             (
                 "REDRAFT__ZZZ",
-                "known sections are adaptive, admission, bedrock, breaker, clocks, documents, fanout, http, limits, log, models, ops, routing, shutdown",
+                "known sections are adaptive, admission, bedrock, breaker, clocks, documents, fanout, http, limits, log, models, ops, playground, routing, shutdown",
             ),
         ] {
             let lines = lines(&[(name, "1")]);

@@ -161,7 +161,7 @@ pub fn routes(api: Api) -> Router {
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/healthz", get(health::readyz))
-        // The page to try all this, where it is wanted
+        // The page to try all this, where it is wanted; no part of the contract
         .merge(playground::routes(&api));
     layers::apply(router, &api).with_state(api)
 }

@@ -220,10 +220,11 @@ fn the_page_of_the_demo_can_make_the_first_model_fail() {
         send("POST", "/v1/rephrase?stream=sse", body)
     };
     for (fault, told) in [
-        ("throttle", "\"reason\":\"throttled\""),
         ("stall", "\"reason\":\"first_event_timeout\""),
         ("cut", "event: reset"),
         ("none", "\"fallback\":false"),
+        // Last, because a model that was throttled is left alone for a moment.
+        ("throttle", "\"reason\":\"throttled\""),
     ] {
         let set = send("PUT", "/playground/fault", &format!("{{\"fault\":\"{fault}\"}}"));
         assert!(set.starts_with("HTTP/1.1 200"), "{set}");
