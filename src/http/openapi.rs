@@ -7,6 +7,8 @@
 
 mod answer_examples;
 mod answers;
+mod chat;
+mod dialects;
 mod errors;
 mod events;
 mod examples;
@@ -54,6 +56,7 @@ fn document() -> OpenApi {
     let components = requests::components(components);
     let components = files::components(components);
     let components = events::components(components);
+    let components = chat::components(components);
     let components = errors::components(components);
     let mut components = headers::components(components).build();
     answers::close_word_lists(&mut components);

@@ -190,7 +190,7 @@ async fn capabilities_list_every_task_with_its_options_and_limits() {
         assert!(task["input_quota_tokens"].as_u64().unwrap() > 1000, "{task}");
         assert!(task["options"].as_object().unwrap().contains_key("length"), "{task}");
     }
-    assert_eq!(body["representations"], json!(["json", "sse", "ndjson", "text"]));
+    assert_eq!(body["representations"], json!(["json", "sse", "ndjson", "text", "ui"]));
 }
 
 #[tokio::test]

@@ -77,7 +77,8 @@ pub(super) fn close_word_lists(components: &mut Components) {
     let failures = CallFailure::ALL.map(CallFailure::as_str);
     let tasks = TaskKind::ALL.map(TaskKind::as_str);
     let codes: Vec<&str> = errors::codes().map(FailureCode::as_str).collect();
-    let lists: [(&str, &str, &[&str]); 25] = [
+    let of_openai = ["stop", "length", "content_filter"];
+    let lists: [(&str, &str, &[&str]); 27] = [
         ("TaskAnswer", "object", &["summary", "rephrase", "expansion"]),
         ("TaskAnswer", "task", &tasks),
         ("TaskAnswer", "format", &["markdown", "plain-text", "as-is"]),
@@ -98,6 +99,8 @@ pub(super) fn close_word_lists(components: &mut Components) {
         ("ResetEvent", "reason", &failures),
         ("WarningEvent", "code", &warnings),
         ("DoneEvent", "finish_reason", &finish),
+        ("ChatChoice", "finish_reason", &of_openai),
+        ("ChatServed", "strategy", &strategies),
         ("Measure", "task", &tasks),
         ("Measure", "method", &["estimate", "count_tokens"]),
         ("Measure", "strategy", &strategies),

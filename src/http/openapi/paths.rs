@@ -17,8 +17,10 @@ use utoipa::openapi::{
 use super::super::error::describe_problem;
 use super::errors::{self, Family};
 use super::files::Options;
-use super::transcripts::{Streams, line_transcripts, sse_transcripts};
-use super::{answer_examples, answers, events, files, headers, modules, request_examples, requests};
+use super::transcripts::{Stream, line_transcripts, sse_transcripts};
+use super::{
+    answer_examples, answers, chat, dialects, events, files, headers, modules, request_examples, requests,
+};
 use crate::domain::{FailureCode, TaskKind};
 
 pub(super) const WRITING: &str = "Writing";
@@ -37,7 +39,9 @@ pub(super) fn paths() -> Paths {
             .path(format!("/v1/{kind}"), PathItem::new(HttpMethod::Post, task(kind)))
             .path(format!("/api/{kind}"), PathItem::new(HttpMethod::Post, compat(kind)));
     }
-    paths = paths.path("/v1/measure", PathItem::new(HttpMethod::Post, measure()));
+    paths = paths
+        .path("/v1/measure", PathItem::new(HttpMethod::Post, measure()))
+        .path("/v1/chat/completions", PathItem::new(HttpMethod::Post, chat::operation()));
     for (path, operation) in about_the_service().into_iter().chain(modules::operations()).chain(probes()) {
         paths = paths.path(path, PathItem::new(HttpMethod::Get, operation));
     }
@@ -53,8 +57,9 @@ fn task(kind: TaskKind) -> OperationBuilder {
         }
     };
     let description = format!(
-        "{about} The answer comes as JSON, as native events (SSE or one JSON object per line), or as plain text. \
-         The query parameter `stream` chooses, then the body's `stream`, then the header `Accept`; else it is JSON.\n\n\
+        "{about} The answer comes as JSON, as native events (SSE or one JSON object per line), as plain text, or as \
+         the AI SDK's chunks (`ui`). The query parameter `stream` chooses, then the body's `stream`, then the header \
+         `Accept`, where it names more than `*/*`; else a text called `prompt` gives `ui`, and any other JSON.\n\n\
          Members may also be written in camelCase, `null` counts as absent, and in words `_` may stand for `-`. \
          Unknown members and query parameters are errors.\n\n\
          The body is a JSON object, a file, or a form with a file; the options of a file stand in the query, those \
@@ -84,8 +89,9 @@ fn task_answer(kind: TaskKind) -> ResponseBuilder {
     let json = ContentBuilder::new().schema(Some(Ref::from_schema_name("TaskAnswer"))).examples_from_iter(
         answer_examples::task_examples(kind).map(|(name, about, shown)| example(name, about, shown)),
     );
-    let sse = transcripts(events::sse_body(), sse_transcripts());
-    let lines = transcripts(events::lines_body(), line_transcripts());
+    let sse =
+        transcripts(events::sse_body(), sse_transcripts().into_iter().chain([dialects::ui_transcript()]));
+    let lines = transcripts(events::lines_body(), line_transcripts().into_iter());
     let text = ContentBuilder::new()
         .schema(Some(
             ObjectBuilder::new().schema_type(Type::String).description(Some("The answer, nothing else.")),
@@ -96,13 +102,16 @@ fn task_answer(kind: TaskKind) -> ResponseBuilder {
             answer_examples::text_example(kind).into(),
         )]);
     let answer = ResponseBuilder::new()
-        .description("The answer. A stream can still end in the event `error`: its status is sent before its end is known.")
+        .description(
+            "The answer. A stream can still end in an error: its status is sent before its end is known.",
+        )
         .content("application/json", json)
         .content("text/event-stream", sse)
         .content("application/x-ndjson", lines)
         .content("text/plain", text);
     let answer = headers::add(answer, &headers::ON_EVERY_ANSWER);
-    headers::add(answer, &["X-Generation-Id", "X-Model", "Server-Timing", "X-Accel-Buffering"])
+    let own = ["X-Generation-Id", "X-Model", "Server-Timing", "X-Accel-Buffering"];
+    headers::add(headers::add(answer, &own), &["X-Vercel-AI-UI-Message-Stream"])
 }
 
 /// What a request would take, before it is made.
@@ -317,7 +326,7 @@ fn metrics() -> OperationBuilder {
         .response("405", errors::reference(FailureCode::MethodNotAllowed))
 }
 
-fn request_body(schema: &str, examples: Vec<request_examples::Example>) -> RequestBodyBuilder {
+pub(super) fn request_body(schema: &str, examples: Vec<request_examples::Example>) -> RequestBodyBuilder {
     let examples = examples.into_iter().map(|given| example(given.name, given.summary, given.body));
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(schema)))
@@ -340,11 +349,11 @@ pub(super) fn plain_text(name: &str, summary: &str, shown: &str) -> Content {
         .build()
 }
 
-fn transcripts(schema: Schema, streams: Streams) -> Content {
+pub(super) fn transcripts(schema: Schema, streams: impl Iterator<Item = Stream>) -> Content {
     let examples = streams.map(|(name, summary, bytes)| example(name, summary, bytes.into()));
     ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
 }
 
-fn example(name: &str, summary: &str, value: Value) -> (String, Example) {
+pub(super) fn example(name: &str, summary: &str, value: Value) -> (String, Example) {
     (name.to_owned(), ExampleBuilder::new().summary(summary).value(Some(value)).build())
 }

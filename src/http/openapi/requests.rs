@@ -155,7 +155,10 @@ fn material(kind: TaskKind) -> ObjectBuilder {
     }
     let text = |about: &str| nullable(Type::String).pattern(Some(NOT_BLANK)).description(Some(about));
     body.property("text", text(TEXT))
-        .property("prompt", text("Another name for `text`."))
+        .property(
+            "prompt",
+            text("Another name for `text`. Where nothing else says how to answer, the answer is the AI SDK's chunks."),
+        )
         .property("input", text("Another name for `text`."))
 }
 
@@ -179,7 +182,8 @@ fn about_the_answer() -> [(&'static str, Schema); 5] {
         .enum_values(Some(values.chain([Value::Null])))
         .description(Some(
             "How the answer is written; `true` means `sse` and `false` means `json`. The query parameter \
-             `stream` comes before it, the header `Accept` after it.",
+             `stream` comes before it, the header `Accept` after it, and then a text called `prompt`, which \
+             means `ui`.",
         ));
     let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(INCLUDED));
     let include = ArrayBuilder::new()
@@ -233,7 +237,8 @@ pub(super) fn on_failover() -> Schema {
         .description(Some(
             "What happens when a model breaks off after part of a stream was sent. `error`: the stream ends \
              with the event `error`. `restart`: the event `reset` makes what was sent void, and the next model \
-             starts over; not for plain text. Answers in one piece start over by themselves.",
+             starts over; not for plain text, `ui` and chat completions. Answers in one piece start over by \
+             themselves.",
         ))
         .into()
 }
