@@ -237,6 +237,7 @@ fn scope(catalogue: &Catalogue) -> MetricScope {
     let models = catalogue.chains.values().flat_map(|chain| chain.targets()).map(|target| &target.model);
     let ends = models.filter_map(|model| Some((model.id.clone(), model.end_of_life?)));
     MetricScope {
+        tasks: catalogue.tasks().cloned().collect(),
         chains: chains.collect(),
         guardrails: catalogue.guardrails().map(|guardrail| guardrail.name.to_string()).collect(),
         ends_of_life: ends.collect(),

@@ -21,6 +21,7 @@ mod prompt;
 mod request_metadata;
 mod service_terms;
 mod task_kind;
+mod task_name;
 mod text;
 mod usage;
 
@@ -41,5 +42,6 @@ pub use prompt::{Boundary, FencedDocument, Fences, Prompt};
 pub use request_metadata::RequestMetadata;
 pub use service_terms::{Metered, ServiceTerms, ServiceTier};
 pub use task_kind::TaskKind;
+pub use task_name::{InvalidTaskName, TaskName};
 pub use text::{BlankText, SourceText};
 pub use usage::TokenUsage;

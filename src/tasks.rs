@@ -15,6 +15,7 @@ mod part;
 mod prompt;
 mod rephrase;
 mod size;
+mod suggestion;
 mod summarize;
 mod vocabulary;
 
@@ -24,10 +25,11 @@ pub use joined::Joined;
 pub use language::{InvalidLanguageTag, LanguageTag};
 pub use part::Part;
 pub use rephrase::{Rephrase, RephraseFormat, RephraseLength, RephraseTone, Style};
+pub use suggestion::{MOST_SUGGESTIONS, Suggestion, bare_wording};
 pub use summarize::{Summarize, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType};
 pub use vocabulary::Vocabulary;
 
-use crate::domain::{Boundary, OutputSize, Passage, Prompt, TaskKind};
+use crate::domain::{Boundary, OutputSize, Passage, Prompt, TaskKind, TaskName};
 
 /// Which edition of the prompts this is; it changes whenever their words do, and
 /// the golden files name it.
@@ -56,11 +58,11 @@ impl Task {
     }
 
     /// Which task it is.
-    pub fn kind(&self) -> TaskKind {
+    pub fn name(&self) -> TaskName {
         match self {
-            Self::Summarize(_) => TaskKind::Summarize,
-            Self::Rephrase(_) => TaskKind::Rephrase,
-            Self::Expand(_) => TaskKind::Expand,
+            Self::Summarize(_) => TaskKind::Summarize.into(),
+            Self::Rephrase(_) => TaskKind::Rephrase.into(),
+            Self::Expand(_) => TaskKind::Expand.into(),
         }
     }
 
@@ -97,6 +99,14 @@ impl Task {
             Self::Summarize(_) => Summarize::TEMPERATURE,
             Self::Rephrase(_) => Rephrase::TEMPERATURE,
             Self::Expand(_) => Expand::TEMPERATURE,
+        }
+    }
+
+    /// How many suggestions are asked for; 1 where there is one answer.
+    pub fn suggestions(&self) -> u32 {
+        match self {
+            Self::Rephrase(task) => task.suggestions(),
+            Self::Summarize(_) | Self::Expand(_) => 1,
         }
     }
 
@@ -236,7 +246,7 @@ mod tests {
         ];
         for (kind, object, format, temperature) in table {
             let task = read(kind, json!({"text": "a"})).unwrap();
-            assert_eq!((task.kind(), task.object(), task.format()), (kind, object, format));
+            assert_eq!((task.name(), task.object(), task.format()), (kind.into(), object, format));
             assert!((task.temperature() - temperature).abs() < f32::EPSILON);
             let plain = read(kind, json!({"text": "a", "format": "plain_text"})).unwrap();
             assert_eq!(plain.format(), "plain-text");

@@ -8,12 +8,14 @@
 use std::io;
 use std::time::Duration;
 
-use bedrock_sim::{ApiKey, Author, Pacing, Sim, SimOptions, Upstream, UpstreamUrl};
+use bedrock_sim::{ApiError, ApiKey, Author, Pacing, Scenario, Sim, SimOptions, Upstream, UpstreamUrl};
 use clap::Args;
+use tokio::sync::mpsc;
 
 use super::Addresses;
 use crate::config::{Config, Environment, RunMode};
-use crate::domain::Region;
+use crate::domain::{ModelId, Region};
+use crate::http::{Fault, FaultOrder, fault_switch};
 use crate::inference::bedrock::CredentialsSource;
 
 /// The time of a fast model, so that streaming can be seen.
@@ -62,11 +64,25 @@ impl LlmArgs {
     }
 }
 
+/// A model that was made to fall silent stays so for longer than anybody waits.
+const SILENCE_MS: u64 = 600_000;
+/// A model that was made to break off has said a little before.
+const DELTAS_BEFORE_THE_CUT: u32 = 12;
+
+/// The simulator, and the orders of the playground's switch.
+pub(super) struct Simulator {
+    sim: Sim,
+    orders: mpsc::Receiver<FaultOrder>,
+}
+
 /// Starts the simulator and points the configuration at it.
 ///
 /// # Errors
 /// When no loopback port can be bound, or what TLS to the model server needs is not there.
-pub(super) async fn start_simulator(config: &mut Config, upstream: Option<&Upstream>) -> io::Result<Sim> {
+pub(super) async fn start_simulator(
+    config: &mut Config,
+    upstream: Option<&Upstream>,
+) -> io::Result<Simulator> {
     let (author, pacing) = match upstream {
         None => (Author::Sentences, PACING),
         // It has a pace of its own.
@@ -77,7 +93,35 @@ pub(super) async fn start_simulator(config: &mut Config, upstream: Option<&Upstr
     config.bedrock.credentials = CredentialsSource::Simulator;
     // A name is needed to sign requests; the simulator is in no region.
     config.bedrock.region.get_or_insert_with(|| Region::new("us-east-1"));
-    Ok(sim)
+    let (switch, orders) = fault_switch();
+    config.http.faults = Some(switch);
+    Ok(Simulator { sim, orders })
+}
+
+impl Simulator {
+    /// Lets models fail as the playground wants it, for as long as it is polled.
+    pub(super) async fn obey(&mut self) {
+        let mut spoilt: Vec<ModelId> = Vec::new();
+        while let Some(order) = self.orders.recv().await {
+            for model in spoilt.drain(..) {
+                self.sim.set_scenario(model.as_str(), Scenario::Normal);
+            }
+            for model in &order.models {
+                self.sim.set_scenario(model.as_str(), scenario(order.fault));
+            }
+            spoilt.clone_from(&order.models);
+            order.obeyed();
+        }
+    }
+}
+
+fn scenario(fault: Fault) -> Scenario {
+    match fault {
+        Fault::None => Scenario::Normal,
+        Fault::Throttle => Scenario::Error { error: ApiError::Throttling },
+        Fault::Stall => Scenario::SlowFirstEvent { wait_ms: SILENCE_MS },
+        Fault::Cut => Scenario::CutMidFrame { after_deltas: DELTAS_BEFORE_THE_CUT },
+    }
 }
 
 /// Who writes the answers, and what is wrong with them if it can be seen.
@@ -100,12 +144,13 @@ pub(super) async fn who_writes(upstream: Option<&Upstream>) -> String {
 }
 
 /// What is printed when everything runs.
-pub(super) fn banner(addresses: Addresses, sim: &Sim, who_writes: &str) -> String {
+pub(super) fn banner(addresses: Addresses, simulator: &Simulator, who_writes: &str) -> String {
     let Addresses { public, ops } = addresses;
-    let simulator = sim.endpoint_url();
+    let simulator = simulator.sim.endpoint_url();
     format!(
         r#"Redraft {version} is running, without AWS.
 
+  Page       http://{public}/       open it in a browser
   API        http://{public}        (docs: /openapi.json)
   Metrics    http://{ops}/metrics
   Simulator  {simulator}  stands in for Bedrock

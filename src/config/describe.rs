@@ -6,7 +6,7 @@
 use std::fmt::{self, Write as _};
 
 use super::Loaded;
-use crate::domain::{Guardrail, Prices, ServiceTier, TaskKind, UsdPerMillionTokens};
+use crate::domain::{Guardrail, Prices, ServiceTier, TaskName, UsdPerMillionTokens};
 use crate::inference::bedrock::CredentialsSource;
 use crate::routing::{Catalogue, Chain, Target, WeightedTarget};
 
@@ -93,8 +93,10 @@ fn write_guardrails(text: &mut String, catalogue: &Catalogue) -> fmt::Result {
         let (stream, on_block) = (stream.as_str(), on_block.as_str());
         write!(text, "#   {name}: {id} version {version}, stream {stream}, on_block {on_block}")?;
         text.write_str(if *trace { ", with trace" } else { "" })?;
-        let tasks = catalogue.task_guardrails.iter().filter(|(_, of_task)| of_task.name == *name);
-        let tasks: Vec<String> = tasks.map(|(task, _)| task.to_string()).collect();
+        let has_it = |task: &&TaskName| {
+            catalogue.task_guardrails.get(*task).is_some_and(|of_task| of_task.name == *name)
+        };
+        let tasks: Vec<&str> = catalogue.tasks().filter(has_it).map(TaskName::as_str).collect();
         if !tasks.is_empty() {
             write!(text, ", for every {}", tasks.join(" and "))?;
         }
@@ -132,7 +134,7 @@ fn write_prices(text: &mut String, prices: &Prices) -> fmt::Result {
 
 /// Who uses a chain when the request names none.
 fn uses(chain: &str, catalogue: &Catalogue) -> Vec<String> {
-    let tasks = TaskKind::ALL.into_iter().filter(|task| *catalogue.task_chain(*task).name == *chain);
+    let tasks = catalogue.tasks().filter(|task| *catalogue.task_chain(task).name == *chain);
     let mut uses: Vec<String> = tasks.map(|task| task.to_string()).collect();
     for (preference, name) in [("speed", &catalogue.speed_chain), ("capability", &catalogue.capability_chain)]
     {
@@ -176,7 +178,7 @@ mod tests {
     fn chains_are_told_with_their_users_models_prices_and_warnings() {
         let text = described(&[("AWS_REGION", "eu-central-1")], RunMode::Serve);
         for part in [
-            "#   default: summarize, rephrase, expand\n#     1. us.amazon.nova-2-lite-v1:0 (Amazon Nova 2 Lite): 1000000 tokens, answers up to 64000, USD per million tokens: 0.33 in, 2.75 out, 0.0825 cache read, 0.33 cache write\n#     2. ",
+            "#   default: summarize, rephrase, expand, blog-post, product-description, social-posts, refine\n#     1. us.amazon.nova-2-lite-v1:0 (Amazon Nova 2 Lite): 1000000 tokens, answers up to 64000, USD per million tokens: 0.33 in, 2.75 out, 0.0825 cache read, 0.33 cache write\n#     2. ",
             "#   speed: preference speed\n",
             "#   capability: preference capability\n",
             "# warnings\n#   us.amazon.nova-2-lite-v1:0 in chain default is a us. profile, which region eu-central-1 cannot call: use the profile of your part of the world\n",
@@ -193,7 +195,7 @@ mod tests {
         for part in [
             "\n# guardrails\n",
             "#   refusing: gr1refuses version 3, stream sync, on_block refuse\n",
-            "#   answering: gr2answers version DRAFT, stream sync, on_block answer, with trace, for every rephrase\n",
+            "#   answering: gr2answers version DRAFT, stream sync, on_block answer, with trace, for every rephrase and refine\n",
             "#   guarded: summarize, watched by guardrail refusing\n",
             "0.2 cache read, on tier flex\n",
         ] {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Loaded;
-use crate::domain::{Guardrail, ModelId, Region, TaskKind};
+use crate::domain::{Guardrail, ModelId, Region, TaskName};
 use crate::routing::{Catalogue, Chain};
 
 /// What differs, by name.
@@ -42,7 +42,7 @@ pub fn difference(running: &Loaded, read: &Loaded) -> Difference {
 
 /// Whether only a restart changes a setting.
 pub(super) fn needs_restart(key: &str) -> bool {
-    const SECTIONS: [&str; 5] = ["http", "ops", "shutdown", "log", "bedrock"];
+    const SECTIONS: [&str; 6] = ["http", "ops", "playground", "shutdown", "log", "bedrock"];
     // The connectors of the clients know it, or the reader of files does.
     const KEYS: [&str; 7] = [
         "clocks.connect_ms",
@@ -70,15 +70,15 @@ fn of_chains(running: &Catalogue, read: &Catalogue) -> Vec<String> {
         catalogue.chains.iter().map(|(name, chain)| (name.to_string(), shape(chain))).collect()
     };
     let uses = |catalogue: &Catalogue| -> BTreeMap<String, (String, Option<Arc<Guardrail>>)> {
-        let of_task = |task: TaskKind| {
-            let watched = catalogue.task_guardrails.get(&task).cloned();
+        let of_task = |task: &TaskName| {
+            let watched = catalogue.task_guardrails.get(task).cloned();
             (format!("tasks.{task}"), (catalogue.task_chain(task).name.to_string(), watched))
         };
         let of_preference = [
             ("preference.speed".to_owned(), (catalogue.speed_chain.to_string(), None)),
             ("preference.capability".to_owned(), (catalogue.capability_chain.to_string(), None)),
         ];
-        TaskKind::ALL.into_iter().map(of_task).chain(of_preference).collect()
+        catalogue.tasks().map(of_task).chain(of_preference).collect()
     };
     let mut names: Vec<String> =
         differing(&chains(running), &chains(read)).map(|name| format!("chains.{name}")).collect();
@@ -227,7 +227,18 @@ mod tests {
             ("expand = \"default\"", "expand = \"other\""),
             ("speed = \"default\"", "speed = \"other\""),
         ];
-        assert_eq!(against("users", &users), live(&["chains.other", "preference.speed", "tasks.expand"]));
+        assert_eq!(
+            against("users", &users),
+            live(&[
+                "chains.other",
+                "preference.speed",
+                // Those that are not named go by it.
+                "tasks.blog-post",
+                "tasks.expand",
+                "tasks.product-description",
+                "tasks.social-posts"
+            ])
+        );
         let (first, gone) = (MODELS.find("[[model]]").unwrap(), MODELS.find(large).unwrap());
         let entries = &MODELS[first..gone];
         let without = against("gone", &[(entries, "[[model]]\n"), (&format!("{all}, "), "")]);

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::RunMode;
 use super::layers::Layers;
-use crate::domain::{CalendarDate, Geography, ModelId, ModelKind, Region, TaskKind};
+use crate::domain::{CalendarDate, Geography, ModelId, ModelKind, Region};
 use crate::routing::{Catalogue, Chain, Model, Target};
 
 /// A model this near to its end is worth a word.
@@ -45,7 +45,7 @@ fn of_unused_guardrails(catalogue: &Catalogue) -> impl Iterator<Item = String> {
 /// A guardrail of a chain that a request can pass by: it may ask for another chain.
 fn of_detours(catalogue: &Catalogue, chain: &Chain) -> Option<String> {
     let guardrail = chain.guardrail.as_ref()?;
-    let every_task = TaskKind::ALL.iter().all(|task| catalogue.task_guardrails.contains_key(task));
+    let every_task = catalogue.tasks().all(|task| catalogue.task_guardrails.contains_key(task));
     let others = catalogue.chains.values().filter(|other| other.guardrail.is_none());
     let others: Vec<&str> = others.map(|other| &*other.name).collect();
     (!every_task && !others.is_empty()).then(|| {

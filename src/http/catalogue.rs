@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::{BaseModel, Prices, Region, ServiceTier, TaskKind};
+use crate::domain::{BaseModel, Prices, Region, ServiceTier, TaskName};
 use crate::pipeline::{Catalogue, Chain, Model, WeightedTarget};
 
 /// A model of the catalogue.
@@ -188,24 +188,24 @@ impl From<&Prices> for PricesBody {
 impl<'a> From<&'a Catalogue> for ModelsBody<'a> {
     fn from(catalogue: &'a Catalogue) -> Self {
         let chain = |chain: &'a Chain| {
-            let served = |task: &TaskKind| catalogue.task_chain(*task).name == chain.name;
+            let served = catalogue.tasks().filter(|task| catalogue.task_chain(task).name == chain.name);
             ChainBody {
                 name: &chain.name,
                 models: models_of(chain),
                 stages: chain.stages.iter().map(|stage| stage.targets.iter().map(target).collect()).collect(),
                 guardrail: chain.guardrail.as_ref().map(|guardrail| &*guardrail.name),
-                default_for: TaskKind::ALL.into_iter().filter(served).map(TaskKind::as_str).collect(),
+                default_for: served.map(TaskName::as_str).collect(),
             }
         };
-        let task = |task: TaskKind| TaskBody {
+        let task = |task: &'a TaskName| TaskBody {
             task: task.as_str(),
             chain: &catalogue.task_chain(task).name,
-            guardrail: catalogue.task_guardrails.get(&task).map(|guardrail| &*guardrail.name),
+            guardrail: catalogue.task_guardrails.get(task).map(|guardrail| &*guardrail.name),
         };
         Self {
             models: catalogue.models.iter().map(|model| ModelBody::from(&**model)).collect(),
             chains: catalogue.chains.values().map(|one| chain(one)).collect(),
-            tasks: TaskKind::ALL.map(task).into(),
+            tasks: catalogue.tasks().map(task).collect(),
         }
     }
 }

@@ -34,7 +34,7 @@ pub(super) async fn capabilities(State(api): State<Api>) -> Json<Value> {
             "task": kind.as_str(),
             "path": format!("/v1/{kind}"),
             "availability": availability,
-            "default_chain": &*catalogue.task_chain(kind).name,
+            "default_chain": &*catalogue.task_chain(&kind.into()).name,
             "input_quota_tokens": api.0.pipeline.input_quota(kind),
             "options": openapi::options(kind),
             "output_languages": "any BCP 47 tag; without one, the language of the text",

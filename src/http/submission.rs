@@ -68,10 +68,25 @@ pub(super) async fn read(
         on_chunk_error: fields.word("on_chunk_error").unwrap_or_default(),
         tell_partials,
     };
+    if dialect == Dialect::Text {
+        refuse_several(
+            kind,
+            &mut fields,
+            "Plain text cannot hold several suggestions. Ask for `json`, `sse` or `ndjson`, or leave `n` out.",
+        );
+    }
     let task = Task::read(kind, &mut fields);
     let task = finish(fields, task)?;
     record.set_input_bytes(task.document().len());
     Ok(Submission { task, chain, dialect, deadline, live, manners, warnings, can_be_cut, include_text, held })
+}
+
+/// Records that there is no place for several suggestions in the answer.
+pub(super) fn refuse_several(kind: TaskKind, fields: &mut Fields, detail: &'static str) {
+    // Other tasks do not know `n` at all, and say so.
+    if kind == TaskKind::Rephrase && fields.wants_several() {
+        fields.problem("/n", detail);
+    }
 }
 
 /// The task, if nothing was wrong anywhere.

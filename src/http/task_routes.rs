@@ -12,7 +12,7 @@ use super::body_buffers::HeldBytes;
 use super::error::{ApiError, id_of};
 use super::submission::{self, Submission};
 use super::{Api, dialect, whole};
-use crate::domain::{GenerationId, RequestId, TaskKind, Tenant};
+use crate::domain::{GenerationId, RequestId, TaskKind, TaskName, Tenant};
 use crate::pipeline::Run;
 use crate::telemetry::{Api as ApiFamily, Dialect, RequestRecord};
 
@@ -21,7 +21,7 @@ use crate::telemetry::{Api as ApiFamily, Dialect, RequestRecord};
 pub(super) struct AnswerContext {
     pub generation_id: GenerationId,
     pub request_id: RequestId,
-    pub task: TaskKind,
+    pub task: TaskName,
     /// `summary`, `rephrase` or `expansion`.
     pub object: &'static str,
     pub format: &'static str,
@@ -70,7 +70,7 @@ pub(super) async fn start(
         Ok(plan) => plan,
         Err(error) => return Err((record, error.into())),
     };
-    let permit = match api.0.pipeline.admit(task.kind(), deadline).await {
+    let permit = match api.0.pipeline.admit(&task.name(), deadline).await {
         Ok(permit) => permit,
         Err(error) => return Err((record, error.into())),
     };
@@ -79,7 +79,7 @@ pub(super) async fn start(
     let context = AnswerContext {
         generation_id: GenerationId::generate(),
         request_id,
-        task: task.kind(),
+        task: task.name(),
         object: task.object(),
         format: task.format(),
         created: unix_seconds(),

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use self::queue::{Arrival, Queue};
-use crate::domain::TaskKind;
+use crate::domain::TaskName;
 use crate::routing::Deadline;
 use crate::telemetry::{Metrics, RejectReason};
 
@@ -80,7 +80,7 @@ impl Admission {
     /// [`Refusal::Overloaded`] at once when too many wait already or the turn would
     /// come too late, else when it did not come in time; [`Refusal::ShuttingDown`]
     /// once the door is closed.
-    pub async fn admit(&self, task: TaskKind, deadline: Deadline) -> Result<Permit, Refusal> {
+    pub async fn admit(&self, task: &TaskName, deadline: Deadline) -> Result<Permit, Refusal> {
         let started = Instant::now();
         let longest_wait = deadline.budget().mul_f64(LONGEST_WAIT_SHARE).min(deadline.time_left());
         let arrival = self.door.lock().arrive(longest_wait);
@@ -192,6 +192,7 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::{Admission, AdmissionPolicy, Permit, Refusal};
     use crate::domain::TaskKind;
+    use crate::domain::TaskName;
     use crate::routing::Deadline;
     use crate::telemetry::{MetricScope, Metrics};
     use futures_util::FutureExt as _;
@@ -200,7 +201,7 @@ mod tests {
     use tokio::time::{Instant, advance};
 
     const MINUTE: Duration = Duration::from_secs(60);
-    const TASK: TaskKind = TaskKind::Expand;
+    static TASK: TaskName = TaskName::of(TaskKind::Expand);
 
     fn door(max_running: usize, max_waiting: usize) -> Admission {
         let metrics = Arc::new(Metrics::new(&MetricScope::default()));
@@ -213,7 +214,7 @@ mod tests {
 
     /// A request that has a minute, which is admitted at once.
     async fn admitted(door: &Admission) -> Permit {
-        door.admit(TASK, Deadline::after(MINUTE)).now_or_never().expect("no wait").expect("a place")
+        door.admit(&TASK, Deadline::after(MINUTE)).now_or_never().expect("no wait").expect("a place")
     }
 
     fn refusals(door: &Admission) -> [u64; 3] {
@@ -233,7 +234,7 @@ mod tests {
         let _running = admitted(&door).await;
         let started = Instant::now();
         let deadline = Deadline::after(seconds(10));
-        let (waiting, refused) = tokio::join!(door.admit(TASK, deadline), door.admit(TASK, deadline));
+        let (waiting, refused) = tokio::join!(door.admit(&TASK, deadline), door.admit(&TASK, deadline));
         assert_eq!(waiting.err(), Some(Refusal::Overloaded { expected_wait: None }));
         assert_eq!(refused.err(), Some(Refusal::Overloaded { expected_wait: None }));
         let waited = started.elapsed();
@@ -250,10 +251,10 @@ mod tests {
         drop(first);
         let _first = admitted(&door).await;
         // A place comes back every four seconds on average.
-        let patient = door.admit(TASK, Deadline::after(seconds(20)));
+        let patient = door.admit(&TASK, Deadline::after(seconds(20)));
         let mut patient = Box::pin(patient);
         assert!(patient.as_mut().now_or_never().is_none(), "it waits for its four seconds");
-        let hasty = door.admit(TASK, Deadline::after(seconds(15))).now_or_never();
+        let hasty = door.admit(&TASK, Deadline::after(seconds(15))).now_or_never();
         let expected = Refusal::Overloaded { expected_wait: Some(seconds(8)) };
         assert_eq!(hasty.expect("an answer at once").err(), Some(expected));
         drop(second);
@@ -267,9 +268,9 @@ mod tests {
         let deadline = Deadline::after(MINUTE);
         let _running = admitted(&door).await;
         let (one, other, ()) =
-            tokio::join!(door.admit(TASK, deadline), door.admit(TASK, deadline), async { door.close() });
+            tokio::join!(door.admit(&TASK, deadline), door.admit(&TASK, deadline), async { door.close() });
         assert_eq!([one.err(), other.err()], [Some(Refusal::ShuttingDown); 2]);
-        assert_eq!(door.admit(TASK, deadline).await.err(), Some(Refusal::ShuttingDown));
+        assert_eq!(door.admit(&TASK, deadline).await.err(), Some(Refusal::ShuttingDown));
         assert_eq!(refusals(&door), [0, 0, 3]);
         assert_eq!(counts(&door), (1, 0));
     }
@@ -278,8 +279,8 @@ mod tests {
     async fn a_place_given_to_a_waiter_that_leaves_at_that_moment_goes_to_the_next() {
         let door = door(1, 2);
         let running = admitted(&door).await;
-        let mut leaver = Box::pin(door.admit(TASK, Deadline::after(MINUTE)));
-        let mut next = Box::pin(door.admit(TASK, Deadline::after(MINUTE)));
+        let mut leaver = Box::pin(door.admit(&TASK, Deadline::after(MINUTE)));
+        let mut next = Box::pin(door.admit(&TASK, Deadline::after(MINUTE)));
         assert!(leaver.as_mut().now_or_never().is_none());
         assert!(next.as_mut().now_or_never().is_none());
         drop(running);
@@ -295,12 +296,12 @@ mod tests {
     async fn a_waiter_that_leaves_frees_its_place_in_the_queue() {
         let door = door(1, 1);
         let _running = admitted(&door).await;
-        let mut leaver = Box::pin(door.admit(TASK, Deadline::after(MINUTE)));
+        let mut leaver = Box::pin(door.admit(&TASK, Deadline::after(MINUTE)));
         assert!(leaver.as_mut().now_or_never().is_none());
         assert_eq!(counts(&door), (1, 1));
         drop(leaver);
         assert_eq!(counts(&door), (1, 0));
-        let mut other = Box::pin(door.admit(TASK, Deadline::after(MINUTE)));
+        let mut other = Box::pin(door.admit(&TASK, Deadline::after(MINUTE)));
         assert!(other.as_mut().now_or_never().is_none(), "it waits and is not refused");
     }
 
@@ -309,7 +310,7 @@ mod tests {
         let door = door(1, 2);
         let first = admitted(&door).await;
         let mut waiting: Vec<_> =
-            (0..2).map(|_| Box::pin(door.admit(TASK, Deadline::after(MINUTE)))).collect();
+            (0..2).map(|_| Box::pin(door.admit(&TASK, Deadline::after(MINUTE)))).collect();
         for turn in &mut waiting {
             assert!(turn.as_mut().now_or_never().is_none());
         }

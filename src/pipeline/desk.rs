@@ -13,7 +13,7 @@ use super::live::Live;
 use super::prefixes::{Alike, Prefixes};
 use super::work::{Call, Restart, Work};
 use crate::chunk::TextProfile;
-use crate::domain::{Fences, Guardrail, InputSize, OnBlock, OutputSize, Prompt, RequestMetadata, TaskKind};
+use crate::domain::{Fences, Guardrail, InputSize, OnBlock, OutputSize, Prompt, RequestMetadata, TaskName};
 use crate::routing::{Chain, Deadline, Mode, Owner, RouteOptions, RouteRequest, Router};
 use crate::telemetry::{CallStage, ChunkStatus, Metrics};
 
@@ -36,7 +36,7 @@ pub struct Manners {
 
 /// What every call of a run shares.
 pub(super) struct Desk {
-    pub task: TaskKind,
+    pub task: TaskName,
     pub chain: Arc<Chain>,
     pub live: Arc<Live>,
     pub temperature: f32,
@@ -75,7 +75,7 @@ impl Desk {
         };
         let route = self.router.start(RouteOptions {
             chain: Arc::clone(&self.chain),
-            task: self.task,
+            task: self.task.clone(),
             stage,
             request,
             policy: Arc::clone(&self.live.routing),

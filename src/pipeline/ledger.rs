@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use prometheus::IntCounterVec;
 
-use crate::domain::{Cost, Metered, ModelId, TaskKind, TokenUsage};
+use crate::domain::{Cost, Metered, ModelId, TaskName, TokenUsage};
 use crate::routing::Model;
 use crate::telemetry::{Metrics, TokenDirection};
 
@@ -89,7 +89,7 @@ impl Ledger {
     }
 
     /// Adds the entries to the service's counters. Called once per request.
-    pub(super) fn count(&self, metrics: &Metrics, task: TaskKind) {
+    pub(super) fn count(&self, metrics: &Metrics, task: &TaskName) {
         for Entry { told, estimated_tokens, estimated_cost } in &self.entries {
             let labels = [task.as_str(), told.model.as_str()];
             count_tokens(&metrics.tokens, labels, &told.usage);

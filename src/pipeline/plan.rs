@@ -14,7 +14,7 @@ use super::layout::{Layout, Room, Rooms, Sizes, is_at_once, outlined, parts};
 use super::live::{Limits, Live};
 use super::work::Call;
 use crate::chunk::TextProfile;
-use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskKind};
+use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskKind, TaskName};
 use crate::routing::{Catalogue, Chain, fits_all};
 use crate::tasks::{Fields, Joined, Part, SummaryStrategy, Task};
 
@@ -38,7 +38,7 @@ pub enum Preference {
 
 /// A request that can be run.
 pub struct Plan {
-    pub task: TaskKind,
+    pub task: TaskName,
     pub chain: Arc<Chain>,
     pub forecast: Forecast,
     pub(super) layout: Layout,
@@ -56,6 +56,8 @@ pub enum PlanError {
     UnknownChain { known: Vec<String> },
     #[error("the text has about {requested} tokens, the quota is {quota}")]
     InputTooLarge { requested: u32, quota: u32 },
+    #[error("the text has about {requested} tokens, and several suggestions are made of at most {quota}")]
+    TooLongForSeveral { requested: u32, quota: u32 },
     #[error("the text makes {chunks} parts, the limit is {max_chunks}")]
     TooManyChunks { chunks: u32, max_chunks: u32, requested: u32, quota: u32 },
     #[error("the models of the chain are too small to merge the summaries of the text's parts")]
@@ -105,7 +107,7 @@ impl Order {
         kept: &Arc<KeptParts>,
         fences: &Arc<Fences>,
     ) -> Result<Self, PlanError> {
-        let chain = Arc::clone(choose(task.kind(), choice, &live.catalogue)?);
+        let chain = Arc::clone(choose(&task.name(), choice, &live.catalogue)?);
         Ok(Self {
             task: task.clone(),
             chain,
@@ -170,7 +172,7 @@ impl Order {
             margin: margin(&call.request.input, &first.id),
             rules_tokens: all_tokens.saturating_sub(document_tokens),
         };
-        let layout = Layout::Single(call);
+        let layout = self.at_once(call);
         let forecast = forecast(&layout, &self.chain, limits, scale, &self.estimator)
             .expect("what is worked on at once is never merged");
         let excess = beyond(&forecast, limits, forecast.input_tokens, limits.max_input_tokens);
@@ -184,7 +186,7 @@ impl Order {
 
     fn plan(&self, layout: Layout, forecast: Forecast) -> Plan {
         Plan {
-            task: self.task.kind(),
+            task: self.task.name(),
             chain: Arc::clone(&self.chain),
             forecast,
             layout,
@@ -217,7 +219,7 @@ impl Order {
         // Tokens of the first model are what limits and callers are told in.
         let told = |estimated: u32| scaled(estimated, f64::from(requested) / base);
         let quota = match way {
-            Way::AtOnceOnly => told(at_once.largest),
+            Way::AtOnceOnly => told(self.most_at_once_only(at_once, &room)),
             Way::AtOnce | Way::InParts => {
                 // A text makes some more parts than its length says, because they end where it pauses.
                 let in_parts = part_tokens.saturating_mul(limits.max_chunks) / 10 * 9;
@@ -229,10 +231,13 @@ impl Order {
             return Err(PlanError::InputTooLarge { requested, quota: 0 });
         }
         let excess = match way {
-            Way::AtOnceOnly if document_tokens > at_once.largest => {
-                Some(PlanError::InputTooLarge { requested, quota })
-            }
             _ if requested > limits.max_input_tokens => Some(PlanError::InputTooLarge { requested, quota }),
+            Way::AtOnceOnly if document_tokens > self.most_at_once_only(at_once, &room) => {
+                Some(match self.task.suggestions() {
+                    1 => PlanError::InputTooLarge { requested, quota },
+                    _ => PlanError::TooLongForSeveral { requested, quota },
+                })
+            }
             Way::InParts if document_tokens.div_ceil(part_tokens.max(1)) > limits.max_chunks => {
                 let chunks = document_tokens.div_ceil(part_tokens.max(1));
                 Some(PlanError::TooManyChunks { chunks, max_chunks: limits.max_chunks, requested, quota })
@@ -249,7 +254,7 @@ impl Order {
                 let (layout, cut) = self.in_parts(part_tokens, &room, prompt);
                 (layout, Some(cut))
             }
-            Way::AtOnceOnly | Way::AtOnce => (Layout::Single(self.single(prompt)), None),
+            Way::AtOnceOnly | Way::AtOnce => (self.at_once(self.single(prompt)), None),
         };
         let scale = Scale {
             document_tokens,
@@ -291,6 +296,7 @@ impl Order {
                 };
                 (way, part)
             }
+            Task::Rephrase(task) if task.suggestions() > 1 => (Way::AtOnceOnly, 0),
             Task::Rephrase(task) => {
                 self.joined_way(&Joined::Rephrase(task.clone()), document_tokens, at_once, room)
             }
@@ -308,6 +314,14 @@ impl Order {
             }
             // A longer text that is written anew is always worked on in parts.
             Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) => 0,
+        }
+    }
+
+    /// The longest document of a request that is for work at once alone.
+    fn most_at_once_only(&self, at_once: Rooms, room: &Room<'_>) -> u32 {
+        match &self.task {
+            Task::Rephrase(task) => room.written_at_once(&Joined::Rephrase(task.clone())),
+            Task::Summarize(_) | Task::Expand(_) => at_once.largest,
         }
     }
 
@@ -361,6 +375,16 @@ impl Order {
         }
     }
 
+    /// The work on a document that goes out whole; `call` is the one about it, or the first.
+    fn at_once(&self, call: Call) -> Layout {
+        match &self.task {
+            Task::Rephrase(task) if task.suggestions() > 1 => {
+                Layout::Several { task: task.clone(), first: call }
+            }
+            Task::Rephrase(_) | Task::Summarize(_) | Task::Expand(_) => Layout::Single(call),
+        }
+    }
+
     fn single(&self, prompt: Prompt) -> Call {
         let output = self.task.output_size(self.profile.base_tokens());
         let size =
@@ -372,7 +396,7 @@ impl Order {
 /// How a document can be gone through.
 #[derive(Clone, Copy)]
 enum Way {
-    /// At once, whatever its length: the caller says so.
+    /// At once or not at all: the caller says so.
     AtOnceOnly,
     AtOnce,
     InParts,
@@ -423,7 +447,7 @@ pub(super) fn quota(
 }
 
 fn choose<'a>(
-    task: TaskKind,
+    task: &TaskName,
     choice: &ChainChoice,
     catalogue: &'a Catalogue,
 ) -> Result<&'a Arc<Chain>, PlanError> {

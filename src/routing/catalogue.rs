@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{BaseModel, CalendarDate, Family, Guardrail, ModelId, Prices, Region, TaskKind};
+use crate::domain::{BaseModel, CalendarDate, Family, Guardrail, ModelId, Prices, Region, TaskName};
 use crate::inference::CallTerms;
 
 /// One model, as the service may use it.
@@ -133,9 +133,9 @@ pub struct Catalogue {
     pub models: Vec<Arc<Model>>,
     pub chains: BTreeMap<Arc<str>, Arc<Chain>>,
     /// The chain of each task when the request names none.
-    pub task_chains: BTreeMap<TaskKind, Arc<str>>,
+    pub task_chains: BTreeMap<TaskName, Arc<str>>,
     /// Guardrails of tasks, whichever chain serves them.
-    pub task_guardrails: BTreeMap<TaskKind, Arc<Guardrail>>,
+    pub task_guardrails: BTreeMap<TaskName, Arc<Guardrail>>,
     /// Names of guardrails that watch nothing.
     pub unused_guardrails: Vec<Arc<str>>,
     /// The chain for `preference: "speed"`.
@@ -150,9 +150,20 @@ impl Catalogue {
         self.chains.get(name)
     }
 
+    /// Every task that can be asked for: the built-in ones in the order of the documentation,
+    /// then the others by name.
+    pub fn tasks(&self) -> impl Iterator<Item = &TaskName> {
+        let place = |task: &TaskName| {
+            TaskName::BUILT_IN_WORDS.iter().position(|word| *word == task.as_str()).unwrap_or(usize::MAX)
+        };
+        let mut names: Vec<&TaskName> = self.task_chains.keys().collect();
+        names.sort_by_key(|task| place(task));
+        names.into_iter()
+    }
+
     /// The chain that serves a task by default.
-    pub fn task_chain(&self, task: TaskKind) -> &Arc<Chain> {
-        let name = &self.task_chains[&task];
+    pub fn task_chain(&self, task: &TaskName) -> &Arc<Chain> {
+        let name = &self.task_chains[task];
         &self.chains[name]
     }
 

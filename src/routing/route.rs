@@ -22,7 +22,7 @@ use super::path::{Choice, Manner, Path};
 use super::route_error::RouteError;
 use super::router::Router;
 use super::running_call::RunningCall;
-use crate::domain::{CallFailure, ModelId, Region, TaskKind};
+use crate::domain::{CallFailure, ModelId, Region, TaskName};
 use crate::inference::ModelCall;
 use crate::telemetry::{CallRecord, CallStage};
 
@@ -52,7 +52,7 @@ pub enum Mode {
 /// What a route is to do and what it must keep to.
 pub struct RouteOptions {
     pub chain: Arc<Chain>,
-    pub task: TaskKind,
+    pub task: TaskName,
     /// What part of the task its calls serve.
     pub stage: CallStage,
     pub request: RouteRequest,

@@ -83,7 +83,7 @@ impl Bench {
     pub(super) fn options(&self, mode: Mode, deadline: Duration) -> RouteOptions {
         RouteOptions {
             chain: Arc::clone(&self.chain),
-            task: TaskKind::Summarize,
+            task: TaskKind::Summarize.into(),
             stage: CallStage::Single,
             request: request(),
             policy: Arc::new(self.policy),

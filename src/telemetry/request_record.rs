@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::labels::{Api, Dialect, Outcome, Strategy, StreamEnd};
 use super::metrics::Metrics;
-use crate::domain::{Cost, FailureCode, ModelId, RequestId, TaskKind, Tenant, TokenUsage};
+use crate::domain::{Cost, FailureCode, ModelId, RequestId, TaskName, Tenant, TokenUsage};
 
 /// What is known about how a request was served, as far as it got.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +39,7 @@ pub struct Served {
 pub struct RequestRecord {
     metrics: Arc<Metrics>,
     started: Instant,
-    task: TaskKind,
+    task: TaskName,
     api: Api,
     dialect: Dialect,
     streaming: bool,
@@ -56,11 +56,16 @@ pub struct RequestRecord {
 
 impl RequestRecord {
     /// Starts the clock. The dialect is JSON until the request says otherwise.
-    pub fn start(metrics: &Arc<Metrics>, task: TaskKind, api: Api, request_id: &RequestId) -> Self {
+    pub fn start(
+        metrics: &Arc<Metrics>,
+        task: impl Into<TaskName>,
+        api: Api,
+        request_id: &RequestId,
+    ) -> Self {
         Self {
             metrics: Arc::clone(metrics),
             started: Instant::now(),
-            task,
+            task: task.into(),
             api,
             dialect: Dialect::Json,
             streaming: false,

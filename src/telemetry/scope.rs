@@ -10,7 +10,7 @@ use super::labels::{
     ReadResult, RejectReason, ReloadResult, ScreeningResult, Strategy, StreamEnd, TokenDirection,
 };
 use super::metrics::{Metrics, OPERATION, PROVIDER};
-use crate::domain::{CalendarDate, CallFailure, FailureCode, ModelId, Region, TaskKind};
+use crate::domain::{CalendarDate, CallFailure, FailureCode, ModelId, Region, TaskName};
 
 const ROUTES_AT_START: [&str; 6] =
     ["/v1/summarize", "/v1/rephrase", "/v1/expand", "/api/summarize", "/api/rephrase", "/api/expand"];
@@ -36,6 +36,8 @@ pub struct ChainScope {
 /// What label values can name besides the closed lists.
 #[derive(Debug, Clone, Default)]
 pub struct MetricScope {
+    /// Every task that can be asked for.
+    pub tasks: Vec<TaskName>,
     pub chains: Vec<ChainScope>,
     /// Names of guardrails.
     pub guardrails: Vec<String>,
@@ -109,7 +111,7 @@ impl Metrics {
         for strategy in Strategy::ALL.iter().filter(|strategy| **strategy != Strategy::Single) {
             self.workflow_duration.with_label_values(&[strategy.as_str()]);
         }
-        for task in TaskKind::ALL {
+        for task in TaskName::BUILT_IN {
             self.create_fixed_task_label_sets(task.as_str());
         }
     }
@@ -118,7 +120,8 @@ impl Metrics {
     /// Ends of life are those of this scope alone.
     pub fn know(&self, scope: &MetricScope) {
         self.model_ends.replace(&scope.ends_of_life);
-        for task in TaskKind::ALL {
+        for task in &scope.tasks {
+            self.create_fixed_task_label_sets(task.as_str());
             self.create_task_label_sets(task.as_str(), scope);
         }
         for model in scope.models() {

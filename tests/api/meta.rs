@@ -163,12 +163,15 @@ async fn everything_that_is_known_of_a_model_is_told_and_no_account() {
             "models": [ours],
             "stages": [[{ "model": ours, "weight": 1 }]],
             "guardrail": "house",
-            "default_for": ["summarize", "rephrase", "expand"],
+            "default_for": ["summarize", "rephrase", "expand", "blog-post", "product-description", "social-posts", "refine"],
         }])
     );
     let task = |task, guardrail| json!({ "task": task, "chain": "main", "guardrail": guardrail });
     let house = Value::from("house");
-    let tasks = [task("summarize", house), task("rephrase", Value::Null), task("expand", Value::Null)];
+    let others = ["rephrase", "expand", "blog-post", "product-description", "social-posts", "refine"];
+    let tasks: Vec<Value> = std::iter::once(task("summarize", house))
+        .chain(others.map(|other| task(other, Value::Null)))
+        .collect();
     assert_eq!(body["tasks"], json!(tasks));
 }
 

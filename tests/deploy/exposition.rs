@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redraft::domain::{CalendarDate, CallFailure, ModelId};
+use redraft::domain::{CalendarDate, CallFailure, ModelId, TaskName};
 use redraft::routing::{is_passed_on, is_retried, takes_out};
 use redraft::telemetry::{ChainScope, MetricScope, Metrics, TargetScope};
 
@@ -27,6 +27,7 @@ pub fn families() -> Families {
         CallFailure::ALL.into_iter().filter(|failure| wanted(*failure)).collect()
     };
     let scope = MetricScope {
+        tasks: TaskName::BUILT_IN.into(),
         chains,
         guardrails: vec!["strict".to_owned()],
         ends_of_life: [(ModelId::parse("a.one").unwrap(), CalendarDate::new(2027, 3, 30))].into(),

@@ -14,7 +14,7 @@ use super::section::{Section, path_of};
 use crate::config::address;
 use crate::config::layers::Origin;
 use crate::config::problems::{Problems, advice, nearest};
-use crate::domain::{Guardrail, Region, TaskKind};
+use crate::domain::{Guardrail, Region, TaskKind, TaskName};
 use crate::routing::{Chain, Model, Stage, Target, WeightedTarget};
 
 /// Chains by name; `None` for one with problems.
@@ -25,9 +25,19 @@ pub(super) struct KnownChains<'a> {
 /// What tasks use.
 #[derive(Default)]
 pub(super) struct OfTasks {
-    pub(super) chains: BTreeMap<TaskKind, Arc<str>>,
+    pub(super) chains: BTreeMap<TaskName, Arc<str>>,
     /// Of the tasks that have one of their own.
-    pub(super) guardrails: BTreeMap<TaskKind, Arc<Guardrail>>,
+    pub(super) guardrails: BTreeMap<TaskName, Arc<Guardrail>>,
+}
+
+/// The task whose chain and guardrail another one has, unless the catalogue names it: a
+/// catalogue that was written before a task was there watches that task all the same.
+fn stands_in(task: &TaskName) -> Option<TaskName> {
+    if *task == TaskName::REFINE {
+        return Some(TaskKind::Rephrase.into());
+    }
+    let is_of_text = TaskKind::ALL.into_iter().any(|kind| *task == kind.into());
+    (!is_of_text).then(|| TaskKind::Expand.into())
 }
 
 impl<'a> KnownChains<'a> {
@@ -50,7 +60,8 @@ impl<'a> KnownChains<'a> {
         self.by_name.into_values().flatten().map(|chain| (Arc::clone(&chain.name), chain)).collect()
     }
 
-    /// The chain of each task, and the guardrails that tasks have of their own.
+    /// The chain of each task, and the guardrails that tasks have of their own. A task
+    /// that is not named goes by what [`stands_in`] says.
     pub(super) fn read_tasks(
         &self,
         table: &Table,
@@ -61,11 +72,19 @@ impl<'a> KnownChains<'a> {
         let mut section = Section::new("tasks", table, origin);
         let mut read = OfTasks::default();
         let mut sound = true;
-        for task in TaskKind::ALL {
-            let of_task = match table.get(task.as_str()).and_then(Value::as_table) {
+        for (task, word) in TaskName::BUILT_IN.into_iter().zip(TaskName::BUILT_IN_WORDS) {
+            if let Some(other) = stands_in(&task).filter(|_| !table.contains_key(word)) {
+                let chain = read.chains.get(&other).cloned();
+                read.chains.extend(chain.map(|chain| (task.clone(), chain)));
+                let guardrail = read.guardrails.get(&other).cloned();
+                read.guardrails.extend(guardrail.map(|guardrail| (task, guardrail)));
+                section.know(word);
+                continue;
+            }
+            let of_task = match table.get(word).and_then(Value::as_table) {
                 Some(of_task) => {
-                    section.know(task.as_str());
-                    let path = path_of("tasks", task.as_str());
+                    section.know(word);
+                    let path = path_of("tasks", word);
                     let mut section = Section::new(&path, of_task, origin);
                     let chain = self.read_name(&mut section, "chain", problems);
                     let guardrail = guardrails.named(&mut section, problems);
@@ -75,11 +94,11 @@ impl<'a> KnownChains<'a> {
                     section.finish(problems);
                     chain.zip(guardrail).filter(|_| is_kept)
                 }
-                None => self.read_name(&mut section, task.as_str(), problems).map(|chain| (chain, None)),
+                None => self.read_name(&mut section, word, problems).map(|chain| (chain, None)),
             };
             match of_task {
                 Some((chain, guardrail)) => {
-                    read.chains.insert(task, chain);
+                    read.chains.insert(task.clone(), chain);
                     read.guardrails.extend(guardrail.map(|guardrail| (task, guardrail)));
                 }
                 None => sound = false,

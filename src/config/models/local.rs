@@ -50,7 +50,7 @@ mod tests {
             listen: None,
             environment: Environment::from_iter::<[(&str, &str); 0]>([]),
         };
-        let load = |mode| load_on(&sources(mode), CalendarDate::parse("2026-11-20").unwrap()).ok().unwrap();
+        let load = |mode| load_on(&sources(mode), CalendarDate::new(2026, 11, 20)).ok().unwrap();
         let usual = load(RunMode::Demo).config.catalogue;
         let local = load(RunMode::DemoWithLlm { context_tokens: 4096 }).config.catalogue;
         assert_eq!(*local, served_by_one(usual.as_ref().clone(), 4096));

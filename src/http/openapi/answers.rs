@@ -12,8 +12,8 @@ use super::super::catalogue::{ChainBody, ModelBody, ModelsBody, PricesBody, Targ
 use super::super::measure::MeasureBody;
 use super::super::meta::VersionBody;
 use super::super::wire::{
-    AttemptBody, Chunks, CostBody, FieldProblemBody, OpenAiError, PartialBody, Problem, TaskAnswer,
-    TimingBody, UsageBody, WarningBody,
+    AttemptBody, Chunks, CostBody, FieldProblemBody, OpenAiError, PartialBody, Problem, SuggestionBody,
+    TaskAnswer, TimingBody, UsageBody, WarningBody,
 };
 use super::errors;
 use crate::domain::{CallFailure, FailureCode, TaskKind};
@@ -26,6 +26,7 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<AttemptBody<'_>>()
         .schema_from::<Chunks>()
         .schema_from::<PartialBody<'_>>()
+        .schema_from::<SuggestionBody<'_>>()
         .schema_from::<MeasureBody<'_>>()
         .schema_from::<UsageBody>()
         .schema_from::<CostBody>()
@@ -62,6 +63,7 @@ pub(super) fn close_word_lists(components: &mut Components) {
         WarningCode::UndecodableBytes,
         WarningCode::PartlyRead,
         WarningCode::GuardrailIntervened,
+        WarningCode::FewerSuggestions,
     ]
     .map(WarningCode::as_str);
     let strategies: Vec<&str> = Strategy::ALL.iter().map(|strategy| strategy.as_str()).collect();
@@ -72,12 +74,14 @@ pub(super) fn close_word_lists(components: &mut Components) {
     let failures = CallFailure::ALL.map(CallFailure::as_str);
     let tasks = TaskKind::ALL.map(TaskKind::as_str);
     let codes: Vec<&str> = errors::codes().map(FailureCode::as_str).collect();
-    let lists: [(&str, &str, &[&str]); 23] = [
+    let lists: [(&str, &str, &[&str]); 25] = [
         ("TaskAnswer", "object", &["summary", "rephrase", "expansion"]),
         ("TaskAnswer", "task", &tasks),
         ("TaskAnswer", "format", &["markdown", "plain-text", "as-is"]),
         ("TaskAnswer", "finish_reason", &finish),
         ("TaskAnswer", "strategy", &strategies),
+        ("Suggestion", "finish_reason", &finish),
+        ("SuggestionEvent", "finish_reason", &finish),
         ("Attempt", "outcome", &["ok", "error", "skipped"]),
         ("Attempt", "error", &failures),
         ("Warning", "code", &warnings),

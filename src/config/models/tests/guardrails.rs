@@ -2,7 +2,7 @@
 
 use super::{MODEL, REST, try_read};
 use crate::config::warnings;
-use crate::domain::{CalendarDate, GuardrailStream, OnBlock, Region, TaskKind};
+use crate::domain::{CalendarDate, GuardrailStream, OnBlock, Region, TaskKind, TaskName};
 
 const SAFE: &str = "[guardrails.safe]\nid = \"gr7abc\"\nversion = \"3\"\n";
 
@@ -26,11 +26,12 @@ fn a_guardrail_of_a_chain_and_one_of_a_task_arrive_with_every_key() {
     assert_eq!((&*of_chain.name, &*of_chain.id, &*of_chain.version), ("safe", "gr7abc", "3"));
     assert_eq!((of_chain.stream, of_chain.on_block), (GuardrailStream::Sync, OnBlock::Refuse));
     assert!(!of_chain.trace);
-    assert_eq!(catalogue.task_guardrails.keys().collect::<Vec<_>>(), [&TaskKind::Rephrase]);
-    let of_task = &catalogue.task_guardrails[&TaskKind::Rephrase];
+    let rephrase = TaskName::of(TaskKind::Rephrase);
+    assert_eq!(catalogue.task_guardrails.keys().collect::<Vec<_>>(), [&TaskName::REFINE, &rephrase]);
+    let of_task = &catalogue.task_guardrails[&rephrase];
     assert_eq!((of_task.stream, of_task.on_block), (GuardrailStream::Async, OnBlock::Answer));
     assert!(of_task.trace);
-    assert_eq!(&*catalogue.task_chain(TaskKind::Rephrase).name, "main");
+    assert_eq!(&*catalogue.task_chain(&rephrase).name, "main");
 }
 
 #[test]
