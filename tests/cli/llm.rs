@@ -105,7 +105,7 @@ fn a_real_models_text_comes_through_as_json_and_piece_by_piece() {
     let json: Value = serde_json::from_str(json).unwrap();
     assert_eq!(json["text"], "The library is open. It is large.");
     assert_eq!((&json["usage"]["input_tokens"], &json["usage"]["output_tokens"]), (&json!(321), &json!(9)));
-    assert_eq!(json["usage"]["cost_usd"], Value::Null, "nobody knows what it costs");
+    assert_eq!(json["cost"]["usd"], Value::Null, "nobody knows what it costs");
     let (head, asked) = stand_in.asked.recv_timeout(PATIENCE).unwrap();
     assert!(head.contains(&"authorization: bearer sk-secret".to_owned()), "{head:?}");
     assert_eq!((&asked["model"], &asked["messages"][0]["role"]), (&json!(MODEL), &json!("system")));
