@@ -26,6 +26,12 @@ function run(command, args, { input = "", api = API } = {}) {
   });
 }
 
+/** React waits by one of these; Node's own would keep the process alive. */
+class Channel {
+  port1 = {};
+  port2 = { postMessage: () => setImmediate(() => this.port1.onmessage?.()) };
+}
+
 beforeEach(reset);
 
 describe("curl", () => {
@@ -42,11 +48,11 @@ describe("curl", () => {
     assert.equal((await modelCalls()).length, 4);
   });
 
-  test("fails when the request is refused, and sends it once", async () => {
+  test("fails when the request is refused, and sends it once", async (t) => {
     await everyModel("throttling");
     const entrance = await gateway();
+    t.after(() => entrance.close());
     const { code } = await run("bash", [example("curl.sh")], { api: entrance.api });
-    entrance.close();
     assert.equal(code, 22);
     assert.equal(entrance.posts, 1);
   });
@@ -63,8 +69,9 @@ describe("Python", { skip: process.env.REDRAFT_PYTHON ? false : "there is no pyt
       assert.equal(out.trimEnd(), await wholeAnswer("summarize", { text: TEXT, type: "tldr" }));
     });
 
-    test(`${way}: a refusal, a failure and a cut are errors, and nothing is sent twice`, async () => {
+    test(`${way}: a refusal, a failure and a cut are errors, and nothing is sent twice`, async (t) => {
       const entrance = await gateway();
+      t.after(() => entrance.close());
       const fails = async (input, pattern) => {
         entrance.posts = 0;
         const { err, code } = await python(args, { input, api: entrance.api });
@@ -84,7 +91,6 @@ describe("Python", { skip: process.env.REDRAFT_PYTHON ? false : "there is no pyt
       entrance.cutAfterBytes = 600;
       await fails(TEXT, /network_error|stream_cut/);
       assert.equal((await modelCalls()).length, 1);
-      entrance.close();
     });
   }
 });
@@ -95,7 +101,8 @@ for (const version of [5, 6, 7]) {
     async function shown(api) {
       const { window } = new JSDOM("<main></main>", { url: "http://page.test/", pretendToBeVisual: true });
       // What React and the hook look for; requests go through Node's own `fetch`.
-      const globals = { window, document: window.document, navigator: window.navigator, IS_REACT_ACT_ENVIRONMENT: true };
+      const { document, navigator } = window;
+      const globals = { window, document, navigator, MessageChannel: Channel, IS_REACT_ACT_ENVIRONMENT: true };
       for (const [name, value] of Object.entries(globals)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
       const source = `export { act, createElement } from "react";
         export { createRoot } from "react-dom/client";
@@ -135,13 +142,18 @@ for (const version of [5, 6, 7]) {
             await act(async () => new Promise((go) => setTimeout(go, 20)));
           }
         },
-        leave: () => act(async () => root.unmount()),
+        async leave() {
+          await act(async () => root.unmount());
+          window.close();
+        },
       };
     }
 
-    test("shows the whole text, and says so when it is not whole", async () => {
+    test("shows the whole text, and says so when it is not whole", async (t) => {
       const entrance = await gateway();
+      t.after(() => entrance.close());
       const page = await shown(entrance.api);
+      t.after(() => page.leave());
       await page.submit(TEXT);
       assert.equal(page.alert(), undefined);
       assert.equal(page.output(), await wholeAnswer("summarize", { text: TEXT, type: "tldr" }));
@@ -165,8 +177,6 @@ for (const version of [5, 6, 7]) {
       await page.submit(TEXT);
       assert.match(page.alert(), /not complete/);
       assert.equal((await modelCalls()).length, 1);
-      await page.leave();
-      entrance.close();
     });
   });
 }
