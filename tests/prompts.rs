@@ -212,6 +212,7 @@ impl Step {
                 let part = second_part(&document, if last { 2 } else { 3 });
                 (task.refine_prompt(&part, SO_FAR, boundary), task.refine_size(&part))
             }
+            (Self::Part, Task::Generate(_)) => panic!("a brief is never cut"),
             (Self::Merge { .. } | Self::Refine { .. }, _) => panic!("only summaries are merged and refined"),
         }
     }

@@ -235,8 +235,12 @@ impl Answer {
         let limits = request.inference.clone();
         let echo = request.echo.clone();
         let tool = request.tools.forced.as_ref().map(|tool| ToolStart::new(&tool.name));
+        let is_data = request.answer_schema().is_some();
         let text = match scenario {
             Scenario::EmptyContent | Scenario::EmptyText => String::new(),
+            // A tool's input is always JSON.
+            Scenario::InvalidJson if tool.is_some() => json!({ "answer": "of another shape" }).to_string(),
+            Scenario::InvalidJson if is_data => half_of(&text_for(request).await).to_owned(),
             _ => text_for(request).await,
         };
         let stop_sequence = limits.stop_sequence_in(&text).map(str::to_owned);
@@ -280,7 +284,7 @@ impl Answer {
 async fn text_for(request: ConverseRequest) -> String {
     let large = request.prompt_bytes() > LARGE_PROMPT_BYTES;
     let write = move || match request.answer_schema() {
-        Some(schema) => author::write_json(schema, &request.user_text),
+        Some(schema) => author::write_json(schema, &request.system, &request.user_text),
         None => author::write(&request.system, &request.user_text),
     };
     if large {
@@ -289,6 +293,15 @@ async fn text_for(request: ConverseRequest) -> String {
     } else {
         write()
     }
+}
+
+/// The first half of a text.
+fn half_of(text: &str) -> &str {
+    let mut end = text.len() / 2;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// The text again and again, until it has this size.

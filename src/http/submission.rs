@@ -10,12 +10,12 @@ use axum::http::{HeaderMap, Version};
 use super::body_buffers::HeldBytes;
 use super::error::{ApiError, unknown_chain};
 use super::{Api, intake, representation};
-use crate::domain::{FailureCode, TaskKind};
+use crate::domain::FailureCode;
 use crate::pipeline::{
     Catalogue, ChainChoice, Deadline, Deadlines, Live, Manners, Mode, OnChunkError, OnFailover, Preference,
     Warning,
 };
-use crate::tasks::{Fields, Task, Vocabulary};
+use crate::tasks::{Fields, Task, Vocabulary, Wanted};
 use crate::telemetry::{Dialect, RequestRecord};
 
 /// A request that can be handed to the pipeline.
@@ -45,14 +45,17 @@ const TIMEOUT_HEADER: &str = "x-request-timeout-ms";
 
 /// Reads a request of the `/v1` family.
 pub(super) async fn read(
-    kind: TaskKind,
+    wanted: Wanted,
     api: &Api,
     request: Request,
     record: &mut RequestRecord,
 ) -> Result<Submission, ApiError> {
     let (parts, body) = request.into_parts();
     let can_be_cut = parts.version != Version::HTTP_10;
-    let mut intake = intake::read(&parts, body, api).await?;
+    let mut intake = match wanted.takes_files() {
+        true => intake::read(&parts, body, api).await?,
+        false => intake::read_json(&parts, body, api).await?,
+    };
     record.body_arrived();
     let stream = intake.stream.take();
     let dialect = representation::choose(stream.as_deref(), &mut intake.fields, &parts.headers)?;
@@ -68,7 +71,7 @@ pub(super) async fn read(
         on_chunk_error: fields.word("on_chunk_error").unwrap_or_default(),
         tell_partials,
     };
-    let task = Task::read(kind, &mut fields);
+    let task = wanted.read(&mut fields);
     let task = finish(fields, task)?;
     record.set_input_bytes(task.document().len());
     Ok(Submission { task, chain, dialect, deadline, live, manners, warnings, can_be_cut, include_text, held })

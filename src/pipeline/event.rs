@@ -182,6 +182,8 @@ pub enum WarningCode {
     PartlyRead,
     /// A guardrail stopped the request, and its own words stand in the answer.
     GuardrailIntervened,
+    /// A post was longer than its platform takes.
+    PostShortened,
 }
 
 impl WarningCode {
@@ -194,6 +196,7 @@ impl WarningCode {
             Self::UndecodableBytes => "undecodable_bytes",
             Self::PartlyRead => "partly_read",
             Self::GuardrailIntervened => "guardrail_intervened",
+            Self::PostShortened => "post_shortened",
         }
     }
 }

@@ -14,9 +14,9 @@ use super::layout::{Layout, Room, Rooms, Sizes, is_at_once, outlined, parts};
 use super::live::{Limits, Live};
 use super::work::Call;
 use crate::chunk::TextProfile;
-use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskKind, TaskName};
+use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskName};
 use crate::routing::{Catalogue, Chain, fits_all};
-use crate::tasks::{Fields, Joined, Part, SummaryStrategy, Task};
+use crate::tasks::{Fields, Joined, Part, SummaryStrategy, Task, Wanted};
 
 /// Which chain the caller asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,6 +151,7 @@ impl Order {
                 matches!(task.strategy(), SummaryStrategy::Auto | SummaryStrategy::Single)
             }
             Task::Rephrase(_) | Task::Expand(_) => output.expected_tokens <= limits.target_answer_tokens,
+            Task::Generate(_) => true,
         };
         if !wanted {
             return Err(prompt);
@@ -170,7 +171,7 @@ impl Order {
             margin: margin(&call.request.input, &first.id),
             rules_tokens: all_tokens.saturating_sub(document_tokens),
         };
-        let layout = Layout::Single(call);
+        let layout = self.at_once(call);
         let forecast = forecast(&layout, &self.chain, limits, scale, &self.estimator)
             .expect("what is worked on at once is never merged");
         let excess = beyond(&forecast, limits, forecast.input_tokens, limits.max_input_tokens);
@@ -249,7 +250,7 @@ impl Order {
                 let (layout, cut) = self.in_parts(part_tokens, &room, prompt);
                 (layout, Some(cut))
             }
-            Way::AtOnceOnly | Way::AtOnce => (Layout::Single(self.single(prompt)), None),
+            Way::AtOnceOnly | Way::AtOnce => (self.at_once(self.single(prompt)), None),
         };
         let scale = Scale {
             document_tokens,
@@ -269,6 +270,7 @@ impl Order {
                 SummaryStrategy::MapReduce | SummaryStrategy::Refine => None,
             },
             Task::Rephrase(_) | Task::Expand(_) => None,
+            Task::Generate(_) => Some(at_once.largest),
         };
         let boundaries = boundary.map(told).into_iter().chain([limits.max_input_tokens]);
         let is_close = self.correction.is_none()
@@ -297,6 +299,8 @@ impl Order {
             Task::Expand(task) => {
                 self.joined_way(&Joined::Expand(task.clone()), document_tokens, at_once, room)
             }
+            // A brief is never cut.
+            Task::Generate(_) => (Way::AtOnceOnly, 0),
         }
     }
 
@@ -307,7 +311,7 @@ impl Order {
                 at_once.smallest
             }
             // A longer text that is written anew is always worked on in parts.
-            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) => 0,
+            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) => 0,
         }
     }
 
@@ -327,7 +331,7 @@ impl Order {
     fn in_parts(&self, part_tokens: u32, room: &Room<'_>, prompt: Prompt) -> (Layout, Cut) {
         let way = match &self.task {
             Task::Summarize(task) => task.strategy() as u32,
-            Task::Rephrase(_) | Task::Expand(_) => 0,
+            Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) => 0,
         };
         // How it was cut does not depend on who watches.
         let key = self.kept.key(&self.task.prompt(&Boundary::fixed("")), way, &self.chain.name, None);
@@ -349,9 +353,10 @@ impl Order {
 
     fn laid_out(&self, parts: Vec<Part>, room: &Room<'_>, prompt: Prompt) -> Layout {
         if parts.len() < 2 {
-            return Layout::Single(self.single(prompt));
+            return self.at_once(self.single(prompt));
         }
         match &self.task {
+            Task::Generate(_) => self.at_once(self.single(prompt)),
             Task::Rephrase(task) => Layout::Joined { task: Joined::Rephrase(task.clone()), parts },
             Task::Expand(task) => Layout::Joined { task: Joined::Expand(task.clone()), parts },
             Task::Summarize(task) if task.strategy() == SummaryStrategy::Refine => {
@@ -361,11 +366,22 @@ impl Order {
         }
     }
 
+    /// The work in one call.
+    fn at_once(&self, call: Call) -> Layout {
+        match &call.request.output_schema {
+            Some(_) => Layout::Checked { task: self.task.clone(), call },
+            None => Layout::Single(call),
+        }
+    }
+
     fn single(&self, prompt: Prompt) -> Call {
         let output = self.task.output_size(self.profile.base_tokens());
         let size =
             |profile: &TextProfile| self.estimator.size(profile, &self.chain, self.correction.as_ref());
-        Call::of(prompt, self.profile, output, self.task.temperature(), size)
+        let mut call = Call::of(prompt, self.profile, output, self.task.temperature(), size);
+        call.request.output_schema = self.task.output_schema();
+        call.request.tells_schema = self.task.tells_schema();
+        call
     }
 }
 
@@ -404,7 +420,7 @@ fn beyond(forecast: &Forecast, limits: Limits, requested: u32, quota: u32) -> Op
 
 /// The most tokens a document may have, for the task with its default options.
 pub(super) fn quota(
-    kind: TaskKind,
+    wanted: Wanted,
     live: &Arc<Live>,
     estimator: &Arc<Estimator>,
     kept: &Arc<KeptParts>,
@@ -412,8 +428,7 @@ pub(super) fn quota(
 ) -> u32 {
     // Short words, so that the promise holds for ordinary text: an answer's length follows words.
     const SAMPLE: &str = "a text of short words as most of us write it";
-    let members = serde_json::Map::from_iter([("text".to_owned(), SAMPLE.into())]);
-    let Some(task) = Task::read(kind, &mut Fields::new(members)) else { return 0 };
+    let Some(task) = wanted.read(&mut Fields::new(wanted.sample(SAMPLE))) else { return 0 };
     let order = Order::new(&task, &ChainChoice::Preferred(Preference::Auto), live, estimator, kept, fences);
     let draft = order.and_then(|mut order| {
         order.look();

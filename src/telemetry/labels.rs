@@ -205,6 +205,7 @@ impl From<FailureCode> for Outcome {
             Code::UpstreamError
             | Code::UpstreamAuth
             | Code::UpstreamBadResponse
+            | Code::OutputInvalid
             | Code::ModelCapacity
             | Code::AllModelsUnavailable
             | Code::UpstreamTimeout

@@ -19,6 +19,7 @@ mod fallback;
 mod faults;
 mod files;
 mod forms;
+mod generate;
 mod guardrails;
 mod lifecycle;
 mod logs;

@@ -18,7 +18,7 @@ use super::super::error::describe_problem;
 use super::errors::{self, Family};
 use super::files::Options;
 use super::transcripts::{Streams, line_transcripts, sse_transcripts};
-use super::{answer_examples, answers, events, files, headers, request_examples, requests};
+use super::{answer_examples, answers, events, files, generator_paths, headers, request_examples, requests};
 use crate::domain::{FailureCode, TaskKind};
 
 pub(super) const WRITING: &str = "Writing";
@@ -36,6 +36,9 @@ pub(super) fn paths() -> Paths {
         paths = paths
             .path(format!("/v1/{kind}"), PathItem::new(HttpMethod::Post, task(kind)))
             .path(format!("/api/{kind}"), PathItem::new(HttpMethod::Post, compat(kind)));
+    }
+    for (path, operation) in generator_paths::operations() {
+        paths = paths.path(path, PathItem::new(HttpMethod::Post, operation));
     }
     paths = paths.path("/v1/measure", PathItem::new(HttpMethod::Post, measure()));
     for (path, operation) in about_the_service().into_iter().chain(probes()) {
@@ -317,7 +320,7 @@ fn metrics() -> OperationBuilder {
         .response("405", errors::reference(FailureCode::MethodNotAllowed))
 }
 
-fn request_body(schema: &str, examples: Vec<request_examples::Example>) -> RequestBodyBuilder {
+pub(super) fn request_body(schema: &str, examples: Vec<request_examples::Example>) -> RequestBodyBuilder {
     let examples = examples.into_iter().map(|given| example(given.name, given.summary, given.body));
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(schema)))
@@ -340,11 +343,11 @@ fn plain_text(name: &str, summary: &str, shown: &str) -> Content {
         .build()
 }
 
-fn transcripts(schema: Schema, streams: Streams) -> Content {
+pub(super) fn transcripts(schema: Schema, streams: Streams) -> Content {
     let examples = streams.map(|(name, summary, bytes)| example(name, summary, bytes.into()));
     ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
 }
 
-fn example(name: &str, summary: &str, value: Value) -> (String, Example) {
+pub(super) fn example(name: &str, summary: &str, value: Value) -> (String, Example) {
     (name.to_owned(), ExampleBuilder::new().summary(summary).value(Some(value)).build())
 }
