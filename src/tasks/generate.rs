@@ -172,11 +172,13 @@ impl Generate {
         let Some(schema) = self.output_schema() else {
             return Review::Good(Reviewed { text: answer.to_owned(), remarks: Vec::new() });
         };
-        let read = if was_told { data(&schema, answer) } else { data_within(&schema, answer) };
-        match read {
-            Ok(_) if was_told => Review::Good(Reviewed { text: answer.to_owned(), remarks: Vec::new() }),
-            Ok(value) => Review::Good(Reviewed { text: value.to_string(), remarks: Vec::new() }),
-            Err(problem) => Review::Poor { problem },
+        match data(&schema, answer) {
+            Ok(_) => Review::Good(Reviewed { text: answer.to_owned(), remarks: Vec::new() }),
+            Err(problem) if was_told => Review::Poor { problem },
+            Err(_) => match data_within(&schema, answer) {
+                Ok(value) => Review::Good(Reviewed { text: value.to_string(), remarks: Vec::new() }),
+                Err(problem) => Review::Poor { problem },
+            },
         }
     }
 }

@@ -4,8 +4,6 @@
 //! data. The rule it protects: the caller's words are the matter of the post; beyond them
 //! only what is generally known may be said.
 
-use serde_json::json;
-
 use super::composed::{
     GenerateFormat, GenerateLength, LANGUAGE_OF_THE_WORDS, Output, Retry, as_data, composed, format_rules,
 };
@@ -34,6 +32,27 @@ const MAX_KEYWORDS: usize = 20;
 const MAX_KEYWORD_CHARS: usize = 100;
 const MAX_POINTS: usize = 50;
 const MAX_POINT_CHARS: usize = 500;
+
+/// The shape of a post that is data.
+const SCHEMA: &str = r#"{
+    "type": "object",
+    "properties": {
+        "title": {"type": "string", "description": "The title of the post, without markup."},
+        "summary": {"type": "string", "description": "What it says, in one or two sentences for search results."},
+        "sections": {"type": "array", "items": {
+            "type": "object",
+            "properties": {
+                "heading": {"type": "string", "description": "The heading of the section, without markup."},
+                "text": {"type": "string", "description": "Its paragraphs."}
+            },
+            "required": ["heading", "text"],
+            "additionalProperties": false
+        }},
+        "tags": {"type": "array", "items": {"type": "string"}}
+    },
+    "required": ["title", "summary", "sections", "tags"],
+    "additionalProperties": false
+}"#;
 
 impl BlogPost {
     pub(super) const TEMPERATURE: f32 = 0.7;
@@ -82,28 +101,7 @@ impl BlogPost {
         if self.output == Output::Text {
             return None;
         }
-        let text = |about: &str| json!({ "type": "string", "description": about });
-        let section = json!({
-            "type": "object",
-            "properties": {
-                "heading": text("The heading of the section, without markup."),
-                "text": text("Its paragraphs."),
-            },
-            "required": ["heading", "text"],
-            "additionalProperties": false,
-        });
-        let schema = json!({
-            "type": "object",
-            "properties": {
-                "title": text("The title of the post, without markup."),
-                "summary": text("What the post says, in one or two sentences for search results."),
-                "sections": { "type": "array", "items": section },
-                "tags": { "type": "array", "items": { "type": "string" } },
-            },
-            "required": ["title", "summary", "sections", "tags"],
-            "additionalProperties": false,
-        });
-        Some(OutputSchema::new("blog_post", schema).expect("it describes an object and has a plain name"))
+        Some(OutputSchema::of_text("blog_post", SCHEMA).expect("it describes an object and has a plain name"))
     }
 
     pub(super) fn prompt(&self, boundary: &Boundary, retry: Option<Retry<'_>>) -> Prompt {

@@ -59,7 +59,7 @@ pub(super) fn composed(
     if let Some(schema) = schema {
         rules.job.push(format!(
             "Answer with one JSON object, and nothing else, that follows this JSON schema:\n{}",
-            schema.schema()
+            schema.text()
         ));
     }
     let mut scene = Scene::default();

@@ -197,13 +197,13 @@ pub(super) fn hashtags_in(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// For messages: "280 characters, links as 23 and emojis as 2".
+/// The limit in words, for the model.
 pub(super) fn told_limit(platform: Platform) -> String {
     let count = platform.max_length();
     match platform {
-        Platform::X => format!("{count} characters; a link counts 23, an emoji or a CJK character 2"),
-        Platform::Mastodon => format!("{count} characters; a link counts 23"),
-        Platform::Threads => format!("{count} characters; an emoji counts 4 or more"),
+        Platform::X => format!("{count} characters (a link counts 23, an emoji or a CJK character 2)"),
+        Platform::Mastodon => format!("{count} characters (a link counts 23)"),
+        Platform::Threads => format!("{count} characters (an emoji counts 4 or more)"),
         _ => format!("{count} characters"),
     }
 }

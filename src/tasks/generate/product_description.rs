@@ -3,8 +3,6 @@
 //! Owns this generator's options, their reading, its prompt, its size and the shape of its
 //! data. The rule it protects: a description promises nothing that the features do not.
 
-use serde_json::json;
-
 use super::composed::{
     GenerateFormat, GenerateLength, LANGUAGE_OF_THE_WORDS, Output, Retry, as_data, composed, format_rules,
 };
@@ -29,6 +27,20 @@ const MAX_NAME_CHARS: usize = 200;
 const MAX_WORDS_CHARS: usize = 200;
 const MAX_FEATURES: usize = 50;
 const MAX_FEATURE_CHARS: usize = 500;
+
+/// The shape of a description that is data.
+const SCHEMA: &str = r#"{
+    "type": "object",
+    "properties": {
+        "headline": {"type": "string", "description": "One line that says what the product is good for, without markup."},
+        "description": {"type": "string", "description": "The description itself."},
+        "highlights": {"type": "array", "items": {
+            "type": "string", "description": "A feature as what it does for the reader, in one line."
+        }}
+    },
+    "required": ["headline", "description", "highlights"],
+    "additionalProperties": false
+}"#;
 
 impl ProductDescription {
     pub(super) const TEMPERATURE: f32 = 0.7;
@@ -66,19 +78,8 @@ impl ProductDescription {
         if self.output == Output::Text {
             return None;
         }
-        let text = |about: &str| json!({ "type": "string", "description": about });
-        let schema = json!({
-            "type": "object",
-            "properties": {
-                "headline": text("One line that says what the product is good for, without markup."),
-                "description": text("The description itself."),
-                "highlights": { "type": "array", "items": text("A feature as what it does for the reader, in one line.") },
-            },
-            "required": ["headline", "description", "highlights"],
-            "additionalProperties": false,
-        });
         let name = "product_description";
-        Some(OutputSchema::new(name, schema).expect("it describes an object and has a plain name"))
+        Some(OutputSchema::of_text(name, SCHEMA).expect("it describes an object and has a plain name"))
     }
 
     pub(super) fn prompt(&self, boundary: &Boundary, retry: Option<Retry<'_>>) -> Prompt {

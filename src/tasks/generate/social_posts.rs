@@ -41,6 +41,26 @@ struct Post {
     hashtags: Vec<String>,
 }
 
+/// The shape of the posts, up to the platforms.
+const SCHEMA: &str = r#"{
+    "type": "object",
+    "properties": {
+        "posts": {"type": "array", "items": {
+            "type": "object",
+            "properties": {
+                "platform": {"type": "string", "enum": "PLATFORMS"},
+                "text": {"type": "string", "description": "The post without its hashtags."},
+                "hashtags": {"type": "array", "items": {"type": "string", "description": "Without #."}}
+            },
+            "required": ["platform", "text", "hashtags"],
+            "additionalProperties": false
+        }}
+    },
+    "required": ["posts"],
+    "additionalProperties": false
+}"#;
+const PLATFORMS: &str = "\"PLATFORMS\"";
+
 const MAX_TONE_CHARS: usize = 200;
 /// The names under which a request may carry its text; a file's is `text`.
 const OTHER_NAMES: [&str; 3] = ["text", "prompt", "input"];
@@ -63,23 +83,8 @@ impl SocialPosts {
 
     pub(super) fn schema(&self) -> OutputSchema {
         let names: Vec<&str> = self.platforms.iter().map(|platform| platform.as_str()).collect();
-        let post = json!({
-            "type": "object",
-            "properties": {
-                "platform": { "type": "string", "enum": names },
-                "text": { "type": "string", "description": "The post without its hashtags." },
-                "hashtags": { "type": "array", "items": { "type": "string", "description": "Without #." } },
-            },
-            "required": ["platform", "text", "hashtags"],
-            "additionalProperties": false,
-        });
-        let schema = json!({
-            "type": "object",
-            "properties": { "posts": { "type": "array", "items": post } },
-            "required": ["posts"],
-            "additionalProperties": false,
-        });
-        OutputSchema::new("social_posts", schema).expect("it describes an object and has a plain name")
+        let schema = SCHEMA.replace(PLATFORMS, &json!(names).to_string());
+        OutputSchema::of_text("social_posts", &schema).expect("it describes an object and has a plain name")
     }
 
     pub(super) fn prompt(&self, boundary: &Boundary, retry: Option<Retry<'_>>) -> Prompt {
@@ -389,7 +394,7 @@ mod tests {
         let both = answer(&[("x", &long, &["a"]), ("bluesky", &long, &[])]);
         assert_eq!(
             problem(task.review(&both, None)),
-            "The post for x has 353 of at most 280 characters; a link counts 23, an emoji or a CJK character 2. \
+            "The post for x has 353 of at most 280 characters (a link counts 23, an emoji or a CJK character 2). \
              The post for bluesky has 349 of at most 300 characters."
         );
         assert_eq!(problem(task.review("no", None)), "It was no JSON.");
