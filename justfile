@@ -40,6 +40,10 @@ deny:
 deploy:
     bash .ci/run deploy
 
+# Drive the playground in Chromium
+playground:
+    bash .ci/run playground
+
 # Run boto3 and the JavaScript SDK against the simulator
 conformance:
     bash .ci/run conformance

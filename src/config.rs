@@ -283,7 +283,7 @@ mod tests {
     }
 
     /// A value for every setting, different from all others and from the default.
-    const EVERY_SETTING: [(&str, &str, &str); 62] = [
+    const EVERY_SETTING: [(&str, &str, &str); 63] = [
         ("http.listen", "0.0.0.0:1001", "\"0.0.0.0:1001\""),
         ("http.heartbeat_ms", "1002", "1002"),
         ("http.max_body_bytes", "1003", "1003"),
@@ -339,6 +339,7 @@ mod tests {
         ("documents.max_cpu_ms", "1052", "1052"),
         ("documents.read_ms", "1053", "1053"),
         ("documents.max_text_bytes", "1054", "1054"),
+        ("playground.enabled", "true", "true"),
         ("shutdown.delay_ms", "33", "33"),
         ("shutdown.drain_ms", "1020", "1020"),
         ("log.format", "pretty", "\"pretty\""),
@@ -416,6 +417,7 @@ mod tests {
         };
         assert_eq!(config.limits, limits);
         assert_eq!(config.http.max_file_bytes, 1029);
+        assert!(config.http.playground);
         let files = &config.extraction;
         assert_eq!((files.max_parallel, files.max_memory_bytes), (51, 268_435_457));
         assert_eq!((files.max_cpu, files.timeout, files.max_text_bytes), (millis(1052), millis(1053), 1054));

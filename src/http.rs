@@ -20,6 +20,7 @@ mod layers;
 mod measure;
 mod meta;
 pub mod openapi;
+mod playground;
 mod query;
 mod representation;
 mod server;
@@ -33,6 +34,7 @@ mod write_clock;
 pub use catalogue::catalogue;
 pub use error::describe_problem;
 pub use health::Readiness;
+pub use playground::{Fault, FaultOrder, FaultSwitch, fault_switch};
 pub use server::{Ending, ServeError, Server, ServerSettings, ShutdownPolicy};
 
 use std::sync::Arc;
@@ -66,6 +68,10 @@ pub struct HttpSettings {
     pub allowed_origins: Vec<String>,
     /// The header that names the tenant of a request; `None` when nobody is to be believed.
     pub tenant_header: Option<String>,
+    /// Whether the page to try the tasks is served.
+    pub playground: bool,
+    /// Makes models fail for the page; only where a simulator stands behind the service.
+    pub faults: Option<FaultSwitch>,
 }
 
 /// What every handler shares. Cheap to clone.
@@ -154,7 +160,9 @@ pub fn routes(api: Api) -> Router {
         // Probes
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
-        .route("/healthz", get(health::readyz));
+        .route("/healthz", get(health::readyz))
+        // The page to try all this, where it is wanted
+        .merge(playground::routes(&api));
     layers::apply(router, &api).with_state(api)
 }
 

@@ -27,7 +27,8 @@ mod workflow;
 pub use desk::Manners;
 pub use event::{
     AttemptReport, ChunkChange, ChunkCounts, ChunkState, Done, Event, Failure, FallbackReport, OnChunkError,
-    OnFailover, Partial, ProgressReport, Reset, Stage, Started, Timing, UsageReport, Warning, WarningCode,
+    OnFailover, Partial, ProgressReport, Reset, Stage, Started, SuggestionReport, Timing, UsageReport,
+    Warning, WarningCode,
 };
 pub use forecast::Forecast;
 pub use kept_parts::KeepPolicy;
@@ -214,6 +215,30 @@ impl Pipeline {
         self.cut.cancelled().await;
     }
 
+    /// How many calls of the work begin alike.
+    fn alike(&self, plan: &Plan) -> Alike {
+        let max_parallel = plan.live.limits.max_parallel;
+        let calls = plan.layout.parts().len().max(1);
+        match &plan.layout {
+            Layout::Single(_) | Layout::Checked { .. } | Layout::Refined { .. } => {
+                Alike { calls, at_once: 1 }
+            }
+            Layout::Joined { .. } | Layout::Reduced { .. } => {
+                Alike { calls, at_once: max_parallel.min(calls) }
+            }
+            // Where an earlier request began so, the next ones will, and it pays as for one call alone.
+            Layout::Several { first, .. }
+                if self.prefixes.was_sent(first.request.prompt.split_system().0, &plan.chain.name) =>
+            {
+                Alike { calls: 1, at_once: 1 }
+            }
+            Layout::Several { task, .. } => {
+                let calls = usize::try_from(task.suggestions()).unwrap_or(usize::MAX);
+                Alike { calls, at_once: max_parallel.min(calls) }
+            }
+        }
+    }
+
     /// Starts the work; the first event is there at once, before any model is called.
     pub fn run(
         &self,
@@ -224,7 +249,7 @@ impl Pipeline {
         deadline: Deadline,
         record: RequestRecord,
     ) -> Run {
-        let alike = alike(&plan.layout, plan.live.limits);
+        let alike = self.alike(&plan);
         let catalogue = &plan.live.catalogue;
         let guardrail = catalogue.task_guardrails.get(&plan.task).or(plan.chain.guardrail.as_ref()).cloned();
         let metadata = Arc::new(metadata(&plan.task, &record));
@@ -293,14 +318,4 @@ fn metadata(task: &TaskName, record: &RequestRecord) -> RequestMetadata {
         Some(tenant) => metadata.with("tenant", tenant.as_str()),
         None => metadata,
     }
-}
-
-/// How many calls of the work begin alike.
-fn alike(layout: &Layout, limits: Limits) -> Alike {
-    let calls = layout.parts().len().max(1);
-    let at_once = match layout {
-        Layout::Single(_) | Layout::Checked { .. } | Layout::Refined { .. } => 1,
-        Layout::Joined { .. } | Layout::Reduced { .. } => limits.max_parallel.min(calls),
-    };
-    Alike { calls, at_once }
 }

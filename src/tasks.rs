@@ -17,6 +17,7 @@ mod prompt;
 mod rephrase;
 mod review;
 mod size;
+mod suggestion;
 mod summarize;
 mod vocabulary;
 
@@ -31,6 +32,7 @@ pub use language::{InvalidLanguageTag, LanguageTag};
 pub use part::Part;
 pub use rephrase::{Rephrase, RephraseFormat, RephraseLength, RephraseTone, Style};
 pub use review::{Remark, Review, Reviewed};
+pub use suggestion::{MOST_SUGGESTIONS, Suggestion, bare_wording};
 pub use summarize::{Summarize, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType};
 pub use vocabulary::Vocabulary;
 
@@ -170,6 +172,14 @@ impl Task {
             Self::Rephrase(_) => Rephrase::TEMPERATURE,
             Self::Expand(_) => Expand::TEMPERATURE,
             Self::Generate(task) => task.temperature(),
+        }
+    }
+
+    /// How many suggestions are asked for; 1 where there is one answer.
+    pub fn suggestions(&self) -> u32 {
+        match self {
+            Self::Rephrase(task) => task.suggestions(),
+            Self::Summarize(_) | Self::Expand(_) | Self::Generate(_) => 1,
         }
     }
 

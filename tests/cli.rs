@@ -198,6 +198,39 @@ fn the_demo_says_what_it_is_and_its_examples_work_when_pasted() {
 }
 
 #[test]
+fn the_page_of_the_demo_can_make_the_first_model_fail() {
+    let demo = demo(&[]);
+    assert!(demo.banner.contains(&format!("http://{}/ ", demo.api)), "the page's address: {}", demo.banner);
+    let send = |method: &str, path: &str, body: &str| {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: demo\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}",
+            body.len()
+        );
+        exchange(demo.api, &format!("{head}\r\n\r\n{body}"))
+    };
+    assert!(send("GET", "/", "").contains("<title>Redraft playground</title>"));
+    let run = || {
+        let body = "{\"text\":\"The library opened on Monday. It holds 40,000 books and a hall for readers.\",\"on_failover\":\"restart\"}";
+        send("POST", "/v1/rephrase?stream=sse", body)
+    };
+    for (fault, told) in [
+        ("throttle", "\"reason\":\"throttled\""),
+        ("stall", "\"reason\":\"first_event_timeout\""),
+        ("cut", "event: reset"),
+        ("none", "\"fallback\":false"),
+    ] {
+        let set = send("PUT", "/playground/fault", &format!("{{\"fault\":\"{fault}\"}}"));
+        assert!(set.starts_with("HTTP/1.1 200"), "{set}");
+        assert!(send("GET", "/playground/fault", "").contains(&format!("\"fault\":\"{fault}\"")));
+        let answer = run();
+        assert!(answer.contains(told) && answer.contains("event: done"), "{fault}: {answer}");
+    }
+    for wrong in ["{\"fault\":\"burn\"}", "{}", "{\"fault\":\"cut\",\"model\":\"x\"}"] {
+        assert!(send("PUT", "/playground/fault", wrong).starts_with("HTTP/1.1 422"), "{wrong}");
+    }
+}
+
+#[test]
 fn the_demo_ends_with_zero_when_it_is_asked_to() {
     let mut demo = demo(&[]);
     send("-TERM", &demo.child);

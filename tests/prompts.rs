@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use redraft::chunk::estimate_tokens;
 use redraft::domain::{Boundary, OutputSize, Passage, Prompt, TaskKind};
-use redraft::tasks::{Fields, Joined, PROMPT_VERSION, Part, Task};
+use redraft::tasks::{Fields, Joined, PROMPT_VERSION, Part, Suggestion, Task};
 use serde_json::{Map, Value};
 
 /// One golden file: its name under the task's folder, and the options of the request.
@@ -37,12 +37,18 @@ enum Step {
     Refine {
         last: bool,
     },
+    /// One of several suggestions; `again` where it repeated another one.
+    Suggestion {
+        number: u32,
+        again: bool,
+    },
 }
 
 const SUMMARIES: &str = concat!(
     "[Part 1 of 2: Traffic > Bridges]\nGraz opened a bridge of 120 m for cyclists on 3 March 2025.\n\n",
     "[Part 2 of 2: Traffic > Costs]\nIt cost 4.2 million euros.",
 );
+const TAKEN: &str = "A bridge for cyclists, 120 m long, opened in Graz on 3 March 2025.";
 const SO_FAR: &str = "Graz opened a bridge of 120 m for cyclists on 3 March 2025.";
 
 const TEXT: &str = concat!(
@@ -167,6 +173,16 @@ fn steps() -> Vec<Case> {
     ] {
         cases.push(case(TaskKind::Summarize, name, options, TEXT, step));
     }
+    let mut suggestion = |name: &str, options: &str, material, number, again| {
+        cases.push(case(TaskKind::Rephrase, name, options, material, Step::Suggestion { number, again }));
+    };
+    for number in 1..=5 {
+        suggestion(&format!("suggestion-{number}"), r#""n": 5"#, TEXT, number, false);
+    }
+    suggestion("suggestion-again", r#""n": 3"#, TEXT, 2, true);
+    suggestion("suggestion-hostile", r#""n": 2"#, HOSTILE, 2, true);
+    let all = format!(r#""n": 3, {ALL_SHARED_OPTIONS}"#);
+    suggestion("suggestion-all-shared-options", &all, TEXT, 3, false);
     cases
 }
 
@@ -213,7 +229,14 @@ impl Step {
                 (task.refine_prompt(&part, SO_FAR, boundary), task.refine_size(&part))
             }
             (Self::Part, Task::Generate(_)) => panic!("a brief is never cut"),
+            (Self::Suggestion { number, again }, Task::Rephrase(rephrase)) => {
+                let taken = again.then_some(TAKEN);
+                let suggestion = Suggestion { number, of: task.suggestions(), taken };
+                let size = task.output_size(estimate_tokens(&document));
+                (rephrase.suggestion_prompt(&suggestion, boundary), size)
+            }
             (Self::Merge { .. } | Self::Refine { .. }, _) => panic!("only summaries are merged and refined"),
+            (Self::Suggestion { .. }, _) => panic!("only rephrasing has suggestions"),
         }
     }
 }

@@ -255,7 +255,7 @@ async fn serve(sources: Sources) -> u8 {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let simulator = match sources.mode {
+    let mut simulator = match sources.mode {
         RunMode::Serve => None,
         RunMode::Demo => match demo::start_simulator(&mut loaded.config).await {
             Ok(simulator) => Some(simulator),
@@ -294,7 +294,16 @@ async fn serve(sources: Sources) -> u8 {
     }
     let reload = Reload::new(sources, loaded, files);
     let reload_request = reload.request();
-    run_until_told(app.reloading(reload), signals, &reload_request).await
+    let obeying = async {
+        if let Some(simulator) = &mut simulator {
+            simulator.obey().await;
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        code = run_until_told(app.reloading(reload), signals, &reload_request) => code,
+        code = obeying => code,
+    }
 }
 
 /// Reads the configuration. A pipe that nobody writes to, or a disk that hangs, must

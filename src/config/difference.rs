@@ -42,7 +42,7 @@ pub fn difference(running: &Loaded, read: &Loaded) -> Difference {
 
 /// Whether only a restart changes a setting.
 pub(super) fn needs_restart(key: &str) -> bool {
-    const SECTIONS: [&str; 5] = ["http", "ops", "shutdown", "log", "bedrock"];
+    const SECTIONS: [&str; 6] = ["http", "ops", "playground", "shutdown", "log", "bedrock"];
     // The connectors of the clients know it, or the reader of files does.
     const KEYS: [&str; 7] = [
         "clocks.connect_ms",

@@ -154,6 +154,7 @@ impl Layers {
         let value = match &self.setting(key).value {
             Value::Integer(_) => text.parse().map_or_else(|_| as_text(), Value::Integer),
             Value::Float(_) => text.parse().map_or_else(|_| as_text(), Value::Float),
+            Value::Boolean(_) => text.parse().map_or_else(|_| as_text(), Value::Boolean),
             Value::Array(_) => {
                 let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
                 Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())

@@ -70,6 +70,15 @@ impl<'l, 'p> Reader<'l, 'p> {
         number
     }
 
+    /// Yes or no.
+    pub(super) fn switch(&mut self, key: &str) -> Option<bool> {
+        let value = self.read(key).value.as_bool();
+        if value.is_none() {
+            self.refuse(key, format_args!("expected true or false"));
+        }
+        value
+    }
+
     /// A time in milliseconds.
     pub(super) fn millis(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<Duration> {
         self.whole(key, range, "milliseconds").map(Duration::from_millis)

@@ -41,6 +41,7 @@ pub(super) struct Values {
     admission: AdmissionPolicy,
     limits: Limits,
     files: documents::Files,
+    playground: bool,
     shutdown: ShutdownPolicy,
     log: LogSettings,
     region: Option<Region>,
@@ -91,6 +92,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Values> {
         let all = ("http.max_buffered_bytes", http.max_buffered_bytes);
         bound(reader, ("documents.max_file_bytes", files.max_file_bytes), all);
     }
+    let playground = reader.switch("playground.enabled");
     let shutdown = shutdown(reader);
     let format = reader.parsed("log.format", "json or pretty", log_format);
     let filter = log_filter(reader);
@@ -112,6 +114,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Values> {
         admission: AdmissionPolicy { max_running: max_running?, max_waiting: max_waiting? },
         limits: limits?,
         files: files?,
+        playground: playground?,
         shutdown: shutdown?,
         log: LogSettings { format: format?, filter: filter? },
         region: region?,
@@ -153,6 +156,9 @@ impl Values {
                 body_read_timeout: http.body_read_timeout,
                 allowed_origins: http.allowed_origins,
                 tenant_header: http.tenant_header,
+                playground: self.playground,
+                // The demo has a switch, which is made with its simulator.
+                faults: None,
             },
             server: ServerSettings {
                 header_read_timeout: http.header_read_timeout,

@@ -70,6 +70,7 @@ pub(super) async fn text(mut run: Run, context: AnswerContext, metrics: &Arc<Met
                 | Event::Fallback(_)
                 | Event::Warning(_)
                 | Event::Partial(_)
+                | Event::Suggestion(_)
                 | Event::Reset(_)
                 | Event::Usage(_)
                 | Event::Done(_),

@@ -339,6 +339,14 @@ impl From<PlanError> for ApiError {
                     Figures { requested: Some(requested), quota: Some(quota), ..Figures::default() };
                 Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
             }
+            PlanError::TooLongForSeveral { requested, quota } => {
+                let detail = format!(
+                    "The text has about {requested} tokens; several suggestions (`n`) are made only of a text that is worked on at once, with at most {quota}. Shorten the text or ask for one."
+                );
+                let figures =
+                    Figures { requested: Some(requested), quota: Some(quota), ..Figures::default() };
+                Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
+            }
             PlanError::TooManyChunks { chunks, max_chunks, requested, quota } => {
                 let detail = format!(
                     "The text makes {chunks} parts; a request may have at most {max_chunks}. Shorten it or send it in several requests."

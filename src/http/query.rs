@@ -11,7 +11,7 @@ use crate::domain::FailureCode;
 /// Options that are lists; in a query their entries are separated by commas.
 const LISTS: [&str; 3] = ["include", "expected_input_languages", "expectedInputLanguages"];
 /// Options that are numbers. All others are texts, whatever they look like.
-const NUMBERS: [&str; 3] = ["paragraphs", "max_words", "maxWords"];
+const NUMBERS: [&str; 4] = ["paragraphs", "max_words", "maxWords", "n"];
 
 /// The value of `stream`, if the query has one.
 ///

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Version};
 use super::body_buffers::HeldBytes;
 use super::error::{ApiError, unknown_chain};
 use super::{Api, intake, representation};
-use crate::domain::FailureCode;
+use crate::domain::{FailureCode, TaskKind};
 use crate::pipeline::{
     Catalogue, ChainChoice, Deadline, Deadlines, Live, Manners, Mode, OnChunkError, OnFailover, Preference,
     Warning,
@@ -71,10 +71,25 @@ pub(super) async fn read(
         on_chunk_error: fields.word("on_chunk_error").unwrap_or_default(),
         tell_partials,
     };
+    if dialect == Dialect::Text {
+        refuse_several(
+            wanted,
+            &mut fields,
+            "Plain text cannot hold several suggestions. Ask for `json`, `sse` or `ndjson`, or leave `n` out.",
+        );
+    }
     let task = wanted.read(&mut fields);
     let task = finish(fields, task)?;
     record.set_input_bytes(task.document().len());
     Ok(Submission { task, chain, dialect, deadline, live, manners, warnings, can_be_cut, include_text, held })
+}
+
+/// Records that there is no place for several suggestions in the answer.
+pub(super) fn refuse_several(wanted: Wanted, fields: &mut Fields, detail: &'static str) {
+    // Other tasks do not know `n` at all, and say so.
+    if wanted == Wanted::OnText(TaskKind::Rephrase) && fields.wants_several() {
+        fields.problem("/n", detail);
+    }
 }
 
 /// The task, if nothing was wrong anywhere.

@@ -7,10 +7,11 @@ use axum::response::{IntoResponse, Response};
 use super::error::ApiError;
 use super::task_routes::AnswerContext;
 use super::wire::{
-    AttemptBody, Chunks, CostBody, PartialBody, TaskAnswer, TimingBody, UsageBody, WarningBody,
+    AttemptBody, Chunks, CostBody, PartialBody, SuggestionBody, TaskAnswer, TimingBody, UsageBody,
+    WarningBody,
 };
 use crate::domain::FailureCode;
-use crate::pipeline::{Done, Event, Partial, Run, Strategy, UsageReport, Warning};
+use crate::pipeline::{Done, Event, Partial, Run, Strategy, SuggestionReport, UsageReport, Warning};
 
 pub(super) const X_GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
 /// The format of an answer that is data.
@@ -24,6 +25,8 @@ pub(super) struct Gathered {
     pub chain: String,
     pub strategy: Strategy,
     pub partials: Vec<Partial>,
+    /// In the order in which they were ready.
+    pub suggestions: Vec<SuggestionReport>,
     pub warnings: Vec<Warning>,
     pub usage: UsageReport,
     pub done: Done,
@@ -32,12 +35,13 @@ pub(super) struct Gathered {
 /// Takes every event of the run.
 pub(super) async fn gather(mut run: Run) -> Result<Gathered, ApiError> {
     let (mut text, mut chain, mut strategy) = (String::new(), String::new(), Strategy::Single);
-    let (mut warnings, mut partials, mut usage) = (Vec::new(), Vec::new(), None);
+    let (mut warnings, mut partials, mut suggestions, mut usage) = (Vec::new(), Vec::new(), Vec::new(), None);
     while let Some(event) = run.next().await {
         match event {
             Event::Started(started) => (chain, strategy) = (started.chain.to_string(), started.strategy),
             Event::Progress(_) | Event::Fallback(_) => {}
             Event::Partial(partial) => partials.push(partial),
+            Event::Suggestion(suggestion) => suggestions.push(suggestion),
             Event::Warning(warning) => warnings.push(warning),
             Event::Delta(piece) if text.is_empty() => text = piece,
             Event::Delta(piece) => text.push_str(&piece),
@@ -46,7 +50,7 @@ pub(super) async fn gather(mut run: Run) -> Result<Gathered, ApiError> {
             Event::Failed(failure) => return Err(failure.into()),
             Event::Done(done) => {
                 let usage = usage.ok_or_else(|| ApiError::new(FailureCode::Internal))?;
-                return Ok(Gathered { text, chain, strategy, partials, warnings, usage, done });
+                return Ok(Gathered { text, chain, strategy, partials, suggestions, warnings, usage, done });
             }
         }
     }
@@ -74,7 +78,7 @@ pub(super) async fn text(run: Run, context: &AnswerContext) -> Response {
 }
 
 fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
-    let Gathered { text, chain, strategy, partials, warnings, usage, done } = gathered;
+    let Gathered { text, chain, strategy, partials, suggestions, warnings, usage, done } = gathered;
     let body = TaskAnswer {
         id: context.generation_id.as_str(),
         object: context.object,
@@ -93,6 +97,7 @@ fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
         chunks: Chunks::from(done.chunks),
         partial: done.chunks.is_partial(),
         partials: in_order(partials),
+        suggestions: by_number(suggestions),
         usage: UsageBody::from(usage),
         cost: CostBody::from(usage),
         timing: TimingBody::from(&usage.timing),
@@ -113,6 +118,13 @@ fn in_order(partials: &[Partial]) -> Vec<PartialBody<'_>> {
     let mut partials: Vec<PartialBody<'_>> = partials.iter().map(PartialBody::from).collect();
     partials.sort_by_key(|partial| partial.index);
     partials
+}
+
+/// Suggestions are ready in any order.
+fn by_number(suggestions: &[SuggestionReport]) -> Vec<SuggestionBody<'_>> {
+    let mut suggestions: Vec<SuggestionBody<'_>> = suggestions.iter().map(SuggestionBody::from).collect();
+    suggestions.sort_by_key(|suggestion| suggestion.index);
+    suggestions
 }
 
 fn server_timing(usage: &UsageReport, model: &str) -> HeaderValue {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::domain::Region;
-use crate::pipeline::{AttemptReport, ChunkCounts, Partial, Timing, UsageReport, Warning};
+use crate::pipeline::{AttemptReport, ChunkCounts, Partial, SuggestionReport, Timing, UsageReport, Warning};
 use crate::tasks::FieldProblem;
 
 /// A finished piece of writing.
@@ -24,7 +24,7 @@ pub(super) struct TaskAnswer<'a> {
     pub created: u64,
     #[schema(example = "summarize")]
     pub task: &'a str,
-    /// The answer.
+    /// The answer; of several suggestions, the first.
     pub text: &'a str,
     /// The same as data, where the answer is data.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,7 +43,8 @@ pub(super) struct TaskAnswer<'a> {
     pub fallback: bool,
     /// Every model call, in order.
     pub attempts: Vec<AttemptBody<'a>>,
-    /// How the document was worked on: `single`; or in parts, `map_reduce`, `map_concat` or `refine`.
+    /// How the document was worked on: at once, `single` or, for several suggestions, `several`; or in
+    /// parts, `map_reduce`, `map_concat` or `refine`.
     #[schema(example = "single")]
     pub strategy: &'a str,
     pub chunks: Chunks,
@@ -53,6 +54,10 @@ pub(super) struct TaskAnswer<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub partials: Vec<PartialBody<'a>>,
+    /// The suggestions, by number; only with `n` above 1.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub suggestions: Vec<SuggestionBody<'a>>,
     pub usage: UsageBody,
     pub cost: CostBody,
     pub timing: TimingBody,
@@ -122,6 +127,31 @@ pub(super) struct PartialBody<'a> {
 impl<'a> From<&'a Partial> for PartialBody<'a> {
     fn from(partial: &'a Partial) -> Self {
         Self { index: partial.index, text: &partial.text }
+    }
+}
+
+/// One of several suggestions.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Suggestion)]
+pub(super) struct SuggestionBody<'a> {
+    /// Its number, from 0. One is missing where the model failed, or had nothing new to say.
+    pub index: u32,
+    pub text: &'a str,
+    /// The model that wrote it.
+    pub model: &'a str,
+    /// `stop`; or `length`, `content_filter`, `other` when it is not whole.
+    #[schema(example = "stop")]
+    pub finish_reason: &'a str,
+}
+
+impl<'a> From<&'a SuggestionReport> for SuggestionBody<'a> {
+    fn from(suggestion: &'a SuggestionReport) -> Self {
+        Self {
+            index: suggestion.index,
+            text: &suggestion.text,
+            model: suggestion.model.as_str(),
+            finish_reason: suggestion.finish.as_str(),
+        }
     }
 }
 

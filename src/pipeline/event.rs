@@ -4,7 +4,9 @@
 //! `Delta`s (with the others between them, where a document is worked on in parts),
 //! then `Usage`, then `Done` or `Failed`. The deltas after the last `Reset`, which
 //! only a run that may restart tells, together are the answer. A failure before
-//! anything was billed comes without `Usage`.
+//! anything was billed comes without `Usage`. Where several suggestions are asked for,
+//! each is told by a `Suggestion` when it is there, and the deltas, which are the first
+//! of them, come when all have ended.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub enum Event {
     Warning(Warning),
     /// The answer to one part, for callers that asked for it; it is not the answer.
     Partial(Partial),
+    /// One of several suggestions, whole.
+    Suggestion(SuggestionReport),
     /// A piece of the answer.
     Delta(String),
     /// The deltas so far are void: another model starts over.
@@ -140,6 +144,16 @@ pub struct Partial {
     pub text: String,
 }
 
+/// One of several suggestions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuggestionReport {
+    /// From 0. A number is missing where none could be had that says something new.
+    pub index: u32,
+    pub text: String,
+    pub model: ModelId,
+    pub finish: FinishReason,
+}
+
 /// The answer starts over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reset {
@@ -184,6 +198,8 @@ pub enum WarningCode {
     GuardrailIntervened,
     /// A post was longer than its platform takes.
     PostShortened,
+    /// One of the suggestions that were asked for is missing.
+    FewerSuggestions,
 }
 
 impl WarningCode {
@@ -197,6 +213,7 @@ impl WarningCode {
             Self::PartlyRead => "partly_read",
             Self::GuardrailIntervened => "guardrail_intervened",
             Self::PostShortened => "post_shortened",
+            Self::FewerSuggestions => "fewer_suggestions",
         }
     }
 }
@@ -282,7 +299,7 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// A sentence for people, where more is known than the code says.
     pub detail: Option<Cow<'static, str>>,
-    /// Whether part of the answer had already been told.
+    /// Whether part of the answer, or a suggestion, had already been told.
     pub partial: bool,
     pub attempts: Vec<AttemptReport>,
 }

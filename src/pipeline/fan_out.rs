@@ -25,8 +25,9 @@ use crate::routing::{Fallback, FinishReason, RouteError};
 pub(super) enum Assignment {
     /// There is nothing in it to work on.
     Nothing,
-    /// Boxed, because most items wait for their turn.
-    Ask { key: PartKey, work: Box<Work> },
+    /// Boxed, because most items wait for their turn. Without a `key`, what it gives is
+    /// neither looked for nor kept.
+    Ask { key: Option<PartKey>, work: Box<Work> },
 }
 
 /// What comes of the items, in the order in which it happens.
@@ -60,7 +61,7 @@ pub(super) struct FanOut {
     /// When the next may begin, where all were throttled.
     paused_until: Option<Instant>,
     patience: Patience,
-    keys: HashMap<usize, PartKey>,
+    keys: HashMap<usize, Option<PartKey>>,
     /// Items of whose answer something has come.
     begun: HashSet<usize>,
 }
@@ -159,14 +160,20 @@ impl FanOut {
 
     /// The name of what was asked about an item.
     pub(super) fn key(&self, index: usize) -> Option<PartKey> {
-        self.keys.get(&index).copied()
+        self.keys.get(&index).copied().flatten()
+    }
+
+    /// Lets an item that has ended take another turn.
+    pub(super) fn again(&mut self, index: usize) {
+        self.begun.remove(&index);
+        self.waiting.push_back(index);
     }
 
     /// Begins an item; `None` when that was told before.
     fn begin(&mut self, index: usize, assignment: Assignment, desk: &Desk) -> Option<ItemEvent> {
         let Assignment::Ask { key, mut work } = assignment else { return Some(ItemEvent::Nothing) };
         let is_news = self.keys.insert(index, key).is_none();
-        if let Some(text) = desk.kept.take(key) {
+        if let Some(text) = key.and_then(|key| desk.kept.take(key)) {
             return Some(ItemEvent::Kept(text.to_string()));
         }
         let model = work.first_model();

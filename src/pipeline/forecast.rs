@@ -24,7 +24,7 @@ pub struct Forecast {
     pub model_calls: u32,
     /// Of the document, as the model that is asked first counts.
     pub input_tokens: u32,
-    /// Of the answer.
+    /// Of the answer, or of all suggestions together.
     pub output_tokens: u32,
     /// Of all calls; `None` when a price is missing.
     pub cost: Option<Cost>,
@@ -71,6 +71,15 @@ pub(super) fn forecast(
         Layout::Single(call) | Layout::Checked { call, .. } => {
             let wave = wave(&[scale.document_tokens], call.request.output, 1, scale.rules_tokens);
             (vec![wave], call.request.output.expected_tokens, 0)
+        }
+        Layout::Several { task, first } => {
+            let (count, each) = (task.suggestions(), first.request.output);
+            let inputs: Vec<u32> = (0..count).map(|_| scale.document_tokens).collect();
+            (
+                vec![wave(&inputs, each, parallel, scale.rules_tokens)],
+                each.expected_tokens.saturating_mul(count),
+                0,
+            )
         }
         Layout::Joined { task, parts } => {
             // Parts are about equal, so the mean speaks for all. It is written anew, so what a

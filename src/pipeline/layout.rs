@@ -9,7 +9,7 @@ use super::live::Limits;
 use crate::chunk::{Chunk, Markup, SplitPolicy, split};
 use crate::domain::{ModelId, OutputSize, Passage};
 use crate::routing::{Chain, room_for_document};
-use crate::tasks::{Joined, Part, Summarize, SummaryStrategy, Task};
+use crate::tasks::{Joined, Part, Rephrase, Summarize, SummaryStrategy, Task};
 use crate::telemetry::Strategy;
 
 use super::work::Call;
@@ -36,6 +36,11 @@ pub(super) enum Layout {
         task: Summarize,
         parts: Vec<Part>,
     },
+    /// At once, as often as suggestions are asked for; `first`: what the first of them asks.
+    Several {
+        task: Rephrase,
+        first: Call,
+    },
 }
 
 impl Layout {
@@ -46,13 +51,14 @@ impl Layout {
             Self::Joined { .. } => Strategy::MapConcat,
             Self::Reduced { .. } => Strategy::MapReduce,
             Self::Refined { .. } => Strategy::Refine,
+            Self::Several { .. } => Strategy::Several,
         }
     }
 
     /// The parts; none when the document is worked on at once.
     pub(super) fn parts(&self) -> &[Part] {
         match self {
-            Self::Single(_) | Self::Checked { .. } => &[],
+            Self::Single(_) | Self::Checked { .. } | Self::Several { .. } => &[],
             Self::Joined { parts, .. } | Self::Reduced { parts, .. } | Self::Refined { parts, .. } => parts,
         }
     }
@@ -117,6 +123,14 @@ impl<'a> Room<'a> {
         });
         // Where even the shortest answer is longer than the target, the target gives way.
         room.min(if quick == 0 { self.limits.target_chunk_tokens } else { quick })
+    }
+
+    /// The longest text, in tokens, that is written anew at once.
+    pub(super) fn written_at_once(&self, task: &Joined) -> u32 {
+        let smallest = self.rooms(0, |input| task.output_size(input)).smallest;
+        let writable = self.limits.target_answer_tokens;
+        let quick = largest(smallest, |input| task.output_size(input).expected_tokens <= writable);
+        quick.max(self.joined_part(task))
     }
 
     /// The most tokens of a part that is summed up.

@@ -56,6 +56,8 @@ pub enum PlanError {
     UnknownChain { known: Vec<String> },
     #[error("the text has about {requested} tokens, the quota is {quota}")]
     InputTooLarge { requested: u32, quota: u32 },
+    #[error("the text has about {requested} tokens, and several suggestions are made of at most {quota}")]
+    TooLongForSeveral { requested: u32, quota: u32 },
     #[error("the text makes {chunks} parts, the limit is {max_chunks}")]
     TooManyChunks { chunks: u32, max_chunks: u32, requested: u32, quota: u32 },
     #[error("the models of the chain are too small to merge the summaries of the text's parts")]
@@ -218,7 +220,7 @@ impl Order {
         // Tokens of the first model are what limits and callers are told in.
         let told = |estimated: u32| scaled(estimated, f64::from(requested) / base);
         let quota = match way {
-            Way::AtOnceOnly => told(at_once.largest),
+            Way::AtOnceOnly => told(self.most_at_once_only(at_once, &room)),
             Way::AtOnce | Way::InParts => {
                 // A text makes some more parts than its length says, because they end where it pauses.
                 let in_parts = part_tokens.saturating_mul(limits.max_chunks) / 10 * 9;
@@ -230,10 +232,13 @@ impl Order {
             return Err(PlanError::InputTooLarge { requested, quota: 0 });
         }
         let excess = match way {
-            Way::AtOnceOnly if document_tokens > at_once.largest => {
-                Some(PlanError::InputTooLarge { requested, quota })
-            }
             _ if requested > limits.max_input_tokens => Some(PlanError::InputTooLarge { requested, quota }),
+            Way::AtOnceOnly if document_tokens > self.most_at_once_only(at_once, &room) => {
+                Some(match self.task.suggestions() {
+                    1 => PlanError::InputTooLarge { requested, quota },
+                    _ => PlanError::TooLongForSeveral { requested, quota },
+                })
+            }
             Way::InParts if document_tokens.div_ceil(part_tokens.max(1)) > limits.max_chunks => {
                 let chunks = document_tokens.div_ceil(part_tokens.max(1));
                 Some(PlanError::TooManyChunks { chunks, max_chunks: limits.max_chunks, requested, quota })
@@ -293,6 +298,7 @@ impl Order {
                 };
                 (way, part)
             }
+            Task::Rephrase(task) if task.suggestions() > 1 => (Way::AtOnceOnly, 0),
             Task::Rephrase(task) => {
                 self.joined_way(&Joined::Rephrase(task.clone()), document_tokens, at_once, room)
             }
@@ -312,6 +318,14 @@ impl Order {
             }
             // A longer text that is written anew is always worked on in parts.
             Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) => 0,
+        }
+    }
+
+    /// The longest document of a request that is for work at once alone.
+    fn most_at_once_only(&self, at_once: Rooms, room: &Room<'_>) -> u32 {
+        match &self.task {
+            Task::Rephrase(task) => room.written_at_once(&Joined::Rephrase(task.clone())),
+            Task::Summarize(_) | Task::Expand(_) | Task::Generate(_) => at_once.largest,
         }
     }
 
@@ -366,11 +380,14 @@ impl Order {
         }
     }
 
-    /// The work in one call.
+    /// The work on a document that goes out whole; `call` is the one about it, or the first.
     fn at_once(&self, call: Call) -> Layout {
-        match &call.request.output_schema {
-            Some(_) => Layout::Checked { task: self.task.clone(), call },
-            None => Layout::Single(call),
+        match &self.task {
+            Task::Rephrase(task) if task.suggestions() > 1 => {
+                Layout::Several { task: task.clone(), first: call }
+            }
+            task if call.request.output_schema.is_some() => Layout::Checked { task: task.clone(), call },
+            _ => Layout::Single(call),
         }
     }
 
@@ -388,7 +405,7 @@ impl Order {
 /// How a document can be gone through.
 #[derive(Clone, Copy)]
 enum Way {
-    /// At once, whatever its length: the caller says so.
+    /// At once or not at all: the caller says so.
     AtOnceOnly,
     AtOnce,
     InParts,

@@ -44,7 +44,7 @@ impl Prefixes {
     /// that it is sent.
     pub(super) fn pays(&self, prefix: &str, chain: &str, alike: Alike) -> bool {
         let now = Instant::now();
-        let is_fresh = |at: &Instant| now.duration_since(*at) < REMEMBERED_FOR;
+        let is_fresh = is_fresh_at(now);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= MOST {
             seen.retain(|_, at| is_fresh(at));
@@ -55,6 +55,16 @@ impl Prefixes {
         let earlier = seen.insert(self.key.hash_one((chain, prefix)), now);
         earlier.is_some_and(|at| is_fresh(&at)) && alike.mostly_read()
     }
+
+    /// Whether this beginning was sent to the models of a chain a short while ago.
+    pub(super) fn was_sent(&self, prefix: &str, chain: &str) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(&self.key.hash_one((chain, prefix))).is_some_and(is_fresh_at(Instant::now()))
+    }
+}
+
+fn is_fresh_at(now: Instant) -> impl Fn(&Instant) -> bool {
+    move |at| now.duration_since(*at) < REMEMBERED_FOR
 }
 
 #[cfg(test)]
@@ -71,7 +81,9 @@ mod tests {
         assert!(prefixes.pays("rules", "chain", ALONE));
         assert!(!prefixes.pays("other rules", "chain", ALONE));
         assert!(!prefixes.pays("rules", "other chain", ALONE), "its models have not seen them");
+        assert!(prefixes.was_sent("rules", "chain") && !prefixes.was_sent("unsent rules", "chain"));
         advance(REMEMBERED_FOR).await;
+        assert!(!prefixes.was_sent("rules", "chain"));
         assert!(!prefixes.pays("rules", "chain", ALONE));
         assert!(prefixes.pays("rules", "chain", ALONE));
     }

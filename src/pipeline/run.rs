@@ -48,6 +48,8 @@ pub struct Run {
 #[derive(Default)]
 struct Output {
     chars: usize,
+    /// Whether a suggestion was told.
+    suggested: bool,
     first_at: Option<(Instant, Duration)>,
 }
 
@@ -166,6 +168,7 @@ impl Run {
             }
             // The first word was told, and when that was stays true.
             Event::Reset(_) => self.output.chars = 0,
+            Event::Suggestion(_) => self.output.suggested = true,
             _ => {}
         }
     }
@@ -219,7 +222,7 @@ impl Run {
         // Parts that were too large for a model must not be cut so again.
         let cut = self.document_cut.filter(|_| code != FailureCode::InputTooLarge);
         self.leave_work(cut);
-        let partial = self.output.chars > 0;
+        let partial = self.output.chars > 0 || self.output.suggested;
         if partial || !self.desk.books.lock().ledger.is_empty() {
             self.told.push_back(Event::Usage(self.usage_report()));
         }
@@ -265,7 +268,9 @@ impl Run {
     fn upstream(&self) -> Duration {
         match self.strategy {
             Strategy::Single => self.desk.books.lock().upstream,
-            Strategy::MapReduce | Strategy::MapConcat | Strategy::Refine => self.began.elapsed(),
+            Strategy::MapReduce | Strategy::MapConcat | Strategy::Refine | Strategy::Several => {
+                self.began.elapsed()
+            }
         }
     }
 
@@ -289,6 +294,8 @@ impl Run {
         let total = self.record.as_ref().map(RequestRecord::elapsed).unwrap_or_default();
         let (time_to_first_token, generation) = match self.output.first_at {
             Some((first, after)) => (Some(after), Some(first.elapsed())),
+            // Suggestions are written side by side, and their tokens are told together.
+            None if self.strategy == Strategy::Several => (None, Some(upstream)),
             None => (None, accounts.last_latency),
         };
         let seconds = generation.map_or(0.0, |time| time.as_secs_f64());
@@ -336,9 +343,9 @@ fn unscreened(error: RouteError) -> Ending {
 }
 
 /// The guardrail's look at a document that is worked on in parts: a blocked one then
-/// costs no model call. A document that goes out in one call is looked at by that call.
+/// costs no model call. A document that goes out whole is looked at by the call that takes it.
 fn screening(desk: &Desk, layout: &Layout) -> Option<BoxFuture<'static, Result<Verdict, RouteError>>> {
-    let guardrail = desk.guardrail.as_ref().filter(|_| layout.strategy() != Strategy::Single)?;
+    let guardrail = desk.guardrail.as_ref()?;
     let options = ScreeningOptions {
         guardrail: Arc::clone(guardrail),
         region: desk.chain.stages[0].targets[0].target.region.clone(),

@@ -1,5 +1,5 @@
-//! The ways to work on a document: at once, or in parts that are joined, merged or
-//! gone through one after the other.
+//! The ways to work on a document: at once, once or several times side by side; or in
+//! parts that are joined, merged or gone through one after the other.
 //!
 //! Owns the choice between them at run time and the words that they all use. Each way
 //! is a file of its own below. The rule it protects: whatever the way, the texts of
@@ -9,6 +9,7 @@ mod checked;
 mod joined;
 mod reduced;
 mod refined;
+mod several;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use checked::CheckedRun;
 use joined::JoinedRun;
 use reduced::ReducedRun;
 use refined::RefinedRun;
+use several::SeveralRun;
 
 /// One step of the work.
 pub(super) enum Step {
@@ -74,6 +76,7 @@ pub(super) enum Workflow {
     Joined(Box<JoinedRun>),
     Reduced(Box<ReducedRun>),
     Refined(Box<RefinedRun>),
+    Several(Box<SeveralRun>),
     /// Nothing is left to do.
     Over,
 }
@@ -89,6 +92,9 @@ impl Workflow {
                 Self::Reduced(Box::new(ReducedRun::new(task, parts, room, desk)))
             }
             Layout::Refined { task, parts } => Self::Refined(Box::new(RefinedRun::new(task, parts))),
+            Layout::Several { task, first } => {
+                Self::Several(Box::new(SeveralRun::new(task, first.request.output, desk)))
+            }
         }
     }
 
@@ -100,6 +106,7 @@ impl Workflow {
             Self::Joined(run) => run.next(desk).await,
             Self::Reduced(run) => run.next(desk).await,
             Self::Refined(run) => run.next(desk).await,
+            Self::Several(run) => run.next(desk).await,
             Self::Over => std::future::pending().await,
         }
     }
@@ -109,14 +116,14 @@ impl Workflow {
         match self {
             Self::Single(work) => work.first_model(),
             Self::Checked(run) => run.first_model(),
-            Self::Joined(_) | Self::Reduced(_) | Self::Refined(_) | Self::Over => None,
+            Self::Joined(_) | Self::Reduced(_) | Self::Refined(_) | Self::Several(_) | Self::Over => None,
         }
     }
 
     /// Ends the work: every call that runs is left at once. What parts have given stays.
     pub(super) fn end(&mut self) -> Vec<KeptPart> {
         match std::mem::replace(self, Self::Over) {
-            Self::Single(_) | Self::Checked(_) | Self::Over => Vec::new(),
+            Self::Single(_) | Self::Checked(_) | Self::Several(_) | Self::Over => Vec::new(),
             Self::Joined(run) => run.into_kept(),
             Self::Reduced(run) => run.into_kept(),
             Self::Refined(run) => run.into_kept(),

@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
+use super::suggestion::MOST_SUGGESTIONS;
 use super::vocabulary::Vocabulary;
 use crate::domain::SourceText;
 
@@ -166,6 +167,11 @@ impl Fields {
         present(name)
             || present(&camel_case(name))
             || self.renames.iter().any(|(other, renamed)| *renamed == name && present(other))
+    }
+
+    /// Whether several suggestions are asked for; the member `n` stays to be read.
+    pub fn wants_several(&self) -> bool {
+        self.members.get("n").and_then(whole_number).is_some_and(|n| (2..=MOST_SUGGESTIONS).contains(&n))
     }
 
     /// The pointer to a member that was read, in the caller's own spelling.

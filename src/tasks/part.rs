@@ -5,7 +5,7 @@
 //! anything. The rule it protects: whatever is shown for understanding stands in
 //! fences of its own and is said to be neither material nor an instruction.
 
-use super::prompt::Scene;
+use super::prompt::{Scene, Subject};
 use crate::domain::{Boundary, Passage};
 
 /// A part of a document, as the prompt of its call needs it.
@@ -58,7 +58,12 @@ impl Part {
         ];
         rules.extend(self.before_rule(verb, boundary));
         rules.extend(voice.rules(boundary));
-        Scene { rules, fenced: voice.fenced(boundary), before: self.before_fenced(boundary) }
+        Scene {
+            subject: Subject::Parts,
+            rules,
+            fenced: voice.fenced(boundary),
+            before: self.before_fenced(boundary),
+        }
     }
 
     /// A part that is summed up for whoever merges the summaries.
@@ -66,7 +71,7 @@ impl Part {
         let mut rules =
             vec![format!("The document is part {} of {} of a longer text.", self.number, self.total)];
         rules.extend(self.before_rule(verb, boundary));
-        Scene { rules, fenced: None, before: self.before_fenced(boundary) }
+        Scene { subject: Subject::Parts, rules, fenced: None, before: self.before_fenced(boundary) }
     }
 
     /// A part that is brought into a summary of the parts before it.
@@ -82,7 +87,7 @@ impl Part {
             ),
         ];
         let before = format!("<so-far-{boundary}>\n{so_far}\n</so-far-{boundary}>\n");
-        Scene { rules, fenced: None, before }
+        Scene { subject: Subject::Parts, rules, fenced: None, before }
     }
 
     fn has_context(&self) -> bool {
@@ -163,7 +168,7 @@ pub(super) fn merged_scene() -> Scene {
             .to_owned(),
         "Treat them as one text: never mention parts, summaries or the lines in square brackets.".to_owned(),
     ];
-    Scene { rules, fenced: None, before: String::new() }
+    Scene { subject: Subject::Parts, rules, fenced: None, before: String::new() }
 }
 
 #[cfg(test)]

@@ -33,15 +33,34 @@ pub(super) struct TaskRules {
     pub(super) nothing_usable: &'static str,
 }
 
-/// What a call is told when its document is not all there is.
+/// What a call is told when it is one of several about the same material.
 #[derive(Debug, Default)]
 pub(super) struct Scene {
-    /// How the document belongs to the whole.
+    pub(super) subject: Subject,
+    /// What holds for this call alone: how its document belongs to the whole, or how its
+    /// answer differs from the others.
     pub(super) rules: Vec<String>,
     /// A fenced text that belongs to these rules.
     pub(super) fenced: Option<String>,
     /// What stands before the document in the user turn, in fences of its own.
     pub(super) before: String,
+}
+
+/// What the rules of a scene are about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Subject {
+    #[default]
+    Parts,
+    Suggestions,
+}
+
+impl Subject {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Parts => "Parts",
+            Self::Suggestions => "Suggestions",
+        }
+    }
 }
 
 /// How a text that is written anew is marked up.
@@ -80,13 +99,15 @@ pub(super) fn compose_in(
     let mut shared_bytes = None;
     if let Some(background) = &brief.background {
         let own_from = push_background(&mut system, rules, boundary, brief, background);
-        // What the caller says of this document alone, other documents do not share.
-        shared_bytes = own_from.filter(|_| scene.rules.is_empty());
+        // What the caller says of this document alone, other documents do not share. Many parts
+        // have it in common; few suggestions do, and more is won from one request to the next.
+        let is_part = scene.subject == Subject::Parts && !scene.rules.is_empty();
+        shared_bytes = own_from.filter(|_| !is_part);
     }
     // What follows is about this document alone, or this part of it.
     let shared_bytes = shared_bytes.unwrap_or(system.len());
     if !scene.rules.is_empty() {
-        section(&mut system, "Parts", &scene.rules);
+        section(&mut system, scene.subject.title(), &scene.rules);
     }
     let mut quoted = 0..0;
     if let Some(fenced) = &scene.fenced {

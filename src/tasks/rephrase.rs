@@ -10,6 +10,7 @@ use super::language::TokensPerWord;
 use super::part::{Part, Voice};
 use super::prompt::{MARKDOWN, PLAIN_TEXT, TaskRules, compose, compose_in};
 use super::size::with_reserve;
+use super::suggestion::{MOST_SUGGESTIONS, Suggestion};
 use super::vocabulary::{Vocabulary as _, vocabulary};
 use crate::domain::{Boundary, OutputSize, Passage, Prompt, SourceText};
 
@@ -59,6 +60,8 @@ pub struct Rephrase {
     length: RephraseLength,
     format: RephraseFormat,
     style: Option<Style>,
+    /// At least 1.
+    suggestions: u32,
     brief: Brief,
 }
 
@@ -71,8 +74,9 @@ impl Rephrase {
         let length = fields.word("length").unwrap_or_default();
         let format = fields.word("format").unwrap_or_default();
         let style = fields.word("style");
+        let suggestions = fields.integer("n", 1..=MOST_SUGGESTIONS).unwrap_or(1);
         let brief = Brief::read(fields);
-        Some(Self { source: source?, tone, length, format, style, brief })
+        Some(Self { source: source?, tone, length, format, style, suggestions, brief })
     }
 
     pub(super) fn document(&self) -> Passage {
@@ -96,8 +100,24 @@ impl Rephrase {
         self.format.as_str()
     }
 
+    /// What the one call is told, or the first of several.
     pub(super) fn prompt(&self, boundary: &Boundary) -> Prompt {
+        if self.suggestions > 1 {
+            let first = Suggestion { number: 1, of: self.suggestions, taken: None };
+            return self.suggestion_prompt(&first, boundary);
+        }
         compose(&self.rules(), &self.brief, boundary, self.document())
+    }
+
+    /// How many suggestions are asked for.
+    pub fn suggestions(&self) -> u32 {
+        self.suggestions
+    }
+
+    /// What the call of one of several suggestions is told.
+    pub fn suggestion_prompt(&self, suggestion: &Suggestion<'_>, boundary: &Boundary) -> Prompt {
+        let scene = suggestion.scene("rephrase", boundary);
+        compose_in(&scene, &self.rules(), &self.brief, boundary, self.document())
     }
 
     fn rules(&self) -> TaskRules {

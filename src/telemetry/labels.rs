@@ -161,6 +161,8 @@ label! {
         MapConcat => "map_concat",
         /// In parts, one after the other.
         Refine => "refine",
+        /// At once, several times side by side.
+        Several => "several",
     }
 }
 

@@ -218,7 +218,7 @@ impl Metrics {
             ),
             workflow_duration: declare.histogram(
                 "gen_ai_workflow_duration_seconds",
-                "Time of the work on a document in parts, from its plan to its end.",
+                "Time of the work on a document in parts, or on several suggestions, from its plan to its end.",
                 &["gen_ai_workflow_name"],
                 WORKFLOW_SECONDS,
             ),

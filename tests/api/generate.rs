@@ -325,10 +325,41 @@ async fn a_warning_about_a_cut_post_names_its_platform_on_streams() {
 }
 
 #[tokio::test]
-async fn a_chain_without_structured_output_is_asked_in_words() {
+async fn a_model_is_held_to_a_schema_where_it_can_be_and_else_asked_in_words() {
+    let app = TestApp::with(&[("MODELS__FILE", "tests/fixtures/structured.toml")]).await;
+    for (chain, member) in [("words", None), ("tool", Some("toolConfig"))] {
+        for (path, body) in [(POSTS, posts(&["x", "mastodon"])), (BLOG, blog(json!({"output": "json"})))] {
+            for stream in ["json", "text"] {
+                let body = merged(body.clone(), json!({"chain": chain}));
+                let answer = app.post(&format!("{path}?stream={stream}"), body).send().await;
+                assert_eq!(answer.status, 200, "{chain} {path}: {}", answer.text());
+                let data = if stream == "json" { answer.json()["data"].clone() } else { answer.json() };
+                assert!(
+                    data["posts"][1]["text"].is_string() || data["sections"][1]["text"].is_string(),
+                    "{data}"
+                );
+            }
+        }
+        let calls = app.sim.calls();
+        let request = calls.last().unwrap().request();
+        assert!(request.get("outputConfig").is_none());
+        assert_eq!(request.get("toolConfig").is_some(), member.is_some(), "{chain}");
+        assert!(request["system"].to_string().contains("JSON schema"), "{request}");
+    }
+    // A tool's input of another shape is mended, too.
+    app.sim.set_scenario_times("google.gemma-3-4b-it", Scenario::InvalidJson, 1);
+    let body = merged(posts(&["x"]), json!({"chain": "tool"}));
+    let answer = app.post(POSTS, body).send().await.json();
+    assert_eq!(
+        (&answer["usage"]["model_calls"], &answer["data"]["posts"][0]["platform"]),
+        (&json!(2), &json!("x"))
+    );
+    assert!(app.stop().await);
+}
+
+#[tokio::test]
+async fn data_between_words_is_found_where_nothing_was_told() {
     let app = ScriptedApp::with(&[]).await;
-    // Of the shipped chains all models can be held to a schema; what a fence or a preamble costs is
-    // the same for any of them.
     let model = first_model(&app).await;
     let fenced = format!("Here you are:\n```json\n{}\n```", model_says("x", "Fenced."));
     app.backend.then(&model, says(&fenced));

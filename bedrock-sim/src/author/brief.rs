@@ -44,6 +44,10 @@ pub(super) struct Brief {
     pub(super) max_words: Option<usize>,
     /// Of each bullet or paragraph.
     pub(super) max_words_each: Option<usize>,
+    /// Which of several suggestions it is, from 1; 1 where there is one answer.
+    pub(super) suggestion: usize,
+    /// Whether the wording that comes first is taken already.
+    pub(super) is_taken: bool,
 }
 
 const SUMMARIZE: &[&str] = &[
@@ -100,8 +104,20 @@ impl Brief {
             paragraphs: limit(|limits| limits.paragraphs),
             max_words: limit(|limits| limits.words),
             max_words_each: limit(|limits| limits.words_each),
+            suggestion: suggestion(instructions),
+            is_taken: instructions.contains("a suggestion that is there already"),
         }
     }
+}
+
+/// The number in "suggestion 2 of 3".
+fn suggestion(instructions: &str) -> usize {
+    let numbered = |rest: &str| {
+        let mut words = rest.split_whitespace();
+        let number = words.next()?.parse().ok().filter(|number| *number > 0)?;
+        (words.next() == Some("of")).then_some(number)
+    };
+    instructions.split("suggestion ").skip(1).find_map(numbered).unwrap_or(1)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -342,6 +358,21 @@ mod tests {
         ];
         for (system, of, expected) in cases {
             assert_eq!(of(&Brief::read(system, "")), expected, "{system:?}");
+        }
+    }
+
+    #[test]
+    fn a_suggestion_has_its_number() {
+        let cases = [
+            ("Rephrase it.", 1, false),
+            ("Rephrase it.\n\nSuggestions:\n- This is suggestion 3 of 5.", 3, false),
+            ("Rephrase it. Each suggestion differs. Suggestion 2 of 3 is yours.", 2, false),
+            ("Rephrase it. Suggestion 2 of 3. These lines hold a suggestion that is there already.", 2, true),
+            ("Rephrase it. Make one suggestion 0 of 3.", 1, false),
+        ];
+        for (system, number, is_taken) in cases {
+            let brief = Brief::read(system, "");
+            assert_eq!((brief.suggestion, brief.is_taken), (number, is_taken), "{system:?}");
         }
     }
 

@@ -228,8 +228,7 @@ fn posts(document: &str, platforms: &[&str], again: bool) -> Vec<(String, Vec<St
         .take(8)
         .map(|best| (best.place, text::without_markup(&text::one_line(best.text))))
         .collect();
-    let topics: Vec<String> =
-        rank::topics(document, 5).iter().map(|topic| words::capitalized(topic)).collect();
+    let topics = hashtags(document, best.first().map_or("", |(_, sentence)| sentence));
     let post = |platform: &&str| {
         let (room, hashtags) = match *platform {
             "x" => (200, 2),
@@ -258,6 +257,23 @@ fn posts(document: &str, platforms: &[&str], again: bool) -> Vec<(String, Vec<St
         (sentences.join(separator), topics.iter().take(hashtags).cloned().collect())
     };
     platforms.iter().map(post).collect()
+}
+
+/// What the document names most often; where it names nothing twice, long words of a sentence.
+fn hashtags(document: &str, sentence: &str) -> Vec<String> {
+    const MOST: usize = 5;
+    const LONG_WORD_CHARS: usize = 6;
+    let topics = rank::topics(document, MOST);
+    let named: Vec<String> = match topics.is_empty() {
+        false => topics,
+        true => words::plain_words(sentence)
+            .filter(|word| word.chars().count() >= LONG_WORD_CHARS && !words::is_common(&words::lower(word)))
+            .filter(|word| word.chars().all(char::is_alphabetic))
+            .take(MOST)
+            .map(str::to_owned)
+            .collect(),
+    };
+    named.iter().map(|word| words::capitalized(word)).collect()
 }
 
 /// The words behind a label.

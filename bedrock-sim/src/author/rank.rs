@@ -113,7 +113,9 @@ fn read(document: &str) -> (Vec<Candidate<'_>>, Vec<u32>) {
     let mut counts: Vec<u32> = Vec::new();
     let mut candidates = Vec::new();
     for block in text::blocks(document) {
-        let spoken = matches!(block.kind, Kind::Prose | Kind::Item);
+        // A line in brackets, such as `[Part 2 of 5]`, says where something stands, not what is so.
+        let is_label = block.text.starts_with('[') && block.text.ends_with(']');
+        let spoken = matches!(block.kind, Kind::Prose | Kind::Item) && !is_label;
         for (position, sentence) in text::sentences(block.text).into_iter().enumerate() {
             let mut terms = Vec::new();
             words::each_term(sentence, |term| {
@@ -203,6 +205,14 @@ mod tests {
         assert_eq!(chosen[0].place, 0);
         assert_eq!(chosen[1].text, "Cyclists use the bridge every day in all weathers.");
         assert_eq!(chosen.len(), 4);
+    }
+
+    #[test]
+    fn labels_in_brackets_are_no_sentences() {
+        let document = "[Part 1 of 2: The bridge]\n\nIt is open to all.\n\n[Part 2 of 2]\n\nIt cost a lot.";
+        let texts: Vec<&str> = best(document).map(|candidate| candidate.text).collect();
+        assert_eq!(texts.len(), 2, "{texts:?}");
+        assert!(texts.iter().all(|text| !text.contains('[')), "{texts:?}");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Owns the moves of clauses, dates and speakers within a sentence, and the putting together of the
 //! text with its own markup. Other words are the wording's matter. Texts in other languages than
 //! English keep their words.
+//! Of several suggestions each has a manner of its own; what is too short to be said in many ways is
+//! said in the same.
 //! The one rule it protects: numbers, names and quotations stand as they stood.
 
 use super::brief::{Brief, Form, Tone};
@@ -22,14 +24,65 @@ const SUBJECTS: &[&str] =
 /// Words that can go where a text is to become shorter.
 const FILLERS: &[&str] = &["very", "really", "quite", "basically", "actually", "simply", "just", "clearly"];
 
+/// How suggestions begin; the first of all only where its wording is taken.
+const OPENERS: &[&str] = &[
+    "To put it in yet another way,",
+    "Put differently,",
+    "In other words,",
+    "To say it another way,",
+    "Or, said once more,",
+];
+/// What is shorter is not opened so, unless its wording is taken.
+const MIN_OPENED_WORDS: usize = 4;
+const MIN_OPENED_WORDS_IF_TAKEN: usize = 2;
+
+/// How a text is said.
+struct Manner<'a> {
+    brief: &'a Brief,
+    english: bool,
+    /// Whether the parts of sentences change places.
+    moves: bool,
+    /// Stands before the first sentence that is long enough, once.
+    opener: Option<&'static str>,
+    /// In other languages, by how much the sentences of a paragraph are turned round.
+    turn: usize,
+}
+
+impl<'a> Manner<'a> {
+    fn of(brief: &'a Brief, english: bool) -> Self {
+        let others = brief.suggestion.saturating_sub(1);
+        let opens = english && (others > 0 || brief.is_taken);
+        let opener = opens.then(|| OPENERS[others % OPENERS.len()]);
+        Self { brief, english, moves: others % 2 == 0, opener, turn: others }
+    }
+
+    fn sentence(&mut self, sentence: &str) -> String {
+        let sentence = clean(sentence, self.brief);
+        if !self.english {
+            return sentence;
+        }
+        let tone = self.brief.tone;
+        let said = if self.moves { rephrased(&sentence, tone) } else { wording::exchanged(&sentence, tone) };
+        let said = if self.brief.shorter { without_fillers(&said) } else { said };
+        let least = if self.brief.is_taken { MIN_OPENED_WORDS_IF_TAKEN } else { MIN_OPENED_WORDS };
+        match self.opener.filter(|_| words::count(&said) >= least) {
+            Some(opener) => {
+                self.opener = None;
+                format!("{opener} {}", uncapitalized(&said).unwrap_or(said))
+            }
+            None => said,
+        }
+    }
+}
+
 pub(super) fn write(document: &str, brief: &Brief) -> String {
-    let english = words::is_english(document);
+    let mut manner = Manner::of(brief, words::is_english(document));
     let mut written = String::with_capacity(document.len() + document.len() / 8);
     for block in text::blocks(document) {
         if !written.is_empty() {
             written.push_str(if block.after_gap { "\n\n" } else { "\n" });
         }
-        push_block(&block, brief, english, &mut written);
+        push_block(&block, &mut manner, &mut written);
     }
     match brief.max_words {
         Some(limit) if words::count(&written) > limit => {
@@ -56,26 +109,25 @@ pub(super) fn reordered(sentence: &str, tone: Tone) -> Option<String> {
     moved(&text::one_line(sentence)).map(|moved| wording::exchanged(&moved, tone))
 }
 
-fn push_block(block: &Block<'_>, brief: &Brief, english: bool, written: &mut String) {
-    if !brief.plain {
+fn push_block(block: &Block<'_>, manner: &mut Manner<'_>, written: &mut String) {
+    if !manner.brief.plain {
         written.push_str(block.marker);
     }
     match block.kind {
         Kind::Verbatim => written.push_str(block.text),
-        Kind::Heading => written.push_str(&clean(block.text, brief)),
+        Kind::Heading => written.push_str(&clean(block.text, manner.brief)),
         Kind::Prose | Kind::Item => {
+            let mut sentences = text::sentences(block.text);
+            if !manner.english && !sentences.is_empty() {
+                let turn = manner.turn % sentences.len();
+                sentences.rotate_left(turn);
+            }
             let mut tight = true;
-            for sentence in text::sentences(block.text) {
+            for sentence in sentences {
                 if !tight {
                     written.push(' ');
                 }
-                let sentence = clean(sentence, brief);
-                let sentence = if english { rephrased(&sentence, brief.tone) } else { sentence };
-                written.push_str(&if english && brief.shorter {
-                    without_fillers(&sentence)
-                } else {
-                    sentence
-                });
+                written.push_str(&manner.sentence(sentence));
                 tight = written.ends_with(['\u{3002}', '\u{ff01}', '\u{ff1f}']);
             }
         }
@@ -273,6 +325,36 @@ mod tests {
         assert_eq!(
             write(document, &brief),
             "# Report\n\n- We do not require the old bridge.\n- It is fine.\n\n| a | b |\n\nThat is all we have."
+        );
+    }
+
+    #[test]
+    fn suggestions_differ_where_the_text_is_long_enough() {
+        let suggested = |document: &str, extra: &str| -> Vec<String> {
+            let brief =
+                |number: usize| format!("Rephrase the text.\n\nThis is suggestion {number} of 5.{extra}");
+            (1..=5).map(|number| write(document, &Brief::read(&brief(number), ""))).collect()
+        };
+        let unlike =
+            |suggestions: &[String]| suggestions.iter().collect::<std::collections::HashSet<_>>().len();
+        let taken = " The lines hold a suggestion that is there already.";
+        for (document, at_first, if_taken) in [
+            ("We cannot ship your order today because the warehouse is closed.", 5, 5),
+            ("# Report\n\n- Nothing moves here at all.\n- It is fine.", 5, 5),
+            ("We are closed.", 1, 5),
+            ("Stop!", 1, 1),
+            ("Die Br\u{fc}cke ist offen. Sie kostet vier Millionen. Sie ist lang.", 3, 3),
+        ] {
+            assert_eq!(unlike(&suggested(document, "")), at_first, "{document}");
+            assert_eq!(unlike(&suggested(document, taken)), if_taken, "{document}");
+            assert_eq!(suggested(document, "")[0], write(document, &Brief::read("Rephrase the text.", "")));
+        }
+        assert_eq!(
+            suggested("We wait here because the store is closed.", "")[1..3],
+            [
+                "Put differently, we wait here since the store is closed.",
+                "In other words, since the store is closed, we wait here.",
+            ]
         );
     }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::super::error::ApiError;
 use super::super::task_routes::AnswerContext;
-use super::super::wire::{Chunks, CostBody, PartialBody, Problem, TimingBody, UsageBody};
+use super::super::wire::{Chunks, CostBody, PartialBody, Problem, SuggestionBody, TimingBody, UsageBody};
 use super::stream_body::{Broken, Encode};
 use crate::pipeline::{
     ChunkChange, Done, Event, Failure, FallbackReport, ProgressReport, Started, UsageReport,
@@ -126,6 +126,9 @@ impl Encode for NativeEvents {
             Event::Started(started) => self.started(&started, piece),
             Event::Progress(report) => self.write("progress", &ProgressPayload::from(&report), piece),
             Event::Partial(partial) => self.write("partial", &PartialBody::from(&partial), piece),
+            Event::Suggestion(suggestion) => {
+                self.write("suggestion", &SuggestionBody::from(&suggestion), piece);
+            }
             Event::Fallback(fallback) => self.write("fallback", &FallbackPayload::from(&fallback), piece),
             Event::Warning(warning) => {
                 let payload = WarningPayload { code: warning.code.as_str(), detail: &warning.detail };

@@ -91,7 +91,7 @@ impl<E: Encode> StreamBody<E> {
         self.events.poll_next_unpin(cx).map(|event| match event {
             Some(event) => {
                 match &event {
-                    Event::Delta(_) => self.partial = true,
+                    Event::Delta(_) | Event::Suggestion(_) => self.partial = true,
                     Event::Reset(_) => self.partial = false,
                     _ => {}
                 }
@@ -216,6 +216,7 @@ impl Encode for PlainText {
             | Event::Fallback(_)
             | Event::Warning(_)
             | Event::Partial(_)
+            | Event::Suggestion(_)
             | Event::Usage(_)
             | Event::Done(_) => {}
         }

@@ -11,7 +11,8 @@ use super::super::catalogue::{ChainBody, ModelBody, ModelsBody, PricesBody, Targ
 use super::super::measure::MeasureBody;
 use super::super::meta::VersionBody;
 use super::super::wire::{
-    AttemptBody, Chunks, CostBody, PartialBody, TaskAnswer, TimingBody, UsageBody, WarningBody,
+    AttemptBody, Chunks, CostBody, PartialBody, SuggestionBody, TaskAnswer, TimingBody, UsageBody,
+    WarningBody,
 };
 use super::answers::{REPRESENTATIONS, compat_member};
 use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL, SECOND_MODEL};
@@ -50,6 +51,7 @@ pub(super) fn task_example(kind: TaskKind) -> Value {
         chunks: Chunks { total: 1, failed: 0, levels: 0 },
         partial: false,
         partials: Vec::new(),
+        suggestions: Vec::new(),
         usage: UsageBody {
             input_tokens: 342,
             output_tokens: 41,
@@ -93,7 +95,32 @@ pub(super) fn task_examples(kind: TaskKind) -> impl Iterator<Item = (&'static st
                      and `on_chunk_error: \"skip\"`.";
         ("in-parts", about, in_parts())
     });
-    iter::once(("whole", "The whole answer.", task_example(kind))).chain(in_parts)
+    let several = (kind == TaskKind::Rephrase)
+        .then(|| ("suggestions", "Three suggestions; the request said `n: 3`.", several()));
+    iter::once(("whole", "The whole answer.", task_example(kind))).chain(in_parts).chain(several)
+}
+
+fn several() -> Value {
+    let model = SECOND_MODEL;
+    let suggestion = |(index, text)| {
+        to_value(&SuggestionBody { index, text, model, finish_reason: FinishReason::Stop.as_str() })
+    };
+    let mut answer = task_example(TaskKind::Rephrase);
+    answer["strategy"] = Strategy::Several.as_str().into();
+    answer["suggestions"] = (0..).zip(SUGGESTIONS).map(suggestion).collect();
+    let ok = AttemptBody { model, region: None, outcome: "ok", error: None, latency_ms: 798 };
+    answer["attempts"].as_array_mut().expect("it is a list").extend([to_value(&ok), to_value(&ok)]);
+    let usage = UsageBody {
+        input_tokens: 1026,
+        output_tokens: 58,
+        total_tokens: 1084,
+        cache_read_input_tokens: 0,
+        cache_write_input_tokens: 0,
+        model_calls: 5,
+    };
+    answer["usage"] = to_value(&usage);
+    answer["cost"] = to_value(&CostBody { usd: Some(0.000_144_76), estimated: false });
+    answer
 }
 
 fn in_parts() -> Value {
@@ -270,6 +297,11 @@ const KEY_POINTS: &str = "- The new library opened on Monday with 40,000 books a
                           - Visitors may borrow up to ten books at a time.\n\
                           - The building cost 12 million euros, half of it paid by the city.";
 const FORMAL: &str = "We regret that we are unable to ship your order today, as our warehouse is closed.";
+const SUGGESTIONS: [&str; 3] = [
+    FORMAL,
+    "As our warehouse is closed, your order cannot leave today.",
+    "Your order has to wait today: the warehouse is not open.",
+];
 const EXPANDED: &str = "The launch takes place on 3 May. The app works offline, so that it can be used where there is \
                         no network. For schools, it is free.";
 

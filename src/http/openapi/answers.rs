@@ -12,8 +12,8 @@ use super::super::catalogue::{ChainBody, ModelBody, ModelsBody, PricesBody, Targ
 use super::super::measure::MeasureBody;
 use super::super::meta::VersionBody;
 use super::super::wire::{
-    AttemptBody, Chunks, CostBody, FieldProblemBody, OpenAiError, PartialBody, Problem, TaskAnswer,
-    TimingBody, UsageBody, WarningBody,
+    AttemptBody, Chunks, CostBody, FieldProblemBody, OpenAiError, PartialBody, Problem, SuggestionBody,
+    TaskAnswer, TimingBody, UsageBody, WarningBody,
 };
 use super::errors;
 use crate::domain::{CallFailure, FailureCode, TaskKind};
@@ -27,6 +27,7 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<AttemptBody<'_>>()
         .schema_from::<Chunks>()
         .schema_from::<PartialBody<'_>>()
+        .schema_from::<SuggestionBody<'_>>()
         .schema_from::<MeasureBody<'_>>()
         .schema_from::<UsageBody>()
         .schema_from::<CostBody>()
@@ -70,6 +71,7 @@ pub(super) fn close_word_lists(components: &mut Components) {
         WarningCode::PartlyRead,
         WarningCode::GuardrailIntervened,
         WarningCode::PostShortened,
+        WarningCode::FewerSuggestions,
     ]
     .map(WarningCode::as_str);
     let strategies: Vec<&str> = Strategy::ALL.iter().map(|strategy| strategy.as_str()).collect();
@@ -81,12 +83,14 @@ pub(super) fn close_word_lists(components: &mut Components) {
     let tasks = task_words();
     let objects = ["summary", "rephrase", "expansion", "blog_post", "product_description", "social_posts"];
     let codes: Vec<&str> = errors::codes().map(FailureCode::as_str).collect();
-    let lists: [(&str, &str, &[&str]); 23] = [
+    let lists: [(&str, &str, &[&str]); 25] = [
         ("TaskAnswer", "object", &objects),
         ("TaskAnswer", "task", &tasks),
         ("TaskAnswer", "format", &["markdown", "plain-text", "as-is", "json"]),
         ("TaskAnswer", "finish_reason", &finish),
         ("TaskAnswer", "strategy", &strategies),
+        ("Suggestion", "finish_reason", &finish),
+        ("SuggestionEvent", "finish_reason", &finish),
         ("Attempt", "outcome", &["ok", "error", "skipped"]),
         ("Attempt", "error", &failures),
         ("Warning", "code", &warnings),

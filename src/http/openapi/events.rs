@@ -17,6 +17,7 @@ pub(super) enum Event<'a> {
     Start(Start<'a>),
     Progress(Progress<'a>),
     Partial(Partial<'a>),
+    Suggestion(Suggestion<'a>),
     Fallback(Fallback<'a>),
     Warning(Warning<'a>),
     Delta(Delta<'a>),
@@ -32,6 +33,7 @@ impl Event<'_> {
             Self::Start(_) => "start",
             Self::Progress(_) => "progress",
             Self::Partial(_) => "partial",
+            Self::Suggestion(_) => "suggestion",
             Self::Fallback(_) => "fallback",
             Self::Warning(_) => "warning",
             Self::Delta(_) => "delta",
@@ -58,7 +60,8 @@ pub(super) struct Start<'a> {
     pub(super) chain: &'a str,
     /// Unix time in seconds.
     pub(super) created: u64,
-    /// How the document is worked on: `single`; or in parts, `map_reduce`, `map_concat` or `refine`.
+    /// How the document is worked on: at once, `single` or, for several suggestions, `several`; or in
+    /// parts, `map_reduce`, `map_concat` or `refine`.
     pub(super) strategy: &'a str,
     /// The parts it was split into; 1 when it is worked on at once.
     pub(super) chunks_total: u32,
@@ -118,6 +121,21 @@ pub(super) struct Partial<'a> {
     /// The part, from 0.
     pub(super) index: u32,
     pub(super) text: &'a str,
+}
+
+/// One of several suggestions, whole, as soon as it is there. Only where the request asked for several
+/// with `n`. The `delta`s, which come when all have ended, repeat the one with the lowest number.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SuggestionEvent)]
+pub(super) struct Suggestion<'a> {
+    pub(super) seq: u64,
+    /// Its number, from 0. One is missing where the model failed, or had nothing new to say.
+    pub(super) index: u32,
+    pub(super) text: &'a str,
+    /// The model that wrote it.
+    pub(super) model: &'a str,
+    /// `stop`; or `length`, `content_filter`, `other` when it is not whole.
+    pub(super) finish_reason: &'a str,
 }
 
 /// A model failed before it wrote anything that was told; the next one is asked.
@@ -217,7 +235,7 @@ pub(super) struct Done<'a> {
 }
 
 /// There is no answer, or it broke off; the last event. The members are those of `Problem`, but
-/// `type` names the event. `partial` says whether part of the answer was sent before.
+/// `type` names the event. `partial` says whether part of the answer, or a suggestion, was sent before.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ErrorEvent)]
 pub(super) struct Error<'a> {
@@ -235,7 +253,9 @@ const EVENT: &str = "One event of a stream. `type` tells which; readers pass ove
                      `reset` are the answer.\n\nWhere a document is worked on in parts, `progress` and, where \
                      they were asked for, `partial` come anywhere between `start` and `usage`; when its parts \
                      are joined (`map_concat`), also `fallback` comes among the `delta`s, for parts that are \
-                     told later.";
+                     told later.\n\nWhere several suggestions were asked for, each comes as a `suggestion` \
+                     before the first `delta`, in the order in which they are ready; the `delta`s are the one \
+                     with the lowest number.";
 
 /// The schemas of this file, as components.
 pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
@@ -243,6 +263,7 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
         ("start", "StartEvent", Start::schema()),
         ("progress", "ProgressEvent", Progress::schema()),
         ("partial", "PartialEvent", Partial::schema()),
+        ("suggestion", "SuggestionEvent", Suggestion::schema()),
         ("fallback", "FallbackEvent", Fallback::schema()),
         ("warning", "WarningEvent", Warning::schema()),
         ("delta", "DeltaEvent", Delta::schema()),

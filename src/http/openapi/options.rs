@@ -12,8 +12,8 @@ use super::generators;
 use crate::domain::TaskKind;
 use crate::pipeline::Preference;
 use crate::tasks::{
-    ExpandFormat, ExpandLength, ExpandTone, Generator, RephraseFormat, RephraseLength, RephraseTone, Style,
-    SummaryFormat, SummaryLength, SummaryStrategy, SummaryType, Vocabulary, Wanted,
+    ExpandFormat, ExpandLength, ExpandTone, Generator, MOST_SUGGESTIONS, RephraseFormat, RephraseLength,
+    RephraseTone, Style, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType, Vocabulary, Wanted,
 };
 
 /// A member of a request.
@@ -139,6 +139,13 @@ fn rephrase() -> Vec<Member> {
             about: "The manner in which the text is written anew. Without it, the manner stays. The older \
                     word `simplify` still means `simple`.",
             range: Range::optional_words::<Style>(),
+        },
+        Member {
+            name: "n",
+            about: "How many suggestions, each in words of its own: they are written side by side, and each \
+                    is a model call that costs as much as one answer. Above 1, the answer has `suggestions`, \
+                    and the text must be short enough to be worked on at once. Not above 1 for plain text.",
+            range: Range::Number { least: 1, most: MOST_SUGGESTIONS, default: Some(1) },
         },
     ]
 }

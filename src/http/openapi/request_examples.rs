@@ -73,6 +73,11 @@ pub(super) fn v1_examples(kind: TaskKind) -> Vec<Example> {
                     "shared_context": "We are a small bookshop and write to our customers.",
                 }),
             },
+            Example {
+                name: "suggestions",
+                summary: "Three suggestions to choose from.",
+                body: json!({ "text": ORDER, "n": 3 }),
+            },
         ],
         TaskKind::Expand => vec![
             Example {

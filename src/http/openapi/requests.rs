@@ -133,9 +133,18 @@ fn compat(kind: TaskKind) -> Schema {
     // A summary has its shape from `max_length` here.
     let shape = |member: &Member| kind == TaskKind::Summarize && matches!(member.name, "type" | "paragraphs");
     for member in options::of(kind).iter().filter(|member| !shape(member)) {
-        body = with(body, member);
+        body = if member.name == "n" { with(body, &one_suggestion()) } else { with(body, member) };
     }
     closed(body, vec![one_material(kind)])
+}
+
+/// A path that answers with one text has no place for more.
+fn one_suggestion() -> Member {
+    Member {
+        name: "n",
+        about: "One suggestion; `POST /v1/rephrase` makes several.",
+        range: Range::Number { least: 1, most: 1, default: Some(1) },
+    }
 }
 
 fn with(body: ObjectBuilder, member: &Member) -> ObjectBuilder {

@@ -6,15 +6,15 @@
 use super::super::error::ApiError;
 use super::super::wire::{Chunks, CostBody, Problem, TimingBody, UsageBody};
 use super::events::{
-    ChunkChange, Delta, Done, Error, Event, Fallback, ModelUsage, Partial, Progress, Reset, Start, Usage,
-    Warning,
+    ChunkChange, Delta, Done, Error, Event, Fallback, ModelUsage, Partial, Progress, Reset, Start,
+    Suggestion, Usage, Warning,
 };
 use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL, REQUEST_ID, SECOND_MODEL, request_id};
 use crate::domain::CallFailure;
 use crate::pipeline::{Failure, WarningCode};
 
 /// Name, sentence and bytes of each.
-pub(super) type Streams = [(&'static str, &'static str, String); 5];
+pub(super) type Streams = [(&'static str, &'static str, String); 6];
 
 /// Whole streams as SSE: name, sentence, bytes.
 pub(super) fn sse_transcripts() -> Streams {
@@ -44,6 +44,11 @@ fn transcripts(write: fn(&[Event<'_>]) -> String) -> Streams {
             "in-parts",
             "A text of three parts, whose summaries are merged; the request said `include: [\"partials\"]`.",
             in_parts(write),
+        ),
+        (
+            "suggestions",
+            "Three suggestions, one of which repeated another; the request said `n: 3`.",
+            several(write),
         ),
     ]
 }
@@ -197,7 +202,7 @@ fn in_parts(write: fn(&[Event<'_>]) -> String) -> String {
         })
     };
     write(&[
-        start_of("map_reduce", 3),
+        start_of("summarize", "map_reduce", 3),
         progress(1, "split", 3, 3, Vec::new()),
         progress(2, "map", 0, 3, started),
         Event::Fallback(fallback),
@@ -223,6 +228,45 @@ fn in_parts(write: fn(&[Event<'_>]) -> String) -> String {
     ])
 }
 
+fn several(write: fn(&[Event<'_>]) -> String) -> String {
+    const TEXTS: [&str; 2] = [
+        "As the warehouse is closed, your order cannot leave today.",
+        "Your order has to wait: our warehouse is closed.",
+    ];
+    let suggestion = |seq, index, text, model| {
+        Event::Suggestion(Suggestion { seq, index, text, model, finish_reason: "stop" })
+    };
+    let warning = Warning {
+        seq: 3,
+        code: WarningCode::FewerSuggestions.as_str(),
+        detail: "Suggestion 2 of 3 said the same as another one, also when it was asked for again.",
+    };
+    let mut usage = usage(5, used(MODEL, 52, 0.000_594_44), 4, timing(0.0, 912.6, 57.0));
+    usage.usage.input_tokens = 1368;
+    usage.usage.total_tokens = 1420;
+    usage.by_model[0].input_tokens = 1368;
+    usage.timing.time_to_first_token_ms = None;
+    write(&[
+        start_of("rephrase", "several", 1),
+        suggestion(1, 2, TEXTS[1], MODEL),
+        suggestion(2, 0, TEXTS[0], MODEL),
+        Event::Warning(warning),
+        Event::Delta(Delta { seq: 4, text: TEXTS[0] }),
+        Event::Usage(usage),
+        Event::Done(Done {
+            seq: 6,
+            finish_reason: "stop",
+            model: MODEL,
+            fallback: false,
+            attempts: 4,
+            output_chars: TEXTS[0].len(),
+            partial: false,
+            chunks: at_once(),
+            text: None,
+        }),
+    ])
+}
+
 /// The parts of a text that was worked on at once.
 fn at_once() -> Chunks {
     Chunks { total: 1, failed: 0, levels: 0 }
@@ -231,14 +275,14 @@ fn at_once() -> Chunks {
 const INPUT_TOKENS: u64 = 342;
 
 fn start() -> Event<'static> {
-    start_of("single", 1)
+    start_of("summarize", "single", 1)
 }
 
-fn start_of(strategy: &'static str, chunks_total: u32) -> Event<'static> {
+fn start_of(task: &'static str, strategy: &'static str, chunks_total: u32) -> Event<'static> {
     Event::Start(Start {
         seq: 0,
         id: GENERATION_ID,
-        task: "summarize",
+        task,
         model: MODEL,
         chain: CHAIN,
         created: CREATED,

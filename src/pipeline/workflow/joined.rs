@@ -336,7 +336,7 @@ impl Told {
 const PIECE_BYTES: usize = 4096;
 
 /// The first piece of a text, which ends between words where it can.
-fn piece(text: &str) -> &str {
+pub(super) fn piece(text: &str) -> &str {
     if text.len() <= PIECE_BYTES {
         return text;
     }
@@ -359,7 +359,7 @@ fn assignment(task: &Joined, part: &Part, answer: &Answer, desk: &Desk) -> Assig
         OnFailover::Error => Restart::UntilTold(Arc::clone(&answer.has_told)),
     };
     let work = desk.work(desk.call(prompt, output), desk.manners.mode, CallStage::Map, restart);
-    Assignment::Ask { key, work: Box::new(work) }
+    Assignment::Ask { key: Some(key), work: Box::new(work) }
 }
 
 #[cfg(test)]

@@ -379,5 +379,5 @@ fn assignment(task: &Summarize, item: &Item, desk: &Desk) -> Assignment {
     };
     // Nothing of it is told, so it may always start over.
     let work = desk.work(desk.call(prompt, output), Mode::Whole, stage, Restart::Always);
-    Assignment::Ask { key, work: Box::new(work) }
+    Assignment::Ask { key: Some(key), work: Box::new(work) }
 }

@@ -1,0 +1,63 @@
+// Three texts to begin with. The long one is made here, so that the page stays small.
+
+const NOTE = `Hi all, sorry for the late update! We can't ship the new export on Thursday because the last load test showed that files over 2 GB fail about one time in fifty. I think we know why: the worker gives up before the storage has answered, and nobody retries. Marta has a fix and it looks good, but it needs a day of soaking. So the plan is: soak over the weekend, ship on Tuesday morning, and tell the three pilot customers today that it will be Tuesday. If anybody sees a problem with that, please shout before noon. Thanks a lot, and sorry again!`;
+
+const ARTICLE = `# A library that lends more than books
+
+When the town of Varde closed its cinema in 2019, the building stood empty for two years. It had a leaking roof and 212 red velvet seats. Today it is the busiest public building in the region, and it holds no more than 40,000 books.
+
+The new library opened on a Monday in March. It cost 12 million euros, of which the city paid half; the rest came from a foundation, from the region, and from 1,900 residents who bought a chair, a shelf or a window with their name on it. The architects kept the sloping floor of the cinema: children lie on carpets under the old balcony.
+
+## Tools, seeds and an hour of help
+
+What draws people is not only the reading room for 120 visitors. A wall of lockers lends drills, sewing machines, telescopes and tents. In spring the counter for seeds is the longest queue in the house: whoever takes a bag in April is asked to bring one back in October. Last year 71 percent did.
+
+Twice a week, volunteers help with letters from offices and with applications. "We counted 3,400 visits to their table in the first year," says the director, Ane Holm. "Half of them had never had a library card."
+
+## What it costs, and what it saves
+
+Running the house takes 2.1 million euros a year, 300,000 more than the two branches that it replaced. The city council argued about that sum for a whole winter. A study then found that visits by people over 70 had tripled.
+
+Other towns have noticed. Delegations from eleven countries came last year to see the lockers. The most common question, says Holm, is how many things are never brought back. The answer is one in two hundred, and most of those are umbrellas.`;
+
+const SUBJECTS = ["The harbour office", "The dredging crew", "The fishermen's guild", "The pilot station", "The ferry company", "The town council", "The lighthouse keeper"];
+const DEEDS = ["put off the repair of the east pier", "asked for a new crane at the grain quay", "measured the depth of the inner channel", "moved the fish auction to the old warehouse", "counted the vessels that waited for the tide", "replaced the chains of the outer buoys", "opened the sluice for the spring flood", "reported a loss of moorings in the gale"];
+const REASONS = ["because the autumn storms had come early", "after two accidents in one week", "so that larger vessels could enter at low tide", "since the budget of the year was almost spent", "although the neighbours had objected", "while the railway was closed"];
+const ENDS = ["The work took {n} days and cost {m} crowns.", "Of {m} vessels, {n} were delayed by more than a day.", "The minutes name {n} witnesses and no dissent.", "The board set aside {m} crowns and asked for a report within {n} weeks.", "Between {n} and {m} people watched from the quay."];
+
+/** The minutes of a harbour board: the same text each time, about 130,000 tokens. */
+function minutes() {
+	let seed = 7;
+	const draw = (most) => {
+		seed = (seed * 48271) % 2147483647;
+		return seed % most;
+	};
+	const of = (list) => list[draw(list.length)];
+	const parts = ["# Saltmarsh Harbour"];
+	for (let year = 1921; year < 1986; year += 1) {
+		parts.push(`## The year ${year}`);
+		for (let month = 0; month < 12; month += 1) {
+			const sentences = [];
+			for (let count = 0; count < 5; count += 1) {
+				const end = of(ENDS).replace("{n}", draw(28) + 2).replace("{m}", (draw(80) + 20) * 25);
+				sentences.push(`${of(SUBJECTS)} ${of(DEEDS)} ${of(REASONS)}.`, end);
+			}
+			parts.push(sentences.join(" "));
+		}
+	}
+	return parts.join("\n\n");
+}
+
+/** Name, text, and the options with which it shows most, by task. */
+export const SAMPLES = [
+	{ name: "Note", text: () => NOTE, options: {} },
+	{ name: "Article", text: () => ARTICLE, options: {} },
+	{ name: "Long report", text: minutes, options: { summarize: { strategy: "map-reduce" } } },
+];
+
+/** What tasks with fields hold to begin with, and members that must be there. */
+export const STARTERS = {
+	"blog-post": "Why our town lends drills, telescopes and tents as well as books",
+	"product-description": "folds to the size of a book\nburns for 30 hours on one charge\nrepairable with one screwdriver",
+	options: { name: "Field lamp", platforms: ["x", "linkedin"] },
+};
