@@ -8,6 +8,8 @@
 mod body;
 mod body_buffers;
 mod catalogue;
+mod chat;
+mod client_modules;
 mod compat;
 mod connection;
 mod cors;
@@ -145,6 +147,8 @@ pub fn routes(api: Api) -> Router {
         .route("/v1/generate/blog-post", post(task_routes::blog_post))
         .route("/v1/generate/product-description", post(task_routes::product_description))
         .route("/v1/generate/social-posts", post(task_routes::social_posts))
+        // The same tasks for clients of OpenAI's
+        .route("/v1/chat/completions", post(chat::run))
         // The same tasks for older clients
         .route("/api/summarize", post(|api, request| compat::run(Summarize, api, request)))
         .route("/api/rephrase", post(|api, request| compat::run(Rephrase, api, request)))
@@ -157,6 +161,9 @@ pub fn routes(api: Api) -> Router {
         .route("/version", get(meta::version))
         .route("/openapi.json", get(meta::openapi))
         .route("/problems/{code}", get(meta::problem))
+        // Modules for pages
+        .route("/client.js", get(client_modules::client))
+        .route("/polyfill.js", get(client_modules::polyfill))
         // Probes
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))

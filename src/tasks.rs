@@ -21,6 +21,7 @@ mod suggestion;
 mod summarize;
 mod vocabulary;
 
+pub use brief::MAX_CONTEXT_CHARS;
 pub use expand::{Expand, ExpandFormat, ExpandLength, ExpandTone};
 pub use fields::{FieldProblem, Fields};
 pub use generate::{

@@ -11,6 +11,8 @@ pub enum FailureCode {
     MalformedBody,
     /// No such path.
     NotFound,
+    /// A request for a model, in OpenAI's shape, names none that there is.
+    ModelNotFound,
     /// The path exists, the method does not.
     MethodNotAllowed,
     /// None of the representations the caller accepts can be made.
@@ -57,9 +59,10 @@ pub enum FailureCode {
 
 impl FailureCode {
     /// Every code, in the order of the HTTP error table.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::MalformedBody,
         Self::NotFound,
+        Self::ModelNotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
         Self::RequestTimeout,
@@ -88,6 +91,7 @@ impl FailureCode {
         match self {
             Self::MalformedBody => "malformed_body",
             Self::NotFound => "not_found",
+            Self::ModelNotFound => "model_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotAcceptable => "not_acceptable",
             Self::RequestTimeout => "request_timeout",

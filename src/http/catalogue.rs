@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::{BaseModel, Prices, Region, ServiceTier, TaskName};
+use super::chat::MODEL_PREFIX;
+use crate::domain::{BaseModel, Prices, Region, ServiceTier, TaskKind, TaskName};
 use crate::pipeline::{Catalogue, Chain, Model, WeightedTarget};
 
 /// A model of the catalogue.
@@ -131,10 +132,30 @@ pub(super) struct TaskBody<'a> {
     pub guardrail: Option<&'a str>,
 }
 
+/// A task, as OpenAI's clients list models.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TaskModel)]
+pub(super) struct TaskModelBody {
+    /// `redraft/` and the task. With `@` and the name of a chain behind it, that chain is asked.
+    #[schema(example = "redraft/summarize")]
+    pub id: String,
+    #[schema(example = "model")]
+    pub object: &'static str,
+    /// Always 0: a task has no date.
+    pub created: u64,
+    #[schema(example = "redraft")]
+    pub owned_by: &'static str,
+}
+
 /// The catalogue.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Catalogue)]
 pub(super) struct ModelsBody<'a> {
+    /// `list`: to OpenAI's clients this is a list of `data`.
+    #[schema(example = "list")]
+    pub object: &'a str,
+    /// The tasks as models of `POST /v1/chat/completions`.
+    pub data: Vec<TaskModelBody>,
     pub models: Vec<ModelBody<'a>>,
     pub chains: Vec<ChainBody<'a>>,
     pub tasks: Vec<TaskBody<'a>>,
@@ -202,7 +223,15 @@ impl<'a> From<&'a Catalogue> for ModelsBody<'a> {
             chain: &catalogue.task_chain(task).name,
             guardrail: catalogue.task_guardrails.get(task).map(|guardrail| &*guardrail.name),
         };
+        let task_model = |task: TaskKind| TaskModelBody {
+            id: format!("{MODEL_PREFIX}{task}"),
+            object: "model",
+            created: 0,
+            owned_by: "redraft",
+        };
         Self {
+            object: "list",
+            data: TaskKind::ALL.map(task_model).into(),
             models: catalogue.models.iter().map(|model| ModelBody::from(&**model)).collect(),
             chains: catalogue.chains.values().map(|one| chain(one)).collect(),
             tasks: catalogue.tasks().map(task).collect(),

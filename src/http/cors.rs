@@ -13,8 +13,16 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 /// Chrome caps the preflight cache here.
 const MAX_AGE: Duration = Duration::from_secs(7200);
 
-const EXPOSED: [&str; 7] =
-    ["x-request-id", "x-generation-id", "x-model", "retry-after", "retry-after-ms", "link", "server-timing"];
+const EXPOSED: [&str; 8] = [
+    "x-request-id",
+    "x-generation-id",
+    "x-model",
+    "retry-after",
+    "retry-after-ms",
+    "link",
+    "server-timing",
+    "x-vercel-ai-ui-message-stream",
+];
 
 /// `None` when no origin is allowed.
 pub(super) fn layer(origins: &[String]) -> Option<CorsLayer> {

@@ -20,7 +20,7 @@ use crate::tasks::FieldProblem;
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 pub(super) const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
-const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+pub(super) const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// What to wait before trying again when nobody knows better.
 const USUAL_WAIT: Duration = Duration::from_secs(2);
@@ -49,6 +49,12 @@ pub(super) const fn row(code: FailureCode) -> Row {
             S::NOT_FOUND,
             "Not found",
             "There is nothing at this path. GET /openapi.json lists every path.",
+            false,
+        ),
+        C::ModelNotFound => (
+            S::NOT_FOUND,
+            "Model not found",
+            "There is no such model. A task is a model here, as in redraft/summarize; GET /v1/models lists them.",
             false,
         ),
         C::MethodNotAllowed => (

@@ -42,7 +42,7 @@ const FILE: &str = "file";
 /// The field of a form that holds all options as a JSON object.
 const OPTIONS: &str = "options";
 /// The members that hold a text to work on.
-const TEXTS: [&str; 4] = ["text", "prompt", "input", "bullets"];
+pub(super) const TEXTS: [&str; 4] = ["text", "prompt", "input", "bullets"];
 
 /// Reads the body, and the options wherever they stand.
 pub(super) async fn read(parts: &Parts, body: Incoming, api: &Api) -> Result<Intake, ApiError> {

@@ -44,7 +44,7 @@ pub(super) async fn capabilities(State(api): State<Api>) -> Json<Value> {
     };
     Json(json!({
         "tasks": Wanted::ALL.map(task),
-        "representations": ["json", "sse", "ndjson", "text"],
+        "representations": openapi::REPRESENTATIONS,
         "chains": catalogue.chains.keys().map(|name| &**name).collect::<Vec<_>>(),
         "limits": {
             "max_body_bytes": api.0.settings.max_body_bytes,

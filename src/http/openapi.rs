@@ -14,12 +14,14 @@ mod files;
 mod generator_paths;
 mod generators;
 mod headers;
+mod modules;
 mod options;
 mod paths;
 mod request_examples;
 mod requests;
 mod transcripts;
 
+pub(super) use answers::REPRESENTATIONS;
 use serde_json::Value;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::tag::TagBuilder;

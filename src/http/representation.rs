@@ -1,5 +1,6 @@
 //! Chooses how the answer is written: `?stream=`, then the body's `stream`, then
-//! `Accept`, else JSON.
+//! `Accept`, then the text's name: whoever calls it `prompt` is the AI SDK's
+//! `useCompletion`, which can say nothing else by itself. Else it is JSON.
 
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
@@ -11,7 +12,7 @@ use crate::tasks::Fields;
 use crate::telemetry::Dialect;
 
 /// What `stream` may be, for messages.
-const STREAM_VALUES: &str = "true, false, \"json\", \"sse\", \"ndjson\", \"text\"";
+const STREAM_VALUES: &str = "true, false, \"json\", \"sse\", \"ndjson\", \"text\", \"ui\"";
 
 /// Chooses the dialect. A bad `stream` member is recorded as a problem of `fields`.
 pub(super) fn choose(
@@ -39,7 +40,10 @@ pub(super) fn choose(
             let detail = format!("The query parameter `stream` must be one of {STREAM_VALUES}.");
             ApiError::detailed(FailureCode::ValidationFailed, detail)
         }),
-        None => from_body.map_or_else(|| accepted(headers), Ok),
+        None => match from_body {
+            Some(dialect) => Ok(dialect),
+            None => Ok(accepted(headers)?.unwrap_or_else(|| usual(fields))),
+        },
     }
 }
 
@@ -49,13 +53,20 @@ fn named(word: &str) -> Option<Dialect> {
         "false" | "0" | "json" => Some(Dialect::Json),
         "ndjson" => Some(Dialect::Ndjson),
         "text" => Some(Dialect::Text),
+        "ui" => Some(Dialect::Ui),
         _ => None,
     }
 }
 
-/// The acceptable media type with the highest quality; the first of equals.
-fn accepted(headers: &HeaderMap) -> Result<Dialect, ApiError> {
-    let mut best: Option<(f32, Dialect)> = None;
+/// What a request gets that says nothing about it.
+fn usual(fields: &Fields) -> Dialect {
+    if fields.contains("prompt") { Dialect::Ui } else { Dialect::Json }
+}
+
+/// The acceptable media type with the highest quality; the first of equals. `None` is no wish:
+/// every `fetch` sends `*/*`.
+fn accepted(headers: &HeaderMap) -> Result<Option<Dialect>, ApiError> {
+    let mut best: Option<(f32, Option<Dialect>)> = None;
     let mut any = false;
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     for range in values.flat_map(|value| value.split(',')).filter(|range| !range.trim().is_empty()) {
@@ -66,10 +77,11 @@ fn accepted(headers: &HeaderMap) -> Result<Dialect, ApiError> {
             .find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")))
             .map_or(1.0, |text| text.parse::<f32>().unwrap_or(0.0));
         let dialect = match essence.as_str() {
-            "application/json" | "application/*" | "*/*" | "application/problem+json" => Dialect::Json,
-            "text/event-stream" => Dialect::Sse,
-            "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Dialect::Ndjson,
-            "text/plain" | "text/*" => Dialect::Text,
+            "*/*" => None,
+            "application/json" | "application/*" | "application/problem+json" => Some(Dialect::Json),
+            "text/event-stream" => Some(Dialect::Sse),
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some(Dialect::Ndjson),
+            "text/plain" | "text/*" => Some(Dialect::Text),
             _ => continue,
         };
         if quality > 0.0 && best.is_none_or(|(known, _)| quality > known) {
@@ -79,7 +91,7 @@ fn accepted(headers: &HeaderMap) -> Result<Dialect, ApiError> {
     match best {
         Some((_, dialect)) => Ok(dialect),
         None if any => Err(ApiError::new(FailureCode::NotAcceptable)),
-        None => Ok(Dialect::Json),
+        None => Ok(None),
     }
 }
 
@@ -103,21 +115,40 @@ mod tests {
     #[test]
     fn the_accept_header_chooses_by_quality_and_order() {
         let cases = [
-            ("*/*", Dialect::Json),
-            ("application/json", Dialect::Json),
-            ("text/event-stream", Dialect::Sse),
-            ("application/x-ndjson", Dialect::Ndjson),
-            ("application/jsonl", Dialect::Ndjson),
-            ("text/plain", Dialect::Text),
-            ("text/html, text/event-stream;q=0.5, application/json;q=0.9", Dialect::Json),
-            ("application/json;q=0.1, TEXT/Event-Stream", Dialect::Sse),
+            ("*/*", None),
+            ("text/html, */*;q=0.8", None),
+            ("application/json", Some(Dialect::Json)),
+            ("application/json, text/plain, */*", Some(Dialect::Json)),
+            ("text/event-stream", Some(Dialect::Sse)),
+            ("application/x-ndjson", Some(Dialect::Ndjson)),
+            ("application/jsonl", Some(Dialect::Ndjson)),
+            ("text/plain", Some(Dialect::Text)),
+            ("text/html, text/event-stream;q=0.5, application/json;q=0.9", Some(Dialect::Json)),
+            ("application/json;q=0.1, TEXT/Event-Stream", Some(Dialect::Sse)),
         ];
         for (header, dialect) in cases {
             assert_eq!(accepted(&accept(header)).unwrap(), dialect, "{header}");
         }
         assert!(accepted(&accept("image/png")).is_err());
         assert!(accepted(&accept("application/json;q=0")).is_err());
-        assert_eq!(accepted(&HeaderMap::new()).unwrap(), Dialect::Json);
+        assert_eq!(accepted(&HeaderMap::new()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_text_called_prompt_makes_a_ui_stream_unless_anything_says_otherwise() {
+        let chosen = |query: Option<&str>, body: Value, header: &str| {
+            choose(query, &mut fields(body), &accept(header)).unwrap()
+        };
+        let prompt = json!({"prompt": "a"});
+        assert_eq!(chosen(None, prompt.clone(), "*/*"), Dialect::Ui);
+        assert_eq!(choose(None, &mut fields(prompt.clone()), &HeaderMap::new()).unwrap(), Dialect::Ui);
+        assert_eq!(chosen(None, prompt.clone(), "application/json"), Dialect::Json);
+        assert_eq!(chosen(None, prompt.clone(), "text/event-stream"), Dialect::Sse);
+        assert_eq!(chosen(Some("text"), prompt, "*/*"), Dialect::Text);
+        assert_eq!(chosen(None, json!({"prompt": "a", "stream": false}), "*/*"), Dialect::Json);
+        assert_eq!(chosen(None, json!({"text": "a"}), "*/*"), Dialect::Json);
+        assert_eq!(chosen(None, json!({"text": "a", "prompt": null}), "*/*"), Dialect::Json);
+        assert_eq!(chosen(None, json!({"text": "a", "stream": "ui"}), "application/json"), Dialect::Ui);
     }
 
     #[test]

@@ -179,15 +179,15 @@ impl Vocabulary for OnFailover {
 }
 
 /// What a break in mid-stream leads to. As long as nothing has left, starting over
-/// costs the caller nothing; plain text that has left cannot be taken back.
-fn on_failover(fields: &mut Fields, dialect: Dialect, can_be_cut: bool) -> OnFailover {
+/// costs the caller nothing; what has left can be taken back by native events alone.
+pub(super) fn on_failover(fields: &mut Fields, dialect: Dialect, can_be_cut: bool) -> OnFailover {
     let asked = fields.word::<OnFailover>("on_failover").unwrap_or_default();
     let told_at_the_end = dialect == Dialect::Json || (dialect == Dialect::Text && !can_be_cut);
     match (dialect, asked) {
         _ if told_at_the_end => OnFailover::Restart,
-        (Dialect::Text, OnFailover::Restart) => {
+        (Dialect::Text | Dialect::Ui | Dialect::OpenAi, OnFailover::Restart) => {
             let detail =
-                "Plain text that was sent cannot be taken back. Ask for `sse` or `ndjson`, or for `error`.";
+                "Text that was sent so cannot be taken back. Ask for `sse` or `ndjson`, or for `error`.";
             fields.problem("/on_failover", detail);
             asked
         }

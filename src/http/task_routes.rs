@@ -12,7 +12,7 @@ use super::body_buffers::HeldBytes;
 use super::error::{ApiError, id_of};
 use super::submission::{self, Submission};
 use super::{Api, dialect, whole};
-use crate::domain::{GenerationId, RequestId, TaskName, Tenant};
+use crate::domain::{FailureCode, GenerationId, RequestId, TaskName, Tenant};
 use crate::pipeline::Run;
 use crate::tasks::{Generator, Wanted};
 use crate::telemetry::{Api as ApiFamily, Dialect, RequestRecord};
@@ -56,6 +56,9 @@ pub(super) async fn run(wanted: Wanted, State(api): State<Api>, request: Request
         Dialect::Ndjson => dialect::ndjson(run, context, &api.0.metrics),
         Dialect::Text if can_be_cut => dialect::text(run, context, &api.0.metrics).await,
         Dialect::Text => whole::text(run, &context).await,
+        Dialect::Ui => dialect::ui(run, context, api.0.settings.heartbeat, &api.0.metrics),
+        // It has a path of its own, and no word of `stream` asks for it.
+        Dialect::OpenAi => ApiError::new(FailureCode::Internal).response(&request_id),
     }
 }
 

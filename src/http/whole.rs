@@ -1,7 +1,7 @@
 //! The JSON fold: takes every event of a run and answers once.
 
 use axum::http::header::{CONTENT_TYPE, VARY};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
@@ -107,10 +107,16 @@ fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
     let mut response = ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response();
     let headers = response.headers_mut();
     headers.append(VARY, HeaderValue::from_static("accept"));
-    headers.insert(SERVER_TIMING, server_timing(usage, done.model.as_str()));
-    headers.insert(X_GENERATION_ID, ascii(context.generation_id.as_str()));
-    headers.insert(X_MODEL, ascii(done.model.as_str()));
+    tell_served(headers, gathered, context);
     response
+}
+
+/// The headers that say which answer it is, who wrote it, and where the time went.
+pub(super) fn tell_served(headers: &mut HeaderMap, gathered: &Gathered, context: &AnswerContext) {
+    let model = gathered.done.model.as_str();
+    headers.insert(SERVER_TIMING, server_timing(&gathered.usage, model));
+    headers.insert(X_GENERATION_ID, ascii(context.generation_id.as_str()));
+    headers.insert(X_MODEL, ascii(model));
 }
 
 /// Parts end in any order.

@@ -23,7 +23,7 @@ pub(super) struct Brief {
 }
 
 /// The longest `context` or `shared_context`, in characters.
-const MAX_CONTEXT_CHARS: usize = 10_000;
+pub const MAX_CONTEXT_CHARS: usize = 10_000;
 
 /// The most languages a caller may expect.
 const MAX_LANGUAGES: usize = 20;

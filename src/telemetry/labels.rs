@@ -26,12 +26,21 @@ macro_rules! label {
 
 label! {
     /// How the answer is written: the label `stream`.
-    Dialect { Json => "json", Sse => "sse", Ndjson => "ndjson", Text => "text" }
+    Dialect {
+        Json => "json",
+        Sse => "sse",
+        Ndjson => "ndjson",
+        Text => "text",
+        /// The AI SDK's UI message stream.
+        Ui => "ui",
+        /// OpenAI's chunks of a chat completion.
+        OpenAi => "openai",
+    }
 }
 
 label! {
     /// Which family of paths was called.
-    Api { V1 => "v1", Compat => "compat" }
+    Api { V1 => "v1", Compat => "compat", OpenAi => "openai" }
 }
 
 label! {
@@ -186,12 +195,24 @@ label! {
     TokenDirection { Input => "input", Output => "output", CacheRead => "cache_read", CacheWrite => "cache_write" }
 }
 
+impl Api {
+    /// Whether these paths answer in this way.
+    pub const fn speaks(self, dialect: Dialect) -> bool {
+        match self {
+            Self::V1 => !matches!(dialect, Dialect::OpenAi),
+            Self::Compat => matches!(dialect, Dialect::Json),
+            Self::OpenAi => matches!(dialect, Dialect::Json | Dialect::OpenAi),
+        }
+    }
+}
+
 impl From<FailureCode> for Outcome {
     fn from(code: FailureCode) -> Self {
         use FailureCode as Code;
         match code {
             Code::MalformedBody
             | Code::NotFound
+            | Code::ModelNotFound
             | Code::MethodNotAllowed
             | Code::NotAcceptable
             | Code::RequestTimeout

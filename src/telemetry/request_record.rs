@@ -62,9 +62,20 @@ impl RequestRecord {
         api: Api,
         request_id: &RequestId,
     ) -> Self {
+        Self::started_at(Instant::now(), metrics, task, api, request_id)
+    }
+
+    /// The same for a request that came in earlier, and whose body had to be read to know its task.
+    pub fn started_at(
+        started: Instant,
+        metrics: &Arc<Metrics>,
+        task: impl Into<TaskName>,
+        api: Api,
+        request_id: &RequestId,
+    ) -> Self {
         Self {
             metrics: Arc::clone(metrics),
-            started: Instant::now(),
+            started,
             task: task.into(),
             api,
             dialect: Dialect::Json,

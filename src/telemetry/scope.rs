@@ -12,8 +12,15 @@ use super::labels::{
 use super::metrics::{Metrics, OPERATION, PROVIDER};
 use crate::domain::{CalendarDate, CallFailure, FailureCode, ModelId, Region, TaskName};
 
-const ROUTES_AT_START: [&str; 6] =
-    ["/v1/summarize", "/v1/rephrase", "/v1/expand", "/api/summarize", "/api/rephrase", "/api/expand"];
+const ROUTES_AT_START: [&str; 7] = [
+    "/v1/summarize",
+    "/v1/rephrase",
+    "/v1/expand",
+    "/v1/chat/completions",
+    "/api/summarize",
+    "/api/rephrase",
+    "/api/expand",
+];
 
 /// The label value of the region that the service runs in.
 const OWN_REGION: &str = "own";
@@ -155,16 +162,14 @@ impl Metrics {
                     self.time_to_first_token.with_label_values(&[task, dialect.as_str(), fallback]);
                 }
             }
-            for &api in Api::ALL {
-                if api == Api::Compat && dialect != Dialect::Json {
-                    continue;
-                }
+            for &api in Api::ALL.iter().filter(|api| api.speaks(dialect)) {
                 let ended = |outcome: Outcome, error: &str| {
                     let labels = [task, dialect.as_str(), outcome.as_str(), error, api.as_str()];
                     self.requests.with_label_values(&labels);
                 };
                 ended(Outcome::Ok, "");
-                let elsewhere = [FailureCode::NotFound, FailureCode::MethodNotAllowed];
+                let elsewhere =
+                    [FailureCode::NotFound, FailureCode::ModelNotFound, FailureCode::MethodNotAllowed];
                 for code in FailureCode::ALL.into_iter().filter(|code| !elsewhere.contains(code)) {
                     ended(Outcome::from(code), code.as_str());
                 }

@@ -13,6 +13,7 @@ mod compat;
 mod connections;
 mod cors;
 mod credentials;
+mod dialects;
 mod drain;
 mod failover;
 mod fallback;

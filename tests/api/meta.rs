@@ -1,4 +1,7 @@
-//! What the service tells about itself.
+//! What the service tells about itself, and what it has for pages.
+
+use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -220,5 +223,36 @@ async fn a_request_id_is_taken_over_when_it_is_harmless_and_made_when_not() {
     let timing = task.header("server-timing");
     for part in ["queue;dur=", "upstream;dur=", "overhead;dur=", "model;desc="] {
         assert!(timing.contains(part), "{timing}");
+    }
+}
+
+#[tokio::test]
+async fn modules_for_pages_are_served_whole_and_asked_for_by_their_tag() {
+    let app = TestApp::start().await;
+    for (path, file) in [("/client.js", "client.js"), ("/polyfill.js?force", "polyfill.js")] {
+        let answer = app.get(path).send().await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), "text/javascript; charset=utf-8");
+        assert_eq!(answer.header("cache-control"), "no-cache");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/clients").join(file);
+        assert_eq!(answer.text(), fs::read_to_string(source).unwrap());
+        let tag = answer.header("etag");
+        let known = app.get(path).header("if-none-match", &format!("\"other\", {tag}")).send().await;
+        assert_eq!((known.status.as_u16(), known.header("etag"), known.text().as_str()), (304, tag, ""));
+        let other = app.get(path).header("if-none-match", "\"other\"").send().await;
+        assert_eq!(other.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_module_is_for_pages_of_other_origins_only_where_they_may_call() {
+    const ORIGIN: &str = "https://app.example.com";
+    let closed = TestApp::start().await;
+    let open = TestApp::with(&[("HTTP__ALLOWED_ORIGINS", ORIGIN)]).await;
+    for path in ["/client.js", "/polyfill.js"] {
+        let answer = closed.get(path).header("origin", ORIGIN).send().await;
+        assert!(answer.headers.get("access-control-allow-origin").is_none(), "{path}");
+        let answer = open.get(path).header("origin", ORIGIN).send().await;
+        assert_eq!(answer.header("access-control-allow-origin"), ORIGIN, "{path}");
     }
 }

@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use super::super::error::ApiError;
 use super::super::task_routes::AnswerContext;
-use super::super::wire::{Chunks, CostBody, PartialBody, Problem, SuggestionBody, TimingBody, UsageBody};
+use super::super::wire::{
+    Chunks, CostBody, PartialBody, Problem, SuggestionBody, TimingBody, UsageBody, WarningBody,
+};
 use super::stream_body::{Broken, Encode};
 use crate::pipeline::{
     ChunkChange, Done, Event, Failure, FallbackReport, ProgressReport, Started, UsageReport,
@@ -80,19 +82,7 @@ impl NativeEvents {
     }
 
     fn usage(&mut self, report: &UsageReport, piece: &mut BytesMut) {
-        let by_model = report.by_model.iter().map(|entry| ByModel {
-            model: entry.model.as_str(),
-            input_tokens: entry.usage.input_tokens,
-            output_tokens: entry.usage.output_tokens,
-            cost_usd: entry.cost.map(|cost| cost.usd()),
-        });
-        let payload = UsagePayload {
-            usage: UsageBody::from(report),
-            cost: CostBody::from(report),
-            by_model: by_model.collect(),
-            timing: TimingBody::from(&report.timing),
-        };
-        self.write("usage", &payload, piece);
+        self.write("usage", &UsagePayload::from(report), piece);
     }
 
     fn done(&mut self, done: &Done, piece: &mut BytesMut) {
@@ -130,10 +120,7 @@ impl Encode for NativeEvents {
                 self.write("suggestion", &SuggestionBody::from(&suggestion), piece);
             }
             Event::Fallback(fallback) => self.write("fallback", &FallbackPayload::from(&fallback), piece),
-            Event::Warning(warning) => {
-                let payload = WarningPayload { code: warning.code.as_str(), detail: &warning.detail };
-                self.write("warning", &payload, piece);
-            }
+            Event::Warning(warning) => self.write("warning", &WarningBody::from(&warning), piece),
             Event::Delta(text) => {
                 self.write("delta", &DeltaPayload { text: &text }, piece);
                 if let Some(whole) = &mut self.text {
@@ -171,7 +158,7 @@ struct StartPayload<'a> {
 }
 
 #[derive(Serialize)]
-struct FallbackPayload<'a> {
+pub(super) struct FallbackPayload<'a> {
     from: &'a str,
     to: &'a str,
     reason: &'a str,
@@ -196,7 +183,7 @@ impl<'a> From<&'a FallbackReport> for FallbackPayload<'a> {
 }
 
 #[derive(Serialize)]
-struct ProgressPayload<'a> {
+pub(super) struct ProgressPayload<'a> {
     stage: &'a str,
     done: u32,
     total: u32,
@@ -238,12 +225,6 @@ impl<'a> From<&'a ChunkChange> for ChunkPayload<'a> {
 }
 
 #[derive(Serialize)]
-struct WarningPayload<'a> {
-    code: &'a str,
-    detail: &'a str,
-}
-
-#[derive(Serialize)]
 struct DeltaPayload<'a> {
     text: &'a str,
 }
@@ -255,11 +236,28 @@ struct ResetPayload<'a> {
 }
 
 #[derive(Serialize)]
-struct UsagePayload<'a> {
+pub(super) struct UsagePayload<'a> {
     usage: UsageBody,
     cost: CostBody,
     by_model: Vec<ByModel<'a>>,
     timing: TimingBody,
+}
+
+impl<'a> From<&'a UsageReport> for UsagePayload<'a> {
+    fn from(report: &'a UsageReport) -> Self {
+        let by_model = report.by_model.iter().map(|entry| ByModel {
+            model: entry.model.as_str(),
+            input_tokens: entry.usage.input_tokens,
+            output_tokens: entry.usage.output_tokens,
+            cost_usd: entry.cost.map(|cost| cost.usd()),
+        });
+        Self {
+            usage: UsageBody::from(report),
+            cost: CostBody::from(report),
+            by_model: by_model.collect(),
+            timing: TimingBody::from(&report.timing),
+        }
+    }
 }
 
 #[derive(Serialize)]

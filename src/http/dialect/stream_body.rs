@@ -86,6 +86,11 @@ impl<E: Encode> StreamBody<E> {
         Self { events, encoder, heartbeat, state: State::Open, partial: false, metrics }
     }
 
+    /// Says whether part of the answer stands in the preface.
+    pub(super) fn having_told(self, partial: bool) -> Self {
+        Self { partial, ..self }
+    }
+
     /// Writes the next event, if it is there.
     fn write_next(&mut self, cx: &mut Context<'_>, piece: &mut BytesMut) -> Poll<()> {
         self.events.poll_next_unpin(cx).map(|event| match event {

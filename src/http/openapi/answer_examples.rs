@@ -7,7 +7,10 @@ use std::iter;
 
 use serde_json::{Value, json};
 
-use super::super::catalogue::{ChainBody, ModelBody, ModelsBody, PricesBody, TargetBody, TaskBody};
+use super::super::catalogue::{
+    ChainBody, ModelBody, ModelsBody, PricesBody, TargetBody, TaskBody, TaskModelBody,
+};
+use super::super::chat::MODEL_PREFIX;
 use super::super::measure::MeasureBody;
 use super::super::meta::VersionBody;
 use super::super::wire::{
@@ -201,7 +204,15 @@ pub(super) fn compat_example(kind: TaskKind) -> Value {
 /// What `GET /v1/models` shows, shortened to one chain.
 pub(super) fn models_example() -> Value {
     let tasks = TaskKind::ALL.map(TaskKind::as_str);
+    let task_model = |task: &str| TaskModelBody {
+        id: format!("{MODEL_PREFIX}{task}"),
+        object: "model",
+        created: 0,
+        owned_by: "redraft",
+    };
     to_value(&ModelsBody {
+        object: "list",
+        data: vec![task_model("summarize")],
         models: vec![
             ModelBody {
                 cache_min_tokens: Some(1_536),

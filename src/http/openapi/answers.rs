@@ -8,7 +8,9 @@ use serde_json::Value;
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Components, ComponentsBuilder, Ref, RefOr};
 
-use super::super::catalogue::{ChainBody, ModelBody, ModelsBody, PricesBody, TargetBody, TaskBody, TierBody};
+use super::super::catalogue::{
+    ChainBody, ModelBody, ModelsBody, PricesBody, TargetBody, TaskBody, TaskModelBody, TierBody,
+};
 use super::super::measure::MeasureBody;
 use super::super::meta::VersionBody;
 use super::super::wire::{
@@ -43,6 +45,7 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<TargetBody<'_>>()
         .schema_from::<TaskBody<'_>>()
         .schema_from::<TierBody<'_>>()
+        .schema_from::<TaskModelBody>()
         .schema_from::<VersionBody>()
         .schema("ErrorCode", error_code())
         .schema("Sentence", sentence())
@@ -131,7 +134,8 @@ pub(super) fn compat_name(kind: TaskKind) -> &'static str {
     }
 }
 
-pub(super) const REPRESENTATIONS: [&str; 4] = ["json", "sse", "ndjson", "text"];
+/// What `stream` can be.
+pub(in crate::http) const REPRESENTATIONS: [&str; 5] = ["json", "sse", "ndjson", "text", "ui"];
 
 fn text(about: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).description(Some(about))

@@ -38,7 +38,7 @@ pub(super) fn add(answer: ResponseBuilder, names: &[&str]) -> ResponseBuilder {
     })
 }
 
-fn parameters() -> [(&'static str, Parameter); 3] {
+fn parameters() -> [(&'static str, Parameter); 4] {
     let stream = string().enum_values(Some(STREAM_PARAMETER_VALUES));
     let timeout = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
     [
@@ -75,6 +75,14 @@ fn parameters() -> [(&'static str, Parameter); 3] {
                 .example(Some(json!("order-4711.try-1")))
                 .build(),
         ),
+        (
+            "If-None-Match",
+            named("If-None-Match", ParameterIn::Header)
+                .description(Some("The `ETag` of the file that is there already."))
+                .schema(Some(string()))
+                .example(Some(json!("W/\"9f1c8e4f2ab03d77\"")))
+                .build(),
+        ),
     ]
 }
 
@@ -98,7 +106,7 @@ fn headers() -> Vec<(&'static str, Header)> {
         (
             "Cache-Control",
             string(),
-            "`no-store`; on streams `no-cache, no-store, no-transform`.",
+            "`no-store`; on streams `no-cache, no-store, no-transform`; on modules for pages `no-cache`.",
             json!("no-store"),
         ),
         (
@@ -107,6 +115,7 @@ fn headers() -> Vec<(&'static str, Header)> {
             "The request headers that the answer depends on, where it does.",
             json!("accept-encoding"),
         ),
+        ("ETag", string(), "Changes with the file.", json!("W/\"9f1c8e4f2ab03d77\"")),
         ("X-Content-Type-Options", string(), "Always `nosniff`.", json!("nosniff")),
         (
             "X-Accel-Buffering",

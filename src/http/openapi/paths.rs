@@ -18,7 +18,9 @@ use super::super::error::describe_problem;
 use super::errors::{self, Family};
 use super::files::Options;
 use super::transcripts::{Streams, line_transcripts, sse_transcripts};
-use super::{answer_examples, answers, events, files, generator_paths, headers, request_examples, requests};
+use super::{
+    answer_examples, answers, events, files, generator_paths, headers, modules, request_examples, requests,
+};
 use crate::domain::{FailureCode, TaskKind};
 
 pub(super) const WRITING: &str = "Writing";
@@ -41,7 +43,7 @@ pub(super) fn paths() -> Paths {
         paths = paths.path(path, PathItem::new(HttpMethod::Post, operation));
     }
     paths = paths.path("/v1/measure", PathItem::new(HttpMethod::Post, measure()));
-    for (path, operation) in about_the_service().into_iter().chain(probes()) {
+    for (path, operation) in about_the_service().into_iter().chain(modules::operations()).chain(probes()) {
         paths = paths.path(path, PathItem::new(HttpMethod::Get, operation));
     }
     paths.path("/metrics", PathItem::new(HttpMethod::Get, metrics())).build()
@@ -336,7 +338,7 @@ fn shape(schema: &str, shown: Value) -> Content {
         .build()
 }
 
-fn plain_text(name: &str, summary: &str, shown: &str) -> Content {
+pub(super) fn plain_text(name: &str, summary: &str, shown: &str) -> Content {
     ContentBuilder::new()
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .examples_from_iter([example(name, summary, shown.into())])

@@ -14,16 +14,17 @@ use utoipa::openapi::schema::{
 };
 use utoipa::openapi::{ComponentsBuilder, Ref};
 
+use super::answers::REPRESENTATIONS;
 use super::generators;
 use super::options::{self, Member, Range, not_both, nullable, only};
 use crate::domain::TaskKind;
 use crate::tasks::Generator;
 
 /// What `stream` may be in a body.
-const STREAM_VALUES: [&str; 4] = ["json", "sse", "ndjson", "text"];
+const STREAM_VALUES: [&str; 5] = REPRESENTATIONS;
 /// What `stream` may be in a query.
-pub(super) const STREAM_PARAMETER_VALUES: [&str; 8] =
-    ["true", "false", "json", "sse", "ndjson", "text", "1", "0"];
+pub(super) const STREAM_PARAMETER_VALUES: [&str; 9] =
+    ["true", "false", "json", "sse", "ndjson", "text", "ui", "1", "0"];
 const MAX_CHAIN_CHARS: usize = 64;
 const MAX_INCLUDED: usize = 8;
 const MAX_BULLETS: usize = 200;

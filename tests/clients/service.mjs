@@ -1,0 +1,59 @@
+// The running service and the simulator behind it, as run.sh started them.
+
+export const API = process.env.REDRAFT_API;
+export const SIM = process.env.REDRAFT_SIM;
+if (!API || !SIM) throw new Error("tests/clients/run.sh runs these tests: they need a service and a simulator");
+
+export const TEXT =
+  "The new library opened on Monday. It holds 40,000 books, and entry is free for everybody. " +
+  "The building cost 12 million euros, and the city paid half of it. A ferry leaves at nine every morning. " +
+  "Its roof collects rain for the garden, where lessons are held in summer. The old house becomes a theatre.";
+
+async function admin(path, method, body) {
+  const answer = await fetch(SIM + path, { method, body: body && JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return answer.json().catch(() => null);
+}
+
+/** Forgets what was set and what was seen. */
+export async function reset() {
+  await admin("/_sim/scenarios", "DELETE");
+  await admin("/_sim/calls", "DELETE");
+}
+
+/** What all models do from now on. */
+export const everyModel = (scenario) => admin("/_sim/scenarios", "POST", { scenario });
+
+/** The calls of models since `reset`. */
+export async function modelCalls() {
+  const calls = await admin("/_sim/calls", "GET");
+  return calls.filter((call) => call.operation.startsWith("Converse"));
+}
+
+/** Calls of models that cost something. */
+export const billedCalls = async () =>
+  (await modelCalls()).filter((call) => call.billed_input_tokens + call.billed_output_tokens > 0);
+
+/** The whole answer, as JSON tells it. The simulator says the same to the same prompt. */
+export async function wholeAnswer(task = "summarize", body = { text: TEXT }) {
+  const answer = await fetch(`${API}/v1/${task}?stream=json`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
+  return (await answer.json()).text;
+}
+
+/** `fetch` that counts what it posts to the service. */
+export function countingFetch() {
+  const counted = async (input, init) => {
+    const method = init?.method ?? input.method ?? "GET";
+    if (method === "POST") counted.posts += 1;
+    return fetch(input, init);
+  };
+  counted.posts = 0;
+  return counted;
+}
+
+export const pause = (ms) => new Promise((go) => setTimeout(go, ms));
