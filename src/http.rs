@@ -50,6 +50,7 @@ use crate::documents::Extractor;
 use crate::domain::TaskKind;
 use crate::pipeline::admission::AdmissionPolicy;
 use crate::pipeline::{Live, Pipeline};
+use crate::tasks::Wanted;
 use crate::telemetry::Metrics;
 
 /// What the edge needs to know.
@@ -135,17 +136,23 @@ impl Api {
 
 /// The public routes.
 pub fn routes(api: Api) -> Router {
+    use TaskKind::{Expand, Rephrase, Summarize};
+    use Wanted::OnText;
     let router = Router::new()
         // Writing tasks
-        .route("/v1/summarize", post(|api, request| task_routes::run(TaskKind::Summarize, api, request)))
-        .route("/v1/rephrase", post(|api, request| task_routes::run(TaskKind::Rephrase, api, request)))
-        .route("/v1/expand", post(|api, request| task_routes::run(TaskKind::Expand, api, request)))
+        .route("/v1/summarize", post(|api, request| task_routes::run(OnText(Summarize), api, request)))
+        .route("/v1/rephrase", post(|api, request| task_routes::run(OnText(Rephrase), api, request)))
+        .route("/v1/expand", post(|api, request| task_routes::run(OnText(Expand), api, request)))
+        // Generators
+        .route("/v1/generate/blog-post", post(task_routes::blog_post))
+        .route("/v1/generate/product-description", post(task_routes::product_description))
+        .route("/v1/generate/social-posts", post(task_routes::social_posts))
         // The same tasks for clients of OpenAI's
         .route("/v1/chat/completions", post(chat::run))
         // The same tasks for older clients
-        .route("/api/summarize", post(|api, request| compat::run(TaskKind::Summarize, api, request)))
-        .route("/api/rephrase", post(|api, request| compat::run(TaskKind::Rephrase, api, request)))
-        .route("/api/expand", post(|api, request| compat::run(TaskKind::Expand, api, request)))
+        .route("/api/summarize", post(|api, request| compat::run(Summarize, api, request)))
+        .route("/api/rephrase", post(|api, request| compat::run(Rephrase, api, request)))
+        .route("/api/expand", post(|api, request| compat::run(Expand, api, request)))
         // What they would take
         .route("/v1/measure", post(measure::run))
         // What the service offers

@@ -54,9 +54,9 @@ use self::kept_parts::KeptParts;
 use self::layout::Layout;
 use self::plan::{Draft, Order};
 use self::prefixes::{Alike, Prefixes};
-use crate::domain::{Fences, InputSize, ModelId, OutputSize, Prompt, RequestMetadata, TaskKind, TaskName};
+use crate::domain::{Fences, InputSize, ModelId, OutputSize, Prompt, RequestMetadata, TaskName};
 use crate::routing::{RouteRequest, Router};
-use crate::tasks::Task;
+use crate::tasks::{Task, Wanted};
 use crate::telemetry::{Metrics, RequestRecord};
 
 /// Documents of more bytes than this are looked at off the threads that serve requests.
@@ -126,8 +126,8 @@ impl Pipeline {
 
     /// The most tokens a document of this task may have on its default chain, with
     /// its default options.
-    pub fn input_quota(&self, kind: TaskKind) -> u32 {
-        plan::quota(kind, &self.live(), &self.estimator, &self.kept, &self.fences)
+    pub fn input_quota(&self, wanted: Wanted) -> u32 {
+        plan::quota(wanted, &self.live(), &self.estimator, &self.kept, &self.fences)
     }
 
     /// Finds the chain and lays the work out. It calls no model to write anything; where
@@ -220,7 +220,9 @@ impl Pipeline {
         let max_parallel = plan.live.limits.max_parallel;
         let calls = plan.layout.parts().len().max(1);
         match &plan.layout {
-            Layout::Single(_) | Layout::Refined { .. } => Alike { calls, at_once: 1 },
+            Layout::Single(_) | Layout::Checked { .. } | Layout::Refined { .. } => {
+                Alike { calls, at_once: 1 }
+            }
             Layout::Joined { .. } | Layout::Reduced { .. } => {
                 Alike { calls, at_once: max_parallel.min(calls) }
             }

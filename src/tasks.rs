@@ -9,11 +9,13 @@
 mod brief;
 mod expand;
 mod fields;
+mod generate;
 mod joined;
 mod language;
 mod part;
 mod prompt;
 mod rephrase;
+mod review;
 mod size;
 mod suggestion;
 mod summarize;
@@ -22,19 +24,36 @@ mod vocabulary;
 pub use brief::MAX_CONTEXT_CHARS;
 pub use expand::{Expand, ExpandFormat, ExpandLength, ExpandTone};
 pub use fields::{FieldProblem, Fields};
+pub use generate::{
+    BlogPost, Generate, GenerateFormat, GenerateLength, Generator, Output, Platform, PostsOutput,
+    ProductDescription, SocialPosts,
+};
 pub use joined::Joined;
 pub use language::{InvalidLanguageTag, LanguageTag};
 pub use part::Part;
 pub use rephrase::{Rephrase, RephraseFormat, RephraseLength, RephraseTone, Style};
+pub use review::{Remark, Review, Reviewed};
 pub use suggestion::{MOST_SUGGESTIONS, Suggestion, bare_wording};
 pub use summarize::{Summarize, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType};
 pub use vocabulary::Vocabulary;
 
-use crate::domain::{Boundary, OutputSize, Passage, Prompt, TaskKind, TaskName};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::domain::{Boundary, OutputSchema, OutputSize, Passage, Prompt, TaskKind, TaskName};
 
 /// Which edition of the prompts this is; it changes whenever their words do, and
 /// the golden files name it.
 pub const PROMPT_VERSION: &str = "1";
+
+/// What a path asks for, before its body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// A task that works on a text.
+    OnText(TaskKind),
+    Generate(Generator),
+}
 
 /// One piece of writing to be done.
 #[derive(Debug, Clone)]
@@ -42,6 +61,48 @@ pub enum Task {
     Summarize(Summarize),
     Rephrase(Rephrase),
     Expand(Expand),
+    Generate(Generate),
+}
+
+impl Wanted {
+    /// Everything that is built in, in the order of the documentation.
+    pub const ALL: [Self; 6] = [
+        Self::OnText(TaskKind::Summarize),
+        Self::OnText(TaskKind::Rephrase),
+        Self::OnText(TaskKind::Expand),
+        Self::Generate(Generator::BlogPost),
+        Self::Generate(Generator::ProductDescription),
+        Self::Generate(Generator::SocialPosts),
+    ];
+
+    /// The task's name.
+    pub fn name(self) -> TaskName {
+        match self {
+            Self::OnText(kind) => kind.into(),
+            Self::Generate(generator) => generator.name(),
+        }
+    }
+
+    /// Whether the body may be a file, whose text the task works on.
+    pub fn takes_files(self) -> bool {
+        matches!(self, Self::OnText(_))
+    }
+
+    /// The shortest body that the task takes, with these words as its matter.
+    pub fn sample(self, words: &str) -> Map<String, Value> {
+        match self {
+            Self::OnText(_) => Map::from_iter([("text".to_owned(), words.into())]),
+            Self::Generate(generator) => generator.sample(words),
+        }
+    }
+
+    /// Reads the members that the task has; see [`Task::read`].
+    pub fn read(self, fields: &mut Fields) -> Option<Task> {
+        match self {
+            Self::OnText(kind) => Task::read(kind, fields),
+            Self::Generate(generator) => Task::read_generate(generator, fields),
+        }
+    }
 }
 
 impl Task {
@@ -58,21 +119,30 @@ impl Task {
         task.filter(|_| fields.problem_count() == problems_before)
     }
 
+    /// The same for a generator.
+    pub fn read_generate(generator: Generator, fields: &mut Fields) -> Option<Self> {
+        let problems_before = fields.problem_count();
+        let task = Generate::read(generator, fields).map(Self::Generate);
+        task.filter(|_| fields.problem_count() == problems_before)
+    }
+
     /// Which task it is.
     pub fn name(&self) -> TaskName {
         match self {
             Self::Summarize(_) => TaskKind::Summarize.into(),
             Self::Rephrase(_) => TaskKind::Rephrase.into(),
             Self::Expand(_) => TaskKind::Expand.into(),
+            Self::Generate(task) => task.generator().name(),
         }
     }
 
-    /// What stands between the fences: the text, or the bullets one per line.
+    /// What stands between the fences: the text, the bullets one per line, or a brief.
     pub fn document(&self) -> Passage {
         match self {
             Self::Summarize(task) => task.document(),
             Self::Rephrase(task) => task.document(),
             Self::Expand(task) => task.document(),
+            Self::Generate(task) => task.document(),
         }
     }
 
@@ -82,6 +152,7 @@ impl Task {
             Self::Summarize(task) => task.prompt(boundary),
             Self::Rephrase(task) => task.prompt(boundary),
             Self::Expand(task) => task.prompt(boundary),
+            Self::Generate(task) => task.prompt(boundary),
         }
     }
 
@@ -91,6 +162,7 @@ impl Task {
             Self::Summarize(task) => task.output_size(input_tokens),
             Self::Rephrase(task) => task.output_size(input_tokens),
             Self::Expand(task) => task.output_size(input_tokens),
+            Self::Generate(task) => task.output_size(),
         }
     }
 
@@ -100,6 +172,7 @@ impl Task {
             Self::Summarize(_) => Summarize::TEMPERATURE,
             Self::Rephrase(_) => Rephrase::TEMPERATURE,
             Self::Expand(_) => Expand::TEMPERATURE,
+            Self::Generate(task) => task.temperature(),
         }
     }
 
@@ -107,25 +180,65 @@ impl Task {
     pub fn suggestions(&self) -> u32 {
         match self {
             Self::Rephrase(task) => task.suggestions(),
-            Self::Summarize(_) | Self::Expand(_) => 1,
+            Self::Summarize(_) | Self::Expand(_) | Self::Generate(_) => 1,
         }
     }
 
-    /// How the answer is marked up: `markdown`, `plain-text` or `as-is`.
+    /// How the answer is marked up: `markdown`, `plain-text` or `as-is`; `json` for data.
     pub fn format(&self) -> &'static str {
         match self {
             Self::Summarize(task) => task.format(),
             Self::Rephrase(task) => task.format(),
             Self::Expand(task) => task.format(),
+            Self::Generate(task) => task.format(),
         }
     }
 
-    /// What the answer is: `summary`, `rephrase` or `expansion`.
+    /// What the answer is, such as `summary`.
     pub fn object(&self) -> &'static str {
         match self {
             Self::Summarize(_) => "summary",
             Self::Rephrase(_) => "rephrase",
             Self::Expand(_) => "expansion",
+            Self::Generate(task) => task.object(),
+        }
+    }
+
+    /// The shape of the answer, where it is data and has to be checked.
+    pub fn output_schema(&self) -> Option<Arc<OutputSchema>> {
+        match self {
+            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) => None,
+            Self::Generate(task) => task.output_schema().map(Arc::new),
+        }
+    }
+
+    /// Whether the prompt tells that shape, so that any model can follow it.
+    pub fn tells_schema(&self) -> bool {
+        matches!(self, Self::Generate(_))
+    }
+
+    /// Whether data of a stream is told as it comes: not where it may have to be changed.
+    pub fn flows(&self) -> bool {
+        !matches!(self, Self::Generate(Generate::SocialPosts(_)))
+    }
+
+    /// What is made of a finished answer that is data. `earlier` is the answer before it,
+    /// where this is the last one; `was_told` says that it has been told as it came, so that
+    /// it cannot be changed any more.
+    pub fn review(&self, answer: &str, earlier: Option<&str>, was_told: bool) -> Review {
+        match self {
+            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) => {
+                Review::Good(Reviewed { text: answer.to_owned(), remarks: Vec::new() })
+            }
+            Self::Generate(task) => task.review(answer, earlier, was_told),
+        }
+    }
+
+    /// What the model is told after an answer that could not be used.
+    pub fn second_prompt(&self, answer: &str, problem: &str, boundary: &Boundary) -> Prompt {
+        match self {
+            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) => self.prompt(boundary),
+            Self::Generate(task) => task.second_prompt(answer, problem, boundary),
         }
     }
 }

@@ -228,6 +228,7 @@ impl Step {
                 let part = second_part(&document, if last { 2 } else { 3 });
                 (task.refine_prompt(&part, SO_FAR, boundary), task.refine_size(&part))
             }
+            (Self::Part, Task::Generate(_)) => panic!("a brief is never cut"),
             (Self::Suggestion { number, again }, Task::Rephrase(rephrase)) => {
                 let taken = again.then_some(TAKEN);
                 let suggestion = Suggestion { number, of: task.suggestions(), taken };

@@ -8,6 +8,7 @@
 mod brief;
 mod document;
 mod expand;
+mod generate;
 mod headline;
 mod rank;
 mod rephrase;
@@ -39,7 +40,13 @@ pub enum Author {
 /// all of it: one whose name begins with `document` if there is one, and among equals the longest.
 /// The task is read from `system` and from what stands outside of all regions.
 pub fn write(system: &str, user_text: &str) -> String {
+    if let Some(schema) = schema_in(system) {
+        return write_json(&schema, system, user_text);
+    }
     let (document, around) = document::find(user_text);
+    if let Some(piece) = generate::asked(system) {
+        return generate::write(piece, document, system);
+    }
     let brief = Brief::read(system, &around);
     let answer = match brief.form {
         Form::Bullets | Form::Prose => summary::write(document, &brief),
@@ -52,9 +59,19 @@ pub fn write(system: &str, user_text: &str) -> String {
 }
 
 /// Answers with JSON that follows `schema`, filled from the document's sentences.
-pub fn write_json(schema: &Value, user_text: &str) -> String {
+pub fn write_json(schema: &Value, system: &str, user_text: &str) -> String {
     let (document, _) = document::find(user_text);
-    structured::write(schema, document).to_string()
+    match generate::asked_as(schema) {
+        Some(piece) => generate::write_json(piece, schema, document, system),
+        None => structured::write(schema, document),
+    }
+    .to_string()
+}
+
+/// The schema that instructions ask to follow in words: a line of its own after one that announces it.
+fn schema_in(system: &str) -> Option<Value> {
+    let (_, behind) = system.split_once("JSON schema:\n")?;
+    serde_json::from_str(behind.lines().next()?).ok()
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, id_of};
 use super::{Api, intake, representation, submission};
-use crate::domain::{FailureCode, TaskKind};
+use crate::domain::FailureCode;
 use crate::pipeline::Measure;
-use crate::tasks::{Fields, Task};
+use crate::tasks::{Fields, Wanted};
 use crate::telemetry::Dialect;
 
 /// What a request would take.
@@ -86,41 +86,46 @@ async fn measure(api: &Api, request: Request) -> Result<Response, ApiError> {
     let live = api.0.pipeline.live();
     let deadline = submission::deadline(&parts.headers, live.deadlines, Dialect::Json, began.elapsed())?;
     let (mut fields, held, _) = intake.with_text(api, deadline).await?;
-    let kind = task_kind(&mut fields);
+    let wanted = wanted(&mut fields);
     let chain = submission::chain_choice(&mut fields, &live.catalogue);
     submission::check_answer_options(&mut fields);
-    let Some(kind) = kind else {
+    let Some(wanted) = wanted else {
         return Err(fields
             .finish()
             .map_or_else(ApiError::invalid, |()| ApiError::new(FailureCode::Internal)));
     };
-    let task = Task::read(kind, &mut fields);
+    let task = wanted.read(&mut fields);
     let task = submission::finish(fields, task)?;
     let measure = api.0.pipeline.measure(&live, &task, &chain, deadline).await?;
     drop(held);
-    Ok(Json(told(kind, &measure)).into_response())
+    let name = wanted.name();
+    Ok(Json(told(name.as_str(), &measure)).into_response())
 }
 
 /// The task, which a body for the task's own route does not name.
-fn task_kind(fields: &mut Fields) -> Option<TaskKind> {
+fn wanted(fields: &mut Fields) -> Option<Wanted> {
+    let names = || {
+        let names: Vec<String> = Wanted::ALL.iter().map(|wanted| format!("`{}`", wanted.name())).collect();
+        names.join(", ")
+    };
     if !fields.contains("task") {
-        fields.problem("/task", "`task` is missing; send `summarize`, `rephrase` or `expand`.");
+        fields.problem("/task", format!("`task` is missing; send one of {}.", names()));
         return None;
     }
     let named = fields.value("task");
-    let kind =
-        TaskKind::ALL.into_iter().find(|kind| named.as_ref().is_some_and(|name| name == kind.as_str()));
-    if kind.is_none() {
-        fields.problem("/task", "`task` must be `summarize`, `rephrase` or `expand`.");
+    let is_named = |wanted: &Wanted| named.as_ref().is_some_and(|named| named == wanted.name().as_str());
+    let wanted = Wanted::ALL.into_iter().find(is_named);
+    if wanted.is_none() {
+        fields.problem("/task", format!("`task` must be one of {}.", names()));
     }
-    kind
+    wanted
 }
 
-fn told(kind: TaskKind, measure: &Measure) -> MeasureBody<'_> {
+fn told<'a>(task: &'a str, measure: &'a Measure) -> MeasureBody<'a> {
     let forecast = &measure.forecast;
     MeasureBody {
         object: "measure",
-        task: kind.as_str(),
+        task,
         chain: &measure.chain,
         model: measure.model.as_str(),
         unit: "tokens",

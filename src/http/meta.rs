@@ -15,7 +15,8 @@ use utoipa::ToSchema;
 use super::catalogue::ModelsBody;
 use super::error::{ApiError, describe_problem, id_of};
 use super::{Api, openapi};
-use crate::domain::{FailureCode, TaskKind};
+use crate::domain::FailureCode;
+use crate::tasks::Wanted;
 
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -29,19 +30,20 @@ pub(super) async fn capabilities(State(api): State<Api>) -> Json<Value> {
     let live = api.0.pipeline.live();
     let catalogue = &live.catalogue;
     let availability = if api.0.readiness.is_ready() { "available" } else { "unavailable" };
-    let task = |kind: TaskKind| {
+    let task = |wanted: Wanted| {
+        let name = wanted.name();
         json!({
-            "task": kind.as_str(),
-            "path": format!("/v1/{kind}"),
+            "task": name.as_str(),
+            "path": path_of(wanted),
             "availability": availability,
-            "default_chain": &*catalogue.task_chain(&kind.into()).name,
-            "input_quota_tokens": api.0.pipeline.input_quota(kind),
-            "options": openapi::options(kind),
+            "default_chain": &*catalogue.task_chain(&name).name,
+            "input_quota_tokens": api.0.pipeline.input_quota(wanted),
+            "options": openapi::options(wanted),
             "output_languages": "any BCP 47 tag; without one, the language of the text",
         })
     };
     Json(json!({
-        "tasks": TaskKind::ALL.map(task),
+        "tasks": Wanted::ALL.map(task),
         "representations": openapi::REPRESENTATIONS,
         "chains": catalogue.chains.keys().map(|name| &**name).collect::<Vec<_>>(),
         "limits": {
@@ -49,6 +51,14 @@ pub(super) async fn capabilities(State(api): State<Api>) -> Json<Value> {
             "max_file_bytes": api.0.settings.max_file_bytes,
         },
     }))
+}
+
+/// Where a task is asked for.
+pub(super) fn path_of(wanted: Wanted) -> String {
+    match wanted {
+        Wanted::OnText(kind) => format!("/v1/{kind}"),
+        Wanted::Generate(generator) => format!("/v1/generate/{}", generator.as_str()),
+    }
 }
 
 /// Which build this is.

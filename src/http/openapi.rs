@@ -13,6 +13,8 @@ mod errors;
 mod events;
 mod examples;
 mod files;
+mod generator_paths;
+mod generators;
 mod headers;
 mod modules;
 mod options;
@@ -23,12 +25,13 @@ mod transcripts;
 
 pub(super) use answers::REPRESENTATIONS;
 use serde_json::Value;
+use utoipa::openapi::schema::Schema;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ServerBuilder, Tag,
 };
 
-use crate::domain::TaskKind;
+use crate::tasks::Wanted;
 
 const ABOUT: &str = "Turns text into better text: summarize, rephrase, expand. Models on AWS Bedrock do the writing; \
                      when one fails, the next one of the chain is asked.\n\n\
@@ -46,14 +49,20 @@ pub fn json() -> String {
 }
 
 /// The options of a task with the values they take, for `GET /v1/capabilities`.
-pub(super) fn options(kind: TaskKind) -> Value {
-    options::capabilities(kind)
+pub(super) fn options(wanted: Wanted) -> Value {
+    options::capabilities(wanted)
+}
+
+/// The shape of an answer that is data.
+pub(super) fn any_data() -> Schema {
+    generators::any_data()
 }
 
 fn document() -> OpenApi {
     let components = ComponentsBuilder::new();
     let components = answers::components(components);
     let components = requests::components(components);
+    let components = generators::components(components);
     let components = files::components(components);
     let components = events::components(components);
     let components = chat::components(components);

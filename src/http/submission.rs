@@ -15,7 +15,7 @@ use crate::pipeline::{
     Catalogue, ChainChoice, Deadline, Deadlines, Live, Manners, Mode, OnChunkError, OnFailover, Preference,
     Warning,
 };
-use crate::tasks::{Fields, Task, Vocabulary};
+use crate::tasks::{Fields, Task, Vocabulary, Wanted};
 use crate::telemetry::{Dialect, RequestRecord};
 
 /// A request that can be handed to the pipeline.
@@ -45,14 +45,17 @@ const TIMEOUT_HEADER: &str = "x-request-timeout-ms";
 
 /// Reads a request of the `/v1` family.
 pub(super) async fn read(
-    kind: TaskKind,
+    wanted: Wanted,
     api: &Api,
     request: Request,
     record: &mut RequestRecord,
 ) -> Result<Submission, ApiError> {
     let (parts, body) = request.into_parts();
     let can_be_cut = parts.version != Version::HTTP_10;
-    let mut intake = intake::read(&parts, body, api).await?;
+    let mut intake = match wanted.takes_files() {
+        true => intake::read(&parts, body, api).await?,
+        false => intake::read_json(&parts, body, api).await?,
+    };
     record.body_arrived();
     let stream = intake.stream.take();
     let dialect = representation::choose(stream.as_deref(), &mut intake.fields, &parts.headers)?;
@@ -70,21 +73,21 @@ pub(super) async fn read(
     };
     if dialect == Dialect::Text {
         refuse_several(
-            kind,
+            wanted,
             &mut fields,
             "Plain text cannot hold several suggestions. Ask for `json`, `sse` or `ndjson`, or leave `n` out.",
         );
     }
-    let task = Task::read(kind, &mut fields);
+    let task = wanted.read(&mut fields);
     let task = finish(fields, task)?;
     record.set_input_bytes(task.document().len());
     Ok(Submission { task, chain, dialect, deadline, live, manners, warnings, can_be_cut, include_text, held })
 }
 
 /// Records that there is no place for several suggestions in the answer.
-pub(super) fn refuse_several(kind: TaskKind, fields: &mut Fields, detail: &'static str) {
+pub(super) fn refuse_several(wanted: Wanted, fields: &mut Fields, detail: &'static str) {
     // Other tasks do not know `n` at all, and say so.
-    if kind == TaskKind::Rephrase && fields.wants_several() {
+    if wanted == Wanted::OnText(TaskKind::Rephrase) && fields.wants_several() {
         fields.problem("/n", detail);
     }
 }

@@ -12,8 +12,9 @@ use super::body_buffers::HeldBytes;
 use super::error::{ApiError, id_of};
 use super::submission::{self, Submission};
 use super::{Api, dialect, whole};
-use crate::domain::{FailureCode, GenerationId, RequestId, TaskKind, TaskName, Tenant};
+use crate::domain::{FailureCode, GenerationId, RequestId, TaskName, Tenant};
 use crate::pipeline::Run;
+use crate::tasks::{Generator, Wanted};
 use crate::telemetry::{Api as ApiFamily, Dialect, RequestRecord};
 
 /// What an answer says about the request it belongs to.
@@ -22,7 +23,7 @@ pub(super) struct AnswerContext {
     pub generation_id: GenerationId,
     pub request_id: RequestId,
     pub task: TaskName,
-    /// `summary`, `rephrase` or `expansion`.
+    /// What the answer is, such as `summary`.
     pub object: &'static str,
     pub format: &'static str,
     /// Unix time in seconds.
@@ -36,11 +37,11 @@ pub(super) struct AnswerContext {
 /// the memory of smaller ones is bounded by how many requests run.
 const LONG_DOCUMENT_BYTES: usize = 1 << 20;
 
-pub(super) async fn run(kind: TaskKind, State(api): State<Api>, request: Request) -> Response {
+pub(super) async fn run(wanted: Wanted, State(api): State<Api>, request: Request) -> Response {
     let request_id = id_of(&request);
-    let mut record = RequestRecord::start(&api.0.metrics, kind, ApiFamily::V1, &request_id);
+    let mut record = RequestRecord::start(&api.0.metrics, wanted.name(), ApiFamily::V1, &request_id);
     record.set_tenant(tenant(&request, &api));
-    let submission = match submission::read(kind, &api, request, &mut record).await {
+    let submission = match submission::read(wanted, &api, request, &mut record).await {
         Ok(submission) => submission,
         Err(error) => return refuse(record, &error, &request_id),
     };
@@ -59,6 +60,18 @@ pub(super) async fn run(kind: TaskKind, State(api): State<Api>, request: Request
         // It has a path of its own, and no word of `stream` asks for it.
         Dialect::OpenAi => ApiError::new(FailureCode::Internal).response(&request_id),
     }
+}
+
+pub(super) async fn blog_post(api: State<Api>, request: Request) -> Response {
+    run(Wanted::Generate(Generator::BlogPost), api, request).await
+}
+
+pub(super) async fn product_description(api: State<Api>, request: Request) -> Response {
+    run(Wanted::Generate(Generator::ProductDescription), api, request).await
+}
+
+pub(super) async fn social_posts(api: State<Api>, request: Request) -> Response {
+    run(Wanted::Generate(Generator::SocialPosts), api, request).await
 }
 
 /// Plans the request, waits for its turn and starts it.

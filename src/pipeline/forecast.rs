@@ -68,7 +68,7 @@ pub(super) fn forecast(
 ) -> Result<Forecast, CannotMerge> {
     let parallel = u32::try_from(limits.max_parallel).unwrap_or(u32::MAX);
     let (waves, output, levels) = match layout {
-        Layout::Single(call) => {
+        Layout::Single(call) | Layout::Checked { call, .. } => {
             let wave = wave(&[scale.document_tokens], call.request.output, 1, scale.rules_tokens);
             (vec![wave], call.request.output.expected_tokens, 0)
         }

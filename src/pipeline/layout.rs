@@ -17,6 +17,11 @@ use super::work::Call;
 /// How the work is to be done.
 pub(super) enum Layout {
     Single(Call),
+    /// In one call, whose answer is checked.
+    Checked {
+        task: Task,
+        call: Call,
+    },
     Joined {
         task: Joined,
         parts: Vec<Part>,
@@ -42,7 +47,7 @@ impl Layout {
     /// The word for it.
     pub(super) fn strategy(&self) -> Strategy {
         match self {
-            Self::Single(_) => Strategy::Single,
+            Self::Single(_) | Self::Checked { .. } => Strategy::Single,
             Self::Joined { .. } => Strategy::MapConcat,
             Self::Reduced { .. } => Strategy::MapReduce,
             Self::Refined { .. } => Strategy::Refine,
@@ -53,7 +58,7 @@ impl Layout {
     /// The parts; none when the document is worked on at once.
     pub(super) fn parts(&self) -> &[Part] {
         match self {
-            Self::Single(_) | Self::Several { .. } => &[],
+            Self::Single(_) | Self::Checked { .. } | Self::Several { .. } => &[],
             Self::Joined { parts, .. } | Self::Reduced { parts, .. } | Self::Refined { parts, .. } => parts,
         }
     }

@@ -14,9 +14,9 @@ use super::layout::{Layout, Room, Rooms, Sizes, is_at_once, outlined, parts};
 use super::live::{Limits, Live};
 use super::work::Call;
 use crate::chunk::TextProfile;
-use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskKind, TaskName};
+use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskName};
 use crate::routing::{Catalogue, Chain, fits_all};
-use crate::tasks::{Fields, Joined, Part, SummaryStrategy, Task};
+use crate::tasks::{Fields, Joined, Part, SummaryStrategy, Task, Wanted};
 
 /// Which chain the caller asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,6 +153,7 @@ impl Order {
                 matches!(task.strategy(), SummaryStrategy::Auto | SummaryStrategy::Single)
             }
             Task::Rephrase(_) | Task::Expand(_) => output.expected_tokens <= limits.target_answer_tokens,
+            Task::Generate(_) => true,
         };
         if !wanted {
             return Err(prompt);
@@ -274,6 +275,7 @@ impl Order {
                 SummaryStrategy::MapReduce | SummaryStrategy::Refine => None,
             },
             Task::Rephrase(_) | Task::Expand(_) => None,
+            Task::Generate(_) => Some(at_once.largest),
         };
         let boundaries = boundary.map(told).into_iter().chain([limits.max_input_tokens]);
         let is_close = self.correction.is_none()
@@ -303,6 +305,8 @@ impl Order {
             Task::Expand(task) => {
                 self.joined_way(&Joined::Expand(task.clone()), document_tokens, at_once, room)
             }
+            // A brief is never cut.
+            Task::Generate(_) => (Way::AtOnceOnly, 0),
         }
     }
 
@@ -313,7 +317,7 @@ impl Order {
                 at_once.smallest
             }
             // A longer text that is written anew is always worked on in parts.
-            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) => 0,
+            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) => 0,
         }
     }
 
@@ -321,7 +325,7 @@ impl Order {
     fn most_at_once_only(&self, at_once: Rooms, room: &Room<'_>) -> u32 {
         match &self.task {
             Task::Rephrase(task) => room.written_at_once(&Joined::Rephrase(task.clone())),
-            Task::Summarize(_) | Task::Expand(_) => at_once.largest,
+            Task::Summarize(_) | Task::Expand(_) | Task::Generate(_) => at_once.largest,
         }
     }
 
@@ -341,7 +345,7 @@ impl Order {
     fn in_parts(&self, part_tokens: u32, room: &Room<'_>, prompt: Prompt) -> (Layout, Cut) {
         let way = match &self.task {
             Task::Summarize(task) => task.strategy() as u32,
-            Task::Rephrase(_) | Task::Expand(_) => 0,
+            Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) => 0,
         };
         // How it was cut does not depend on who watches.
         let key = self.kept.key(&self.task.prompt(&Boundary::fixed("")), way, &self.chain.name, None);
@@ -363,9 +367,10 @@ impl Order {
 
     fn laid_out(&self, parts: Vec<Part>, room: &Room<'_>, prompt: Prompt) -> Layout {
         if parts.len() < 2 {
-            return Layout::Single(self.single(prompt));
+            return self.at_once(self.single(prompt));
         }
         match &self.task {
+            Task::Generate(_) => self.at_once(self.single(prompt)),
             Task::Rephrase(task) => Layout::Joined { task: Joined::Rephrase(task.clone()), parts },
             Task::Expand(task) => Layout::Joined { task: Joined::Expand(task.clone()), parts },
             Task::Summarize(task) if task.strategy() == SummaryStrategy::Refine => {
@@ -381,7 +386,8 @@ impl Order {
             Task::Rephrase(task) if task.suggestions() > 1 => {
                 Layout::Several { task: task.clone(), first: call }
             }
-            Task::Rephrase(_) | Task::Summarize(_) | Task::Expand(_) => Layout::Single(call),
+            task if call.request.output_schema.is_some() => Layout::Checked { task: task.clone(), call },
+            _ => Layout::Single(call),
         }
     }
 
@@ -389,7 +395,10 @@ impl Order {
         let output = self.task.output_size(self.profile.base_tokens());
         let size =
             |profile: &TextProfile| self.estimator.size(profile, &self.chain, self.correction.as_ref());
-        Call::of(prompt, self.profile, output, self.task.temperature(), size)
+        let mut call = Call::of(prompt, self.profile, output, self.task.temperature(), size);
+        call.request.output_schema = self.task.output_schema();
+        call.request.tells_schema = self.task.tells_schema();
+        call
     }
 }
 
@@ -428,7 +437,7 @@ fn beyond(forecast: &Forecast, limits: Limits, requested: u32, quota: u32) -> Op
 
 /// The most tokens a document may have, for the task with its default options.
 pub(super) fn quota(
-    kind: TaskKind,
+    wanted: Wanted,
     live: &Arc<Live>,
     estimator: &Arc<Estimator>,
     kept: &Arc<KeptParts>,
@@ -436,8 +445,7 @@ pub(super) fn quota(
 ) -> u32 {
     // Short words, so that the promise holds for ordinary text: an answer's length follows words.
     const SAMPLE: &str = "a text of short words as most of us write it";
-    let members = serde_json::Map::from_iter([("text".to_owned(), SAMPLE.into())]);
-    let Some(task) = Task::read(kind, &mut Fields::new(members)) else { return 0 };
+    let Some(task) = wanted.read(&mut Fields::new(wanted.sample(SAMPLE))) else { return 0 };
     let order = Order::new(&task, &ChainChoice::Preferred(Preference::Auto), live, estimator, kept, fences);
     let draft = order.and_then(|mut order| {
         order.look();

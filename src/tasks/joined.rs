@@ -75,7 +75,7 @@ mod tests {
         match Task::read(kind, &mut Fields::new(members)).unwrap() {
             Task::Rephrase(task) => Joined::Rephrase(task),
             Task::Expand(task) => Joined::Expand(task),
-            Task::Summarize(_) => panic!("summaries are merged, not joined"),
+            Task::Summarize(_) | Task::Generate(_) => panic!("it is not joined"),
         }
     }
 

@@ -20,6 +20,7 @@ mod fallback;
 mod faults;
 mod files;
 mod forms;
+mod generate;
 mod guardrails;
 mod lifecycle;
 mod logs;

@@ -184,11 +184,14 @@ async fn capabilities_list_every_task_with_its_options_and_limits() {
     let body = app.get("/v1/capabilities").send().await.json();
     let tasks = body["tasks"].as_array().unwrap();
     let names: Vec<&str> = tasks.iter().map(|task| task["task"].as_str().unwrap()).collect();
-    assert_eq!(names, ["summarize", "rephrase", "expand"]);
+    assert_eq!(
+        names,
+        ["summarize", "rephrase", "expand", "blog-post", "product-description", "social-posts"]
+    );
     for task in tasks {
         assert_eq!(task["availability"], "available");
         assert!(task["input_quota_tokens"].as_u64().unwrap() > 1000, "{task}");
-        assert!(task["options"].as_object().unwrap().contains_key("length"), "{task}");
+        assert!(task["options"].as_object().unwrap().contains_key("output_language"), "{task}");
     }
     assert_eq!(body["representations"], json!(["json", "sse", "ndjson", "text", "ui"]));
 }

@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::{ToldUsage, Usage};
 use crate::author;
 use crate::call_log::Billed;
@@ -67,13 +69,22 @@ impl Answer {
             answer.preamble = Preamble::None;
         }
         let caches = !request.cache_points.is_empty();
+        let is_data = request.answer_schema().is_some();
         let mut written = match writer {
             _ if is_silent => Written::whole(String::new()),
             Writer::Sentences => Written::by_author(request).await,
             Writer::Model(client) => Written::by_upstream(client, &request).await?,
         };
-        if let Scenario::HugeDelta { bytes } = scenario {
-            written.text = grown(&written.text, (*bytes).min(MAX_HUGE_DELTA_BYTES));
+        match scenario {
+            Scenario::HugeDelta { bytes } => {
+                written.text = grown(&written.text, (*bytes).min(MAX_HUGE_DELTA_BYTES));
+            }
+            // A tool's input is always JSON.
+            Scenario::InvalidJson if answer.tool.is_some() => {
+                written.text = json!({ "answer": "of another shape" }).to_string();
+            }
+            Scenario::InvalidJson if is_data => written.text = half_of(&written.text).to_owned(),
+            _ => {}
         }
         answer.stop_reason = stop_reason(written.stop_reason, answer.tool.is_some(), scenario);
         answer.stop_sequence = written.stop_sequence;
@@ -178,7 +189,7 @@ pub(super) fn told(usage: Usage, scenario: &Scenario) -> ToldUsage {
 async fn text_for(request: ConverseRequest) -> String {
     let large = request.prompt_bytes() > LARGE_PROMPT_BYTES;
     let write = move || match request.answer_schema() {
-        Some(schema) => author::write_json(schema, &request.user_text),
+        Some(schema) => author::write_json(schema, &request.system, &request.user_text),
         None => author::write(&request.system, &request.user_text),
     };
     if large {
@@ -187,6 +198,15 @@ async fn text_for(request: ConverseRequest) -> String {
     } else {
         write()
     }
+}
+
+/// The first half of a text.
+fn half_of(text: &str) -> &str {
+    let mut end = text.len() / 2;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// The text again and again, until it has this size.

@@ -94,6 +94,7 @@ async fn author(
         (
             Wanted::Pieces,
             Scenario::HugeDelta { .. }
+            | Scenario::InvalidJson
             | Scenario::TextAfterStop
             | Scenario::EmptyContent
             | Scenario::EmptyText,

@@ -20,6 +20,7 @@ use super::super::wire::{
 use super::errors;
 use crate::domain::{CallFailure, FailureCode, TaskKind};
 use crate::pipeline::{ChunkState, FinishReason, Stage, Strategy, WarningCode};
+use crate::tasks::Generator;
 
 /// The schemas of JSON answers, as components.
 pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
@@ -55,6 +56,12 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema("CompatExpansion", compat(TaskKind::Expand))
 }
 
+/// The names of the tasks that have a path.
+fn task_words() -> Vec<&'static str> {
+    let on_text = TaskKind::ALL.map(TaskKind::as_str).into_iter();
+    on_text.chain(Generator::ALL.map(Generator::as_str)).collect()
+}
+
 /// Writes the word lists into the members that take their values from one.
 pub(super) fn close_word_lists(components: &mut Components) {
     let finish = [FinishReason::Stop, FinishReason::Length, FinishReason::ContentFilter, FinishReason::Other]
@@ -66,6 +73,7 @@ pub(super) fn close_word_lists(components: &mut Components) {
         WarningCode::UndecodableBytes,
         WarningCode::PartlyRead,
         WarningCode::GuardrailIntervened,
+        WarningCode::PostShortened,
         WarningCode::FewerSuggestions,
     ]
     .map(WarningCode::as_str);
@@ -75,13 +83,14 @@ pub(super) fn close_word_lists(components: &mut Components) {
     let states = [ChunkState::Started, ChunkState::Completed, ChunkState::Failed, ChunkState::Cached]
         .map(ChunkState::as_str);
     let failures = CallFailure::ALL.map(CallFailure::as_str);
-    let tasks = TaskKind::ALL.map(TaskKind::as_str);
+    let tasks = task_words();
+    let objects = ["summary", "rephrase", "expansion", "blog_post", "product_description", "social_posts"];
     let codes: Vec<&str> = errors::codes().map(FailureCode::as_str).collect();
     let of_openai = ["stop", "length", "content_filter"];
     let lists: [(&str, &str, &[&str]); 27] = [
-        ("TaskAnswer", "object", &["summary", "rephrase", "expansion"]),
+        ("TaskAnswer", "object", &objects),
         ("TaskAnswer", "task", &tasks),
-        ("TaskAnswer", "format", &["markdown", "plain-text", "as-is"]),
+        ("TaskAnswer", "format", &["markdown", "plain-text", "as-is", "json"]),
         ("TaskAnswer", "finish_reason", &finish),
         ("TaskAnswer", "strategy", &strategies),
         ("Suggestion", "finish_reason", &finish),
@@ -173,7 +182,7 @@ fn capabilities() -> Schema {
         ObjectBuilder::new().description(Some("The options of the task, by name.")).additional_properties(
             Some(AdditionalProperties::RefOr(Ref::from_schema_name("OptionRange").into())),
         );
-    let tasks = TaskKind::ALL.map(TaskKind::as_str);
+    let tasks = task_words();
     let task = all_required(vec![
         ("task", text("The task.").enum_values(Some(tasks)).into()),
         ("path", text("Where to send it.").into()),

@@ -149,10 +149,17 @@ fn component(family: Family, status: u16) -> Ref {
     Ref::new(format!("#/components/responses/{}{status}", family.prefix()))
 }
 
-/// Compatible paths write what the task itself says; they do not read `Accept`.
+/// Compatible paths write what the task itself says; they do not read `Accept`, and no data
+/// is asked for there.
 fn is_of(family: Family, code: FailureCode) -> bool {
     use FailureCode as Code;
-    let elsewhere = [Code::NotFound, Code::ModelNotFound, Code::MethodNotAllowed, Code::NotAcceptable];
+    let elsewhere = [
+        Code::NotFound,
+        Code::ModelNotFound,
+        Code::MethodNotAllowed,
+        Code::NotAcceptable,
+        Code::OutputInvalid,
+    ];
     family == Family::Problem || !elsewhere.contains(&code)
 }
 

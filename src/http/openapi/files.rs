@@ -73,6 +73,7 @@ impl Options {
             ("on_chunk_error", not_null(requests::on_chunk_error())),
         ]);
         if self == Self::Measured {
+            // The other tasks take no files.
             let tasks = TaskKind::ALL.map(TaskKind::as_str);
             let task = text("The task. Its own options may stand beside it.").enum_values(Some(tasks));
             members.insert(0, ("task", task.into()));

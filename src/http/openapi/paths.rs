@@ -19,7 +19,8 @@ use super::errors::{self, Family};
 use super::files::Options;
 use super::transcripts::{Stream, line_transcripts, sse_transcripts};
 use super::{
-    answer_examples, answers, chat, dialects, events, files, headers, modules, request_examples, requests,
+    answer_examples, answers, chat, dialects, events, files, generator_paths, headers, modules,
+    request_examples, requests,
 };
 use crate::domain::{FailureCode, TaskKind};
 
@@ -38,6 +39,9 @@ pub(super) fn paths() -> Paths {
         paths = paths
             .path(format!("/v1/{kind}"), PathItem::new(HttpMethod::Post, task(kind)))
             .path(format!("/api/{kind}"), PathItem::new(HttpMethod::Post, compat(kind)));
+    }
+    for (path, operation) in generator_paths::operations() {
+        paths = paths.path(path, PathItem::new(HttpMethod::Post, operation));
     }
     paths = paths
         .path("/v1/measure", PathItem::new(HttpMethod::Post, measure()))

@@ -15,8 +15,10 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{ComponentsBuilder, Ref};
 
 use super::answers::REPRESENTATIONS;
+use super::generators;
 use super::options::{self, Member, Range, not_both, nullable, only};
 use crate::domain::TaskKind;
+use crate::tasks::Generator;
 
 /// What `stream` may be in a body.
 const STREAM_VALUES: [&str; 5] = REPRESENTATIONS;
@@ -39,13 +41,15 @@ const BULLETS: &str = "The points to expand: a list, or a string with one point 
 
 /// The schemas of all bodies, as components.
 pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
-    let measured = TaskKind::ALL.map(|kind| (kind.as_str(), reference(measure_name(kind))));
+    let on_text = TaskKind::ALL.map(|kind| (kind.as_str(), measure_name(kind))).into_iter();
+    let generated = Generator::ALL.map(|generator| (generator.as_str(), generators::measure_name(generator)));
+    let named: Vec<(&str, &str)> = on_text.chain(generated).collect();
+    let measured = named.iter().map(|(task, schema)| (*task, reference(schema)));
     let measure = OneOfBuilder::new()
         .description(Some("The body of the task's own path, with `task` beside it."))
         .discriminator(Some(Discriminator::with_mapping("task", measured)));
-    let measure = TaskKind::ALL
-        .into_iter()
-        .fold(measure, |measure, kind| measure.item(Ref::from_schema_name(measure_name(kind))));
+    let measure =
+        named.iter().fold(measure, |measure, (_, schema)| measure.item(Ref::from_schema_name(*schema)));
     TaskKind::ALL.into_iter().fold(components.schema(MEASURE, measure), |components, kind| {
         components
             .schema(v1_name(kind), v1(kind, Task::OfItsPath))
@@ -175,7 +179,7 @@ fn bullets() -> Schema {
 }
 
 /// What a request says about its own answer rather than about the text.
-fn about_the_answer() -> [(&'static str, Schema); 5] {
+pub(super) fn about_the_answer() -> [(&'static str, Schema); 5] {
     let values = [json!(true), json!(false)].into_iter().chain(STREAM_VALUES.map(Value::from));
     let stream = ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::Boolean, Type::String, Type::Null]))
@@ -261,7 +265,7 @@ fn one_material(kind: TaskKind) -> Schema {
     one.into()
 }
 
-fn chain_or_preference() -> Schema {
+pub(super) fn chain_or_preference() -> Schema {
     let absent = || Object::with_type(Type::Null);
     not_both("Not both `chain` and `preference`.", ("chain", absent()), ("preference", absent()))
 }
@@ -280,7 +284,7 @@ fn paragraphs_or_type() -> Schema {
 }
 
 /// No member but those that are listed, and the rules between them.
-fn closed(body: ObjectBuilder, rules: Vec<Schema>) -> Schema {
+pub(super) fn closed(body: ObjectBuilder, rules: Vec<Schema>) -> Schema {
     let body = body.additional_properties(Some(AdditionalProperties::FreeForm(false)));
     let all = AllOfBuilder::new().item(body);
     rules.into_iter().fold(all, AllOfBuilder::item).into()
