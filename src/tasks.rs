@@ -12,14 +12,17 @@ mod fields;
 mod generate;
 mod joined;
 mod language;
+mod own;
 mod part;
 mod prompt;
+mod reduced;
 mod rephrase;
 mod review;
 mod size;
 mod suggestion;
 mod summarize;
 mod vocabulary;
+mod wanted;
 
 pub use brief::MAX_CONTEXT_CHARS;
 pub use expand::{Expand, ExpandFormat, ExpandLength, ExpandTone};
@@ -30,30 +33,25 @@ pub use generate::{
 };
 pub use joined::Joined;
 pub use language::{InvalidLanguageTag, LanguageTag};
+pub use own::{
+    AnswerLength, CommonOptions, OwnFormat, OwnStrategy, OwnTask, OwnTaskSpec, OwnTaskText, SpecProblem,
+};
 pub use part::Part;
+pub use reduced::Reduced;
 pub use rephrase::{Rephrase, RephraseFormat, RephraseLength, RephraseTone, Style};
 pub use review::{Remark, Review, Reviewed};
 pub use suggestion::{MOST_SUGGESTIONS, Suggestion, bare_wording};
 pub use summarize::{Summarize, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType};
 pub use vocabulary::Vocabulary;
+pub use wanted::Wanted;
 
 use std::sync::Arc;
-
-use serde_json::{Map, Value};
 
 use crate::domain::{Boundary, OutputSchema, OutputSize, Passage, Prompt, TaskKind, TaskName};
 
 /// Which edition of the prompts this is; it changes whenever their words do, and
 /// the golden files name it.
 pub const PROMPT_VERSION: &str = "1";
-
-/// What a path asks for, before its body is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// A task that works on a text.
-    OnText(TaskKind),
-    Generate(Generator),
-}
 
 /// One piece of writing to be done.
 #[derive(Debug, Clone)]
@@ -62,47 +60,8 @@ pub enum Task {
     Rephrase(Rephrase),
     Expand(Expand),
     Generate(Generate),
-}
-
-impl Wanted {
-    /// Everything that is built in, in the order of the documentation.
-    pub const ALL: [Self; 6] = [
-        Self::OnText(TaskKind::Summarize),
-        Self::OnText(TaskKind::Rephrase),
-        Self::OnText(TaskKind::Expand),
-        Self::Generate(Generator::BlogPost),
-        Self::Generate(Generator::ProductDescription),
-        Self::Generate(Generator::SocialPosts),
-    ];
-
-    /// The task's name.
-    pub fn name(self) -> TaskName {
-        match self {
-            Self::OnText(kind) => kind.into(),
-            Self::Generate(generator) => generator.name(),
-        }
-    }
-
-    /// Whether the body may be a file, whose text the task works on.
-    pub fn takes_files(self) -> bool {
-        matches!(self, Self::OnText(_))
-    }
-
-    /// The shortest body that the task takes, with these words as its matter.
-    pub fn sample(self, words: &str) -> Map<String, Value> {
-        match self {
-            Self::OnText(_) => Map::from_iter([("text".to_owned(), words.into())]),
-            Self::Generate(generator) => generator.sample(words),
-        }
-    }
-
-    /// Reads the members that the task has; see [`Task::read`].
-    pub fn read(self, fields: &mut Fields) -> Option<Task> {
-        match self {
-            Self::OnText(kind) => Task::read(kind, fields),
-            Self::Generate(generator) => Task::read_generate(generator, fields),
-        }
-    }
+    /// A task from a file.
+    Own(OwnTask),
 }
 
 impl Task {
@@ -126,6 +85,13 @@ impl Task {
         task.filter(|_| fields.problem_count() == problems_before)
     }
 
+    /// The same for a task from a file.
+    pub fn read_own(spec: &Arc<OwnTaskSpec>, fields: &mut Fields) -> Option<Self> {
+        let problems_before = fields.problem_count();
+        let task = OwnTask::read(spec, fields).map(Self::Own);
+        task.filter(|_| fields.problem_count() == problems_before)
+    }
+
     /// Which task it is.
     pub fn name(&self) -> TaskName {
         match self {
@@ -133,6 +99,7 @@ impl Task {
             Self::Rephrase(_) => TaskKind::Rephrase.into(),
             Self::Expand(_) => TaskKind::Expand.into(),
             Self::Generate(task) => task.generator().name(),
+            Self::Own(task) => task.spec().name().clone(),
         }
     }
 
@@ -143,6 +110,7 @@ impl Task {
             Self::Rephrase(task) => task.document(),
             Self::Expand(task) => task.document(),
             Self::Generate(task) => task.document(),
+            Self::Own(task) => task.document(),
         }
     }
 
@@ -153,6 +121,7 @@ impl Task {
             Self::Rephrase(task) => task.prompt(boundary),
             Self::Expand(task) => task.prompt(boundary),
             Self::Generate(task) => task.prompt(boundary),
+            Self::Own(task) => task.prompt(boundary),
         }
     }
 
@@ -163,6 +132,7 @@ impl Task {
             Self::Rephrase(task) => task.output_size(input_tokens),
             Self::Expand(task) => task.output_size(input_tokens),
             Self::Generate(task) => task.output_size(),
+            Self::Own(task) => task.output_size(input_tokens),
         }
     }
 
@@ -173,6 +143,7 @@ impl Task {
             Self::Rephrase(_) => Rephrase::TEMPERATURE,
             Self::Expand(_) => Expand::TEMPERATURE,
             Self::Generate(task) => task.temperature(),
+            Self::Own(task) => task.temperature(),
         }
     }
 
@@ -180,7 +151,7 @@ impl Task {
     pub fn suggestions(&self) -> u32 {
         match self {
             Self::Rephrase(task) => task.suggestions(),
-            Self::Summarize(_) | Self::Expand(_) | Self::Generate(_) => 1,
+            Self::Summarize(_) | Self::Expand(_) | Self::Generate(_) | Self::Own(_) => 1,
         }
     }
 
@@ -191,6 +162,7 @@ impl Task {
             Self::Rephrase(task) => task.format(),
             Self::Expand(task) => task.format(),
             Self::Generate(task) => task.format(),
+            Self::Own(task) => task.spec().format(),
         }
     }
 
@@ -201,6 +173,7 @@ impl Task {
             Self::Rephrase(_) => "rephrase",
             Self::Expand(_) => "expansion",
             Self::Generate(task) => task.object(),
+            Self::Own(_) => "task_result",
         }
     }
 
@@ -209,12 +182,13 @@ impl Task {
         match self {
             Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) => None,
             Self::Generate(task) => task.output_schema().map(Arc::new),
+            Self::Own(task) => task.spec().output_schema().cloned(),
         }
     }
 
     /// Whether the prompt tells that shape, so that any model can follow it.
     pub fn tells_schema(&self) -> bool {
-        matches!(self, Self::Generate(_))
+        matches!(self, Self::Generate(_) | Self::Own(_))
     }
 
     /// Whether data of a stream is told as it comes: not where it may have to be changed.
@@ -231,6 +205,7 @@ impl Task {
                 Review::Good(Reviewed { text: answer.to_owned(), remarks: Vec::new() })
             }
             Self::Generate(task) => task.review(answer, earlier, was_told),
+            Self::Own(task) => task.review(answer, was_told),
         }
     }
 
@@ -238,6 +213,7 @@ impl Task {
     pub fn second_prompt(&self, answer: &str, problem: &str, boundary: &Boundary) -> Prompt {
         match self {
             Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) => self.prompt(boundary),
+            Self::Own(task) => task.second_prompt(answer, problem, boundary),
             Self::Generate(task) => task.second_prompt(answer, problem, boundary),
         }
     }

@@ -73,6 +73,34 @@ fn check_config_lists_every_problem_and_hides_secrets() {
 }
 
 #[test]
+fn check_config_judges_tasks_with_their_file_line_and_key() {
+    let folder = std::env::temp_dir().join(format!("redraft-cli-tasks-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let prompt = "description = \"Shouts.\"\nprompt = \'\'\'\nShout.\nLike {{ this }}.\n\'\'\'\n[answer]\n";
+    std::fs::write(folder.join("shout.toml"), prompt).unwrap();
+    let variables = [("REDRAFT__TASKS__FOLDER", folder.to_str().unwrap())];
+    let checked = run(&["check-config"], &variables);
+    assert_eq!(checked.status.code(), Some(2));
+    let complaint = text(&checked.stderr);
+    let file = folder.join("shout.toml").display().to_string();
+    let at = format!("answer.tokens (file {file}:6): is missing, expected how long an answer is");
+    assert!(complaint.contains(&at), "{complaint}");
+    std::fs::write(folder.join("shout.toml"), format!("{prompt}tokens = 9\n")).unwrap();
+    let complaint = text(&run(&["check-config"], &variables).stderr);
+    let at = format!("prompt (file {file}:4): this is no member of the input, the input has no members");
+    assert!(complaint.contains(&at), "{complaint}");
+    std::fs::write(
+        folder.join("shout.toml"),
+        format!("{}tokens = 9\n", prompt.replace("{{ this }}", "this")),
+    )
+    .unwrap();
+    let checked = run(&["check-config"], &variables);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+    assert!(text(&checked.stdout).contains(", refine, shout\n"), "{}", text(&checked.stdout));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn models_prints_the_catalogue_as_a_table_and_as_the_api_tells_it() {
     let printed = run(&["models"], &[]);
     assert_eq!(printed.status.code(), Some(0), "{}", text(&printed.stderr));

@@ -228,13 +228,14 @@ impl Step {
                 let part = second_part(&document, if last { 2 } else { 3 });
                 (task.refine_prompt(&part, SO_FAR, boundary), task.refine_size(&part))
             }
-            (Self::Part, Task::Generate(_)) => panic!("a brief is never cut"),
             (Self::Suggestion { number, again }, Task::Rephrase(rephrase)) => {
                 let taken = again.then_some(TAKEN);
                 let suggestion = Suggestion { number, of: task.suggestions(), taken };
                 let size = task.output_size(estimate_tokens(&document));
                 (rephrase.suggestion_prompt(&suggestion, boundary), size)
             }
+            (Self::Part, Task::Generate(_)) => panic!("a brief is never cut"),
+            (Self::Part, Task::Own(_)) => panic!("tasks from files are looked at by their own tests"),
             (Self::Merge { .. } | Self::Refine { .. }, _) => panic!("only summaries are merged and refined"),
             (Self::Suggestion { .. }, _) => panic!("only rephrasing has suggestions"),
         }

@@ -10,6 +10,7 @@ mod document;
 mod expand;
 mod generate;
 mod headline;
+mod own_tasks;
 mod rank;
 mod rephrase;
 mod structured;
@@ -44,6 +45,9 @@ pub fn write(system: &str, user_text: &str) -> String {
         return write_json(&schema, system, user_text);
     }
     let (document, around) = document::find(user_text);
+    if let Some(answer) = own_tasks::write(system, document) {
+        return answer;
+    }
     if let Some(piece) = generate::asked(system) {
         return generate::write(piece, document, system);
     }

@@ -140,7 +140,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Serve(args) => serve(sources(RunMode::Serve, args.config.config, args.listen), None).await,
         Command::CheckConfig(args) => check_config(&sources(RunMode::Serve, args.config, None)),
         Command::Models(args) => list_models(args).await,
-        Command::Openapi => print(&http::openapi::yaml()),
+        Command::Openapi => print(&http::openapi::yaml(&config::built_in_tasks())),
         Command::Healthcheck(args) => check_health(args.address).await,
         // It has run alone.
         Command::Extract { .. } => MISUSED,

@@ -31,6 +31,8 @@ pub enum Origin {
     /// Compiled in, for the demo.
     Demo,
     File(PathBuf),
+    /// A line of a file, from 1.
+    Line(PathBuf, usize),
     /// The variable's name.
     Environment(String),
     /// The flag as it is typed.
@@ -43,6 +45,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::Demo => f.write_str("demo default"),
             Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Line(path, line) => write!(f, "file {}:{line}", path.display()),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::Flag(flag) => write!(f, "flag {flag}"),
         }

@@ -193,6 +193,7 @@ impl Values {
                 credentials,
             },
             catalogue,
+            own_tasks: Arc::default(),
         }
     }
 }

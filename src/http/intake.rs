@@ -56,7 +56,7 @@ pub(super) async fn read(parts: &Parts, body: Incoming, api: &Api) -> Result<Int
         let (stream, members) = options(&parts.uri)?;
         let HeldBody { bytes, held } = body::read(&parts.headers, body, api, max_bytes).await?;
         let (members, file) = form(parts, bytes, members).await?;
-        return Ok(Intake { stream, fields: Fields::new(members), file: Some(file), held });
+        return Ok(Intake { stream, fields: Fields::of_text(members), file: Some(file), held });
     }
     let format = DocumentFormat::of_media_type(&content_type)
         .ok_or_else(|| ApiError::new(FailureCode::UnsupportedMediaType))?;
@@ -66,7 +66,7 @@ pub(super) async fn read(parts: &Parts, body: Incoming, api: &Api) -> Result<Int
         let detail = "The body is empty. Send the document.";
         return Err(ApiError::detailed(FailureCode::MalformedBody, detail));
     }
-    Ok(Intake { stream, fields: Fields::new(members), file: Some(File { format, bytes }), held })
+    Ok(Intake { stream, fields: Fields::of_text(members), file: Some(File { format, bytes }), held })
 }
 
 /// Reads a body where no file is taken.

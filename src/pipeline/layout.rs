@@ -9,7 +9,7 @@ use super::live::Limits;
 use crate::chunk::{Chunk, Markup, SplitPolicy, split};
 use crate::domain::{ModelId, OutputSize, Passage};
 use crate::routing::{Chain, room_for_document};
-use crate::tasks::{Joined, Part, Rephrase, Summarize, SummaryStrategy, Task};
+use crate::tasks::{Joined, Part, Reduced, Rephrase, Summarize, SummaryStrategy, Task};
 use crate::telemetry::Strategy;
 
 use super::work::Call;
@@ -28,7 +28,7 @@ pub(super) enum Layout {
     },
     /// `room`: estimated tokens of summaries that one call can merge.
     Reduced {
-        task: Summarize,
+        task: Reduced,
         parts: Vec<Part>,
         room: u32,
     },
@@ -133,8 +133,8 @@ impl<'a> Room<'a> {
         quick.max(self.joined_part(task))
     }
 
-    /// The most tokens of a part that is summed up.
-    pub(super) fn summed_up_part(&self, task: &Summarize) -> u32 {
+    /// The most tokens of a part whose answer is merged with the others.
+    pub(super) fn summed_up_part(&self, task: &Reduced) -> u32 {
         let room = self.rooms(SUMMED_UP_PART_TOKENS, |input| task.part_size(input)).smallest;
         room.min(self.limits.target_chunk_tokens)
     }
@@ -146,8 +146,8 @@ impl<'a> Room<'a> {
         room.min(self.limits.target_chunk_tokens)
     }
 
-    /// The most tokens of summaries that one call merges.
-    pub(super) fn merged(&self, task: &Summarize) -> u32 {
+    /// The most tokens of answers that one call merges.
+    pub(super) fn merged(&self, task: &Reduced) -> u32 {
         let answer = |input| larger(task.merge_size(input, true), task.merge_size(input, false));
         self.rooms(MERGE_TOKENS, answer).smallest
     }

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::choice::{ChainChoice, Preference, choose};
 use super::estimator::{Correction, Estimator};
 use super::forecast::{CannotMerge, Forecast, Scale, forecast};
 use super::kept_parts::{Cut, KeptParts};
@@ -15,26 +16,8 @@ use super::live::{Limits, Live};
 use super::work::Call;
 use crate::chunk::TextProfile;
 use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskName};
-use crate::routing::{Catalogue, Chain, fits_all};
-use crate::tasks::{Fields, Joined, Part, SummaryStrategy, Task, Wanted};
-
-/// Which chain the caller asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChainChoice {
-    /// The one of that name.
-    Named(String),
-    /// The one that serves the preference best.
-    Preferred(Preference),
-}
-
-/// What matters more to the caller.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Preference {
-    #[default]
-    Auto,
-    Speed,
-    Capability,
-}
+use crate::routing::{Chain, fits_all};
+use crate::tasks::{Fields, Joined, OwnStrategy, Part, Reduced, SummaryStrategy, Task, Wanted};
 
 /// A request that can be run.
 pub struct Plan {
@@ -146,13 +129,16 @@ impl Order {
     /// The plan of a text that every model of the chain takes at once, margins included;
     /// else the prompt back.
     fn plainly_at_once(&self, prompt: Prompt) -> Result<Draft, Prompt> {
-        let limits = self.live.limits;
+        let limits = self.limits();
         let output = self.task.output_size(self.profile.base_tokens());
         let wanted = match &self.task {
             Task::Summarize(task) => {
                 matches!(task.strategy(), SummaryStrategy::Auto | SummaryStrategy::Single)
             }
-            Task::Rephrase(_) | Task::Expand(_) => output.expected_tokens <= limits.target_answer_tokens,
+            Task::Own(task) if task.spec().strategy() != OwnStrategy::MapConcat => true,
+            Task::Rephrase(_) | Task::Expand(_) | Task::Own(_) => {
+                output.expected_tokens <= limits.target_answer_tokens
+            }
             Task::Generate(_) => true,
         };
         if !wanted {
@@ -202,7 +188,7 @@ impl Order {
         let size = self.estimator.size(&self.profile, &self.chain, self.correction.as_ref());
         let document_tokens = self.profile.base_tokens();
         let base = f64::from(document_tokens.max(1));
-        let limits = self.live.limits;
+        let limits = self.limits();
         let rules = TextProfile::of(&prompt.system);
         let rules_tokens = rules.base_tokens().saturating_add(FENCES_TOKENS);
         let rules_size = self.estimator.size(&rules, &self.chain, None);
@@ -274,6 +260,11 @@ impl Order {
                 SummaryStrategy::Auto => Some(at_once.smallest),
                 SummaryStrategy::MapReduce | SummaryStrategy::Refine => None,
             },
+            Task::Own(task) => match task.spec().strategy() {
+                OwnStrategy::Single => Some(at_once.largest),
+                OwnStrategy::MapReduce => Some(at_once.smallest),
+                OwnStrategy::MapConcat => None,
+            },
             Task::Rephrase(_) | Task::Expand(_) => None,
             Task::Generate(_) => Some(at_once.largest),
         };
@@ -289,7 +280,7 @@ impl Order {
             Task::Summarize(task) => {
                 let part = match task.strategy() {
                     SummaryStrategy::Refine => room.refined_part(task),
-                    _ => room.summed_up_part(task),
+                    _ => room.summed_up_part(&Reduced::Summarize(task.clone())),
                 };
                 let way = match task.strategy() {
                     SummaryStrategy::Single => Way::AtOnceOnly,
@@ -305,9 +296,31 @@ impl Order {
             Task::Expand(task) => {
                 self.joined_way(&Joined::Expand(task.clone()), document_tokens, at_once, room)
             }
+            Task::Own(task) => match task.spec().strategy() {
+                OwnStrategy::Single => (Way::AtOnceOnly, 0),
+                OwnStrategy::MapConcat => {
+                    self.joined_way(&Joined::Own(task.clone()), document_tokens, at_once, room)
+                }
+                OwnStrategy::MapReduce => {
+                    let way = if document_tokens <= at_once.smallest { Way::AtOnce } else { Way::InParts };
+                    (way, room.summed_up_part(&Reduced::Own(task.clone())))
+                }
+            },
             // A brief is never cut.
             Task::Generate(_) => (Way::AtOnceOnly, 0),
         }
+    }
+
+    /// The limits of the service, and of the task where it has lower ones.
+    fn limits(&self) -> Limits {
+        let limits = self.live.limits;
+        let of_task = match &self.task {
+            Task::Own(task) => task.spec().max_input_tokens(),
+            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) => None,
+        };
+        let max_input_tokens =
+            of_task.map_or(limits.max_input_tokens, |most| most.min(limits.max_input_tokens));
+        Limits { max_input_tokens, ..limits }
     }
 
     /// The longest document that is worked on at once without being asked to.
@@ -317,7 +330,8 @@ impl Order {
                 at_once.smallest
             }
             // A longer text that is written anew is always worked on in parts.
-            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) => 0,
+            Task::Own(task) if task.spec().strategy() == OwnStrategy::MapReduce => at_once.smallest,
+            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => 0,
         }
     }
 
@@ -325,7 +339,7 @@ impl Order {
     fn most_at_once_only(&self, at_once: Rooms, room: &Room<'_>) -> u32 {
         match &self.task {
             Task::Rephrase(task) => room.written_at_once(&Joined::Rephrase(task.clone())),
-            Task::Summarize(_) | Task::Expand(_) | Task::Generate(_) => at_once.largest,
+            Task::Summarize(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => at_once.largest,
         }
     }
 
@@ -345,7 +359,7 @@ impl Order {
     fn in_parts(&self, part_tokens: u32, room: &Room<'_>, prompt: Prompt) -> (Layout, Cut) {
         let way = match &self.task {
             Task::Summarize(task) => task.strategy() as u32,
-            Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) => 0,
+            Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => 0,
         };
         // How it was cut does not depend on who watches.
         let key = self.kept.key(&self.task.prompt(&Boundary::fixed("")), way, &self.chain.name, None);
@@ -376,7 +390,12 @@ impl Order {
             Task::Summarize(task) if task.strategy() == SummaryStrategy::Refine => {
                 Layout::Refined { task: task.clone(), parts }
             }
-            Task::Summarize(task) => Layout::Reduced { task: task.clone(), parts, room: room.merged(task) },
+            Task::Summarize(task) => reduced(Reduced::Summarize(task.clone()), parts, room),
+            Task::Own(task) => match task.spec().strategy() {
+                OwnStrategy::Single => Layout::Single(self.single(prompt)),
+                OwnStrategy::MapConcat => Layout::Joined { task: Joined::Own(task.clone()), parts },
+                OwnStrategy::MapReduce => reduced(Reduced::Own(task.clone()), parts, room),
+            },
         }
     }
 
@@ -386,8 +405,10 @@ impl Order {
             Task::Rephrase(task) if task.suggestions() > 1 => {
                 Layout::Several { task: task.clone(), first: call }
             }
-            task if call.request.output_schema.is_some() => Layout::Checked { task: task.clone(), call },
-            _ => Layout::Single(call),
+            _ if call.request.output_schema.is_some() => Layout::Checked { task: self.task.clone(), call },
+            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => {
+                Layout::Single(call)
+            }
         }
     }
 
@@ -400,6 +421,11 @@ impl Order {
         call.request.tells_schema = self.task.tells_schema();
         call
     }
+}
+
+fn reduced(task: Reduced, parts: Vec<Part>, room: &Room<'_>) -> Layout {
+    let room = room.merged(&task);
+    Layout::Reduced { task, parts, room }
 }
 
 /// How a document can be gone through.
@@ -437,7 +463,7 @@ fn beyond(forecast: &Forecast, limits: Limits, requested: u32, quota: u32) -> Op
 
 /// The most tokens a document may have, for the task with its default options.
 pub(super) fn quota(
-    wanted: Wanted,
+    wanted: &Wanted,
     live: &Arc<Live>,
     estimator: &Arc<Estimator>,
     kept: &Arc<KeptParts>,
@@ -452,24 +478,6 @@ pub(super) fn quota(
         order.full_draft()
     });
     draft.map_or(0, |draft| draft.quota)
-}
-
-fn choose<'a>(
-    task: &TaskName,
-    choice: &ChainChoice,
-    catalogue: &'a Catalogue,
-) -> Result<&'a Arc<Chain>, PlanError> {
-    let named = |name: &str| {
-        catalogue.chain(name).ok_or_else(|| PlanError::UnknownChain {
-            known: catalogue.chains.keys().map(ToString::to_string).collect(),
-        })
-    };
-    match choice {
-        ChainChoice::Named(name) => named(name),
-        ChainChoice::Preferred(Preference::Auto) => Ok(catalogue.task_chain(task)),
-        ChainChoice::Preferred(Preference::Speed) => named(&catalogue.speed_chain),
-        ChainChoice::Preferred(Preference::Capability) => named(&catalogue.capability_chain),
-    }
 }
 
 #[expect(

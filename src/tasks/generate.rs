@@ -19,7 +19,7 @@ pub use platform::Platform;
 pub use product_description::ProductDescription;
 pub use social_posts::{PostsOutput, SocialPosts};
 
-use composed::Retry;
+pub(super) use composed::{JSON, Retry};
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;

@@ -27,6 +27,7 @@ mod logs;
 mod meta;
 mod metrics;
 mod openapi;
+mod own_tasks;
 mod parts;
 mod playground;
 mod reload;

@@ -285,7 +285,7 @@ pub(super) fn capabilities_example() -> Value {
             "availability": "available",
             "default_chain": CHAIN,
             "input_quota_tokens": 2_048_000,
-            "options": options::capabilities(Wanted::OnText(TaskKind::Rephrase)),
+            "options": options::capabilities(&Wanted::OnText(TaskKind::Rephrase)),
             "output_languages": "any BCP 47 tag; without one, the language of the text",
         }],
         "representations": REPRESENTATIONS,

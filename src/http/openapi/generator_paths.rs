@@ -19,7 +19,7 @@ use crate::tasks::{Generator, Wanted};
 pub(super) fn operations() -> impl Iterator<Item = (String, OperationBuilder)> {
     Generator::ALL
         .into_iter()
-        .map(|generator| (super::super::meta::path_of(Wanted::Generate(generator)), operation(generator)))
+        .map(|generator| (super::super::meta::path_of(&Wanted::Generate(generator)), operation(generator)))
 }
 
 fn operation(generator: Generator) -> OperationBuilder {

@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, Schema, SchemaType, Type};
 
-use super::generators;
+use super::{generators, own_tasks};
 use crate::domain::TaskKind;
 use crate::pipeline::Preference;
 use crate::tasks::{
@@ -73,12 +73,18 @@ pub(super) fn preference() -> Member {
 }
 
 /// The options of a task as `/v1/capabilities` tells them.
-pub(super) fn capabilities(wanted: Wanted) -> Value {
-    let own = match wanted {
-        Wanted::OnText(kind) => of(kind),
-        Wanted::Generate(generator) => of_generator(generator),
-    };
-    let members = own.into_iter().chain([preference()]);
+pub(super) fn capabilities(wanted: &Wanted) -> Value {
+    listed(&match wanted {
+        Wanted::OnText(kind) => of(*kind),
+        Wanted::Generate(generator) => of_generator(*generator),
+        Wanted::Own(spec) => own_tasks::common(spec),
+    })
+}
+
+/// These options and the choice of a chain, in the same manner.
+pub(super) fn listed(members: &[Member]) -> Value {
+    let preference = preference();
+    let members = members.iter().chain([&preference]);
     members.map(|member| (member.name.to_owned(), member.range.capability())).collect()
 }
 
@@ -438,10 +444,10 @@ mod tests {
 
     #[test]
     fn capabilities_name_the_default_first() {
-        let options = capabilities(Wanted::OnText(TaskKind::Summarize));
+        let options = capabilities(&Wanted::OnText(TaskKind::Summarize));
         assert_eq!(options["type"]["values"][0], options["type"]["default"]);
         assert_eq!(options["paragraphs"], json!({"type": "integer", "minimum": 1, "maximum": 10}));
         assert_eq!(options["preference"]["values"], json!(["auto", "speed", "capability"]));
-        assert!(capabilities(Wanted::OnText(TaskKind::Rephrase))["style"].get("default").is_none());
+        assert!(capabilities(&Wanted::OnText(TaskKind::Rephrase))["style"].get("default").is_none());
     }
 }

@@ -19,12 +19,14 @@ use super::errors::{self, Family};
 use super::files::Options;
 use super::transcripts::{Stream, line_transcripts, sse_transcripts};
 use super::{
-    answer_examples, answers, chat, dialects, events, files, generator_paths, headers, modules,
+    answer_examples, answers, chat, dialects, events, files, generator_paths, headers, modules, own_tasks,
     request_examples, requests,
 };
 use crate::domain::{FailureCode, TaskKind};
+use crate::pipeline::OwnTasks;
 
 pub(super) const WRITING: &str = "Writing";
+pub(super) const OWN: &str = "Tasks of your own";
 pub(super) const COMPATIBLE: &str = "Compatible";
 pub(super) const ABOUT: &str = "About the service";
 pub(super) const PROBES: &str = "Probes";
@@ -33,7 +35,7 @@ pub(super) const PROBES: &str = "Probes";
 const OPS_URL: &str = "http://127.0.0.1:9464";
 
 /// All paths.
-pub(super) fn paths() -> Paths {
+pub(super) fn paths(own_tasks: &OwnTasks) -> Paths {
     let mut paths = PathsBuilder::new();
     for kind in TaskKind::ALL {
         paths = paths
@@ -43,8 +45,8 @@ pub(super) fn paths() -> Paths {
     for (path, operation) in generator_paths::operations() {
         paths = paths.path(path, PathItem::new(HttpMethod::Post, operation));
     }
-    paths = paths
-        .path("/v1/measure", PathItem::new(HttpMethod::Post, measure()))
+    paths = own_tasks::paths(paths, own_tasks)
+        .path("/v1/measure", PathItem::new(HttpMethod::Post, measure(own_tasks)))
         .path("/v1/chat/completions", PathItem::new(HttpMethod::Post, chat::operation()));
     for (path, operation) in about_the_service().into_iter().chain(modules::operations()).chain(probes()) {
         paths = paths.path(path, PathItem::new(HttpMethod::Get, operation));
@@ -93,9 +95,6 @@ fn task_answer(kind: TaskKind) -> ResponseBuilder {
     let json = ContentBuilder::new().schema(Some(Ref::from_schema_name("TaskAnswer"))).examples_from_iter(
         answer_examples::task_examples(kind).map(|(name, about, shown)| example(name, about, shown)),
     );
-    let sse =
-        transcripts(events::sse_body(), sse_transcripts().into_iter().chain([dialects::ui_transcript()]));
-    let lines = transcripts(events::lines_body(), line_transcripts().into_iter());
     let text = ContentBuilder::new()
         .schema(Some(
             ObjectBuilder::new().schema_type(Type::String).description(Some("The answer, nothing else.")),
@@ -105,6 +104,14 @@ fn task_answer(kind: TaskKind) -> ResponseBuilder {
             "The whole body.",
             answer_examples::text_example(kind).into(),
         )]);
+    answer_with(json, text)
+}
+
+/// The answer of a task in every dialect. Streams are alike for all tasks.
+pub(super) fn answer_with(json: ContentBuilder, text: ContentBuilder) -> ResponseBuilder {
+    let sse = sse_transcripts().into_iter().chain([dialects::ui_transcript()]);
+    let sse = transcripts(events::sse_body(), sse);
+    let lines = transcripts(events::lines_body(), line_transcripts().into_iter());
     let answer = ResponseBuilder::new()
         .description(
             "The answer. A stream can still end in an error: its status is sent before its end is known.",
@@ -119,7 +126,7 @@ fn task_answer(kind: TaskKind) -> ResponseBuilder {
 }
 
 /// What a request would take, before it is made.
-fn measure() -> OperationBuilder {
+fn measure(own_tasks: &OwnTasks) -> OperationBuilder {
     let description = "The body is that of the task's own path, in any of its media types, with `task` beside the \
                        options. No model is asked to write anything; where the text is close to a limit, the first \
                        model of the chain may be asked to count it. A request that would be refused for its size is \
@@ -143,10 +150,10 @@ fn measure() -> OperationBuilder {
         .summary(Some("What a request would take"))
         .description(Some(description))
         .parameter_ref(headers::parameter("stream"))
-        .parameter(files::parameter(Options::Measured))
+        .parameter(files::parameter(Options::Measured(own_tasks)))
         .parameter_ref(headers::parameter("X-Request-Timeout-Ms"))
         .parameter_ref(headers::parameter("X-Request-Id"))
-        .request_body(Some(files::add(body, Options::Measured).build()))
+        .request_body(Some(files::add(body, Options::Measured(own_tasks)).build()))
         .responses(errors::of_a_measure(responses))
 }
 

@@ -17,7 +17,9 @@ use utoipa::openapi::{ComponentsBuilder, Ref};
 use super::answers::REPRESENTATIONS;
 use super::generators;
 use super::options::{self, Member, Range, not_both, nullable, only};
+use super::own_tasks;
 use crate::domain::TaskKind;
+use crate::pipeline::OwnTasks;
 use crate::tasks::Generator;
 
 /// What `stream` may be in a body.
@@ -40,16 +42,19 @@ const BULLETS: &str = "The points to expand: a list, or a string with one point 
                        most 5000 characters; at least one that is not blank.";
 
 /// The schemas of all bodies, as components.
-pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
-    let on_text = TaskKind::ALL.map(|kind| (kind.as_str(), measure_name(kind))).into_iter();
-    let generated = Generator::ALL.map(|generator| (generator.as_str(), generators::measure_name(generator)));
-    let named: Vec<(&str, &str)> = on_text.chain(generated).collect();
+pub(super) fn components(components: ComponentsBuilder, own: &OwnTasks) -> ComponentsBuilder {
+    let on_text = TaskKind::ALL.map(|kind| (kind.as_str(), measure_name(kind).to_owned())).into_iter();
+    let generated =
+        Generator::ALL.map(|generator| (generator.as_str(), generators::measure_name(generator).to_owned()));
+    let of_own = own.iter().map(|(name, spec)| (name.as_str(), own_tasks::measure_name(spec)));
+    let named: Vec<(&str, String)> = on_text.chain(generated).chain(of_own).collect();
     let measured = named.iter().map(|(task, schema)| (*task, reference(schema)));
     let measure = OneOfBuilder::new()
         .description(Some("The body of the task's own path, with `task` beside it."))
         .discriminator(Some(Discriminator::with_mapping("task", measured)));
-    let measure =
-        named.iter().fold(measure, |measure, (_, schema)| measure.item(Ref::from_schema_name(*schema)));
+    let measure = named
+        .iter()
+        .fold(measure, |measure, (_, schema)| measure.item(Ref::from_schema_name(schema.as_str())));
     TaskKind::ALL.into_iter().fold(components.schema(MEASURE, measure), |components, kind| {
         components
             .schema(v1_name(kind), v1(kind, Task::OfItsPath))
@@ -157,6 +162,11 @@ fn material(kind: TaskKind) -> ObjectBuilder {
     if kind == TaskKind::Expand {
         body = body.property("bullets", bullets());
     }
+    text_members(body)
+}
+
+/// The text, under each of its names.
+pub(super) fn text_members(body: ObjectBuilder) -> ObjectBuilder {
     let text = |about: &str| nullable(Type::String).pattern(Some(NOT_BLANK)).description(Some(about));
     body.property("text", text(TEXT))
         .property(
@@ -249,7 +259,6 @@ pub(super) fn on_failover() -> Schema {
 
 /// Exactly one member carries what is to be worked on.
 fn one_material(kind: TaskKind) -> Schema {
-    let text = || Object::with_type(Type::String);
     let rule = match kind {
         TaskKind::Summarize | TaskKind::Rephrase => "Exactly one of `text`, `prompt` and `input`.",
         TaskKind::Expand => "Exactly one of `bullets`, `text`, `prompt` and `input`.",
@@ -259,8 +268,13 @@ fn one_material(kind: TaskKind) -> Schema {
         let given = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::String]));
         one = one.item(only("bullets", given).required("bullets"));
     }
+    one_text(one)
+}
+
+/// The same where the text is all there is.
+pub(super) fn one_text(mut one: OneOfBuilder) -> Schema {
     for name in ["text", "prompt", "input"] {
-        one = one.item(only(name, text()).required(name));
+        one = one.item(only(name, Object::with_type(Type::String)).required(name));
     }
     one.into()
 }
