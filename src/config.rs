@@ -15,7 +15,9 @@ mod layers;
 mod models;
 mod problems;
 mod reader;
+mod section;
 mod settings;
+mod tasks;
 mod warnings;
 
 pub use crate::domain::CalendarDate;
@@ -40,7 +42,7 @@ use crate::documents::ExtractionPolicy;
 use crate::http::{HttpSettings, ServerSettings, ShutdownPolicy};
 use crate::inference::bedrock::BedrockSettings;
 use crate::pipeline::admission::AdmissionPolicy;
-use crate::pipeline::{Deadlines, Limits, Live};
+use crate::pipeline::{Deadlines, Limits, Live, OwnTasks};
 use crate::routing::{Catalogue, RoutingPolicy};
 use crate::telemetry::LogSettings;
 
@@ -58,6 +60,8 @@ pub struct Config {
     pub deadlines: Deadlines,
     pub routing: RoutingPolicy,
     pub catalogue: Arc<Catalogue>,
+    /// Tasks from files.
+    pub own_tasks: Arc<OwnTasks>,
     pub admission: AdmissionPolicy,
     /// Bounds on a request, whatever its chain could take.
     pub limits: Limits,
@@ -74,6 +78,7 @@ impl Config {
     pub fn live(&self) -> Live {
         Live {
             catalogue: Arc::clone(&self.catalogue),
+            own_tasks: Arc::clone(&self.own_tasks),
             limits: self.limits,
             deadlines: self.deadlines,
             routing: Arc::new(self.routing),
@@ -88,6 +93,21 @@ pub enum RunMode {
     Serve,
     /// The service with a simulator behind it; adds the layer `config/demo.toml`.
     Demo,
+    /// The demo with one real model behind the simulator, whatever model a chain names; adds
+    /// the layer `config/demo-llm.toml` as well.
+    DemoWithLlm {
+        /// What that model takes, prompt and answer together.
+        context_tokens: u32,
+    },
+}
+
+impl RunMode {
+    fn is_demo(self) -> bool {
+        match self {
+            Self::Serve => false,
+            Self::Demo | Self::DemoWithLlm { .. } => true,
+        }
+    }
 }
 
 /// Where settings come from, besides the compiled-in defaults.
@@ -125,6 +145,11 @@ pub fn read(sources: &Sources) -> Reading {
     read_on(sources, Occasion::Start, CalendarDate::today())
 }
 
+/// The tasks that are compiled in.
+pub fn built_in_tasks() -> OwnTasks {
+    tasks::built_in()
+}
+
 /// Reads all layers once more and checks them as at the start. What can be read
 /// only once, such as a pipe, is a problem then.
 pub fn read_again(sources: &Sources) -> Reading {
@@ -160,24 +185,38 @@ fn read_layers(sources: &Sources, files: &mut Files, today: CalendarDate) -> Res
     let values = settings::read(&mut reader);
     let ca_file = reader.text("bedrock.ca_file");
     let models_file = reader.text("models.file");
+    let tasks_folder = reader.text("tasks.folder");
     let (settings, mut warnings) = reader.finish();
     let models =
         models_file.and_then(|file| models::load(file, layers.origin("models.file"), files, &mut problems));
+    let models = match sources.mode {
+        RunMode::DemoWithLlm { context_tokens } => {
+            models.map(|models| models::served_by_one(models, context_tokens))
+        }
+        RunMode::Serve | RunMode::Demo => models,
+    };
+    let own_tasks = tasks_folder.and_then(|folder| {
+        tasks::load(folder, layers.origin("tasks.folder"), models.as_ref(), files, &mut problems)
+    });
     let authorities = match sources.mode {
         RunMode::Serve => {
             let set_by = layers.origin("bedrock.ca_file");
             ca_file.and_then(|file| authorities::load(file, set_by, files, &mut problems))
         }
-        // The demo calls nobody over TLS.
-        RunMode::Demo => None,
+        // The service in a demo calls nobody over TLS.
+        RunMode::Demo | RunMode::DemoWithLlm { .. } => None,
     };
-    match (values, models) {
-        (Some(values), Some(models)) if problems.is_empty() => {
+    match (values, models, own_tasks) {
+        (Some(values), Some(mut models), Some(own_tasks)) if problems.is_empty() => {
+            let own_tasks = tasks::adopt(own_tasks, &mut models);
             warnings.extend(warnings::of_endpoint(&layers, sources.mode));
             if sources.mode == RunMode::Serve {
                 warnings.extend(warnings::of_models(&models, values.region(), today));
             }
-            let config = values.into_config(Arc::new(models), authorities, sources);
+            let config = Config {
+                own_tasks: Arc::new(own_tasks),
+                ..values.into_config(Arc::new(models), authorities, sources)
+            };
             let profile = sources.environment.profile().map(str::to_owned);
             Ok(Loaded { config, settings, warnings, profile })
         }
@@ -283,7 +322,7 @@ mod tests {
     }
 
     /// A value for every setting, different from all others and from the default.
-    const EVERY_SETTING: [(&str, &str, &str); 63] = [
+    const EVERY_SETTING: [(&str, &str, &str); 64] = [
         ("http.listen", "0.0.0.0:1001", "\"0.0.0.0:1001\""),
         ("http.heartbeat_ms", "1002", "1002"),
         ("http.max_body_bytes", "1003", "1003"),
@@ -355,6 +394,7 @@ mod tests {
             "\"bedrock-sim/tests/fixtures/tls/authority.pem\"",
         ),
         ("models.file", "config/models.toml", "\"config/models.toml\""),
+        ("tasks.folder", "config/tasks", "\"config/tasks\""),
     ];
 
     #[test]
@@ -636,6 +676,20 @@ mod tests {
     }
 
     #[test]
+    fn a_switch_is_true_or_false_and_nothing_else() {
+        assert!(!loaded(&sources(&[])).config.http.playground);
+        assert!(loaded(&sources(&[("REDRAFT__PLAYGROUND__ENABLED", "true")])).config.http.playground);
+        assert_eq!(
+            lines(&[("REDRAFT__PLAYGROUND__ENABLED", "yes")]),
+            [
+                "playground.enabled (environment REDRAFT__PLAYGROUND__ENABLED): expected true or false, found \"yes\""
+            ]
+        );
+        let demo = Sources { mode: RunMode::Demo, ..sources(&[]) };
+        assert!(loaded(&demo).config.http.playground);
+    }
+
+    #[test]
     fn unknown_names_are_problems_with_the_name_that_was_meant() {
         for (name, advice) in [
             ("REDRAFT__HTTP__LISTNE", "did you mean REDRAFT__HTTP__LISTEN?"),
@@ -645,7 +699,7 @@ mod tests {
             ("REDRAFT__FANOUT__ZZZ", "known are fanout.max_parallel"),
             (
                 "REDRAFT__ZZZ",
-                "known sections are adaptive, admission, bedrock, breaker, clocks, documents, fanout, http, limits, log, models, ops, routing, shutdown",
+                "known sections are adaptive, admission, bedrock, breaker, clocks, documents, fanout, http, limits, log, models, ops, playground, routing, shutdown, tasks",
             ),
         ] {
             let lines = lines(&[(name, "1")]);

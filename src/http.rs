@@ -22,6 +22,7 @@ mod layers;
 mod measure;
 mod meta;
 pub mod openapi;
+mod own_tasks;
 mod playground;
 mod query;
 mod representation;
@@ -39,7 +40,7 @@ pub use health::Readiness;
 pub use playground::{Fault, FaultOrder, FaultSwitch, fault_switch};
 pub use server::{Ending, ServeError, Server, ServerSettings, ShutdownPolicy};
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -85,7 +86,8 @@ struct Shared {
     settings: HttpSettings,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
-    openapi_json: String,
+    /// It tells of the tasks that there are.
+    openapi_json: RwLock<Arc<str>>,
     body_buffers: Arc<BodyBuffers>,
     extractor: Extractor,
 }
@@ -99,7 +101,7 @@ impl Api {
         metrics: Arc<Metrics>,
         readiness: Arc<Readiness>,
     ) -> Self {
-        let openapi_json = openapi::json();
+        let openapi_json = RwLock::new(openapi::json(&pipeline.live().own_tasks).into());
         readiness.set(health::RUNNING, None);
         let body_buffers = BodyBuffers::new(settings.max_buffered_bytes);
         Self(Arc::new(Shared {
@@ -115,9 +117,18 @@ impl Api {
 }
 
 impl Api {
+    /// The contract, as JSON.
+    fn openapi_json(&self) -> Arc<str> {
+        Arc::clone(&self.0.openapi_json.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Lets requests that begin from now on go by another configuration. Those that
     /// run keep theirs, and nobody who waits is sent away.
     pub fn replace(&self, live: Live, admission: AdmissionPolicy) {
+        if live.own_tasks != self.0.pipeline.live().own_tasks {
+            let openapi_json = openapi::json(&live.own_tasks).into();
+            *self.0.openapi_json.write().unwrap_or_else(PoisonError::into_inner) = openapi_json;
+        }
         self.0.pipeline.replace(live);
         self.0.pipeline.set_admission(admission);
     }
@@ -145,6 +156,12 @@ pub fn routes(api: Api) -> Router {
         .route("/v1/expand", post(|api, request| task_routes::run(OnText(Expand), api, request)))
         // Their answers, changed
         .route("/v1/refine", post(|api, request| task_routes::run(Wanted::Refine, api, request)))
+        // Generators
+        .route("/v1/generate/blog-post", post(task_routes::blog_post))
+        .route("/v1/generate/product-description", post(task_routes::product_description))
+        .route("/v1/generate/social-posts", post(task_routes::social_posts))
+        // Tasks from files
+        .route("/v1/tasks/{name}", post(own_tasks::run))
         // The same tasks for clients of OpenAI's
         .route("/v1/chat/completions", post(chat::run))
         // The same tasks for older clients
@@ -166,7 +183,7 @@ pub fn routes(api: Api) -> Router {
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/healthz", get(health::readyz))
-        // The page to try all this, where it is wanted
+        // The page to try all this, where it is wanted; no part of the contract
         .merge(playground::routes(&api));
     layers::apply(router, &api).with_state(api)
 }

@@ -7,6 +7,7 @@
 
 pub mod admission;
 mod books;
+mod choice;
 mod desk;
 mod estimator;
 mod event;
@@ -24,6 +25,7 @@ mod run;
 mod work;
 mod workflow;
 
+pub use choice::{ChainChoice, Preference};
 pub use desk::Manners;
 pub use event::{
     AttemptReport, ChunkChange, ChunkCounts, ChunkState, Done, Event, Failure, FallbackReport, OnChunkError,
@@ -33,8 +35,8 @@ pub use event::{
 pub use forecast::Forecast;
 pub use kept_parts::KeepPolicy;
 pub use ledger::ModelUsage;
-pub use live::{Deadlines, Limits, Live};
-pub use plan::{ChainChoice, Plan, PlanError, Preference};
+pub use live::{Deadlines, Limits, Live, OwnTasks};
+pub use plan::{Plan, PlanError};
 pub use run::Run;
 
 // Words of routing and telemetry that are part of this room's own interface.
@@ -126,7 +128,7 @@ impl Pipeline {
 
     /// The most tokens a document of this task may have on its default chain, with
     /// its default options.
-    pub fn input_quota(&self, wanted: Wanted) -> u32 {
+    pub fn input_quota(&self, wanted: &Wanted) -> u32 {
         plan::quota(wanted, &self.live(), &self.estimator, &self.kept, &self.fences)
     }
 
@@ -220,7 +222,9 @@ impl Pipeline {
         let max_parallel = plan.live.limits.max_parallel;
         let calls = plan.layout.parts().len().max(1);
         match &plan.layout {
-            Layout::Single(_) | Layout::Refined { .. } => Alike { calls, at_once: 1 },
+            Layout::Single(_) | Layout::Checked { .. } | Layout::Refined { .. } => {
+                Alike { calls, at_once: 1 }
+            }
             Layout::Joined { .. } | Layout::Reduced { .. } => {
                 Alike { calls, at_once: max_parallel.min(calls) }
             }

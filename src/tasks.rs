@@ -9,44 +9,51 @@
 mod brief;
 mod expand;
 mod fields;
+mod generate;
 mod joined;
 mod language;
+mod own;
 mod part;
 mod prompt;
+mod reduced;
 mod refine;
 mod rephrase;
+mod review;
 mod size;
 mod suggestion;
 mod summarize;
 mod vocabulary;
+mod wanted;
 
 pub use brief::MAX_CONTEXT_CHARS;
 pub use expand::{Expand, ExpandFormat, ExpandLength, ExpandTone};
 pub use fields::{FieldProblem, Fields};
+pub use generate::{
+    BlogPost, Generate, GenerateFormat, GenerateLength, Generator, Output, Platform, PostsOutput,
+    ProductDescription, SocialPosts,
+};
 pub use joined::Joined;
 pub use language::{InvalidLanguageTag, LanguageTag};
+pub use own::{
+    AnswerLength, CommonOptions, OwnFormat, OwnStrategy, OwnTask, OwnTaskSpec, OwnTaskText, SpecProblem,
+};
 pub use part::Part;
+pub use reduced::Reduced;
 pub use refine::{Refine, RefineFormat};
 pub use rephrase::{Rephrase, RephraseFormat, RephraseLength, RephraseTone, Style};
+pub use review::{Remark, Review, Reviewed};
 pub use suggestion::{MOST_SUGGESTIONS, Suggestion, bare_wording};
 pub use summarize::{Summarize, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType};
 pub use vocabulary::Vocabulary;
+pub use wanted::Wanted;
 
-use serde_json::{Map, Value};
+use std::sync::Arc;
 
-use crate::domain::{Boundary, OutputSize, Passage, Prompt, TaskKind, TaskName};
+use crate::domain::{Boundary, OutputSchema, OutputSize, Passage, Prompt, TaskKind, TaskName};
 
 /// Which edition of the prompts this is; it changes whenever their words do, and
 /// the golden files name it.
 pub const PROMPT_VERSION: &str = "1";
-
-/// What a path asks for, before its body is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// A task that works on a text.
-    OnText(TaskKind),
-    Refine,
-}
 
 /// One piece of writing to be done.
 #[derive(Debug, Clone)]
@@ -55,40 +62,9 @@ pub enum Task {
     Rephrase(Rephrase),
     Expand(Expand),
     Refine(Refine),
-}
-
-impl Wanted {
-    /// Everything that is built in, in the order of the documentation.
-    pub const ALL: [Self; 4] = [
-        Self::OnText(TaskKind::Summarize),
-        Self::OnText(TaskKind::Rephrase),
-        Self::OnText(TaskKind::Expand),
-        Self::Refine,
-    ];
-
-    /// The task's name.
-    pub fn name(self) -> TaskName {
-        match self {
-            Self::OnText(kind) => kind.into(),
-            Self::Refine => TaskName::REFINE,
-        }
-    }
-
-    /// The shortest body that the task takes, with these words as its matter.
-    pub fn sample(self, words: &str) -> Map<String, Value> {
-        match self {
-            Self::OnText(_) => Map::from_iter([("text".to_owned(), words.into())]),
-            Self::Refine => Refine::sample(words),
-        }
-    }
-
-    /// Reads the members that the task has; see [`Task::read`].
-    pub fn read(self, fields: &mut Fields) -> Option<Task> {
-        match self {
-            Self::OnText(kind) => Task::read(kind, fields),
-            Self::Refine => Task::read_refine(fields),
-        }
-    }
+    Generate(Generate),
+    /// A task from a file.
+    Own(OwnTask),
 }
 
 impl Task {
@@ -112,6 +88,20 @@ impl Task {
         task.filter(|_| fields.problem_count() == problems_before)
     }
 
+    /// The same for a generator.
+    pub fn read_generate(generator: Generator, fields: &mut Fields) -> Option<Self> {
+        let problems_before = fields.problem_count();
+        let task = Generate::read(generator, fields).map(Self::Generate);
+        task.filter(|_| fields.problem_count() == problems_before)
+    }
+
+    /// The same for a task from a file.
+    pub fn read_own(spec: &Arc<OwnTaskSpec>, fields: &mut Fields) -> Option<Self> {
+        let problems_before = fields.problem_count();
+        let task = OwnTask::read(spec, fields).map(Self::Own);
+        task.filter(|_| fields.problem_count() == problems_before)
+    }
+
     /// Which task it is.
     pub fn name(&self) -> TaskName {
         match self {
@@ -119,23 +109,29 @@ impl Task {
             Self::Rephrase(_) => TaskKind::Rephrase.into(),
             Self::Expand(_) => TaskKind::Expand.into(),
             Self::Refine(_) => TaskName::REFINE,
+            Self::Generate(task) => task.generator().name(),
+            Self::Own(task) => task.spec().name().clone(),
         }
     }
 
-    /// What stands between the fences: the text, or the bullets one per line.
+    /// What stands between the fences: the text, the bullets one per line, or a brief.
     pub fn document(&self) -> Passage {
         match self {
             Self::Summarize(task) => task.document(),
             Self::Rephrase(task) => task.document(),
             Self::Expand(task) => task.document(),
             Self::Refine(task) => task.document(),
+            Self::Generate(task) => task.document(),
+            Self::Own(task) => task.document(),
         }
     }
 
     /// The size of everything that the caller wants to have read.
     pub fn text_bytes(&self) -> usize {
         match self {
-            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) => self.document().len(),
+            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) | Self::Generate(_) | Self::Own(_) => {
+                self.document().len()
+            }
             Self::Refine(task) => task.text_bytes(),
         }
     }
@@ -147,6 +143,8 @@ impl Task {
             Self::Rephrase(task) => task.prompt(boundary),
             Self::Expand(task) => task.prompt(boundary),
             Self::Refine(task) => task.prompt(boundary),
+            Self::Generate(task) => task.prompt(boundary),
+            Self::Own(task) => task.prompt(boundary),
         }
     }
 
@@ -157,6 +155,8 @@ impl Task {
             Self::Rephrase(task) => task.output_size(input_tokens),
             Self::Expand(task) => task.output_size(input_tokens),
             Self::Refine(task) => task.output_size(),
+            Self::Generate(task) => task.output_size(),
+            Self::Own(task) => task.output_size(input_tokens),
         }
     }
 
@@ -167,6 +167,8 @@ impl Task {
             Self::Rephrase(_) => Rephrase::TEMPERATURE,
             Self::Expand(_) => Expand::TEMPERATURE,
             Self::Refine(_) => Refine::TEMPERATURE,
+            Self::Generate(task) => task.temperature(),
+            Self::Own(task) => task.temperature(),
         }
     }
 
@@ -174,17 +176,19 @@ impl Task {
     pub fn suggestions(&self) -> u32 {
         match self {
             Self::Rephrase(task) => task.suggestions(),
-            Self::Summarize(_) | Self::Expand(_) | Self::Refine(_) => 1,
+            Self::Summarize(_) | Self::Expand(_) | Self::Generate(_) | Self::Refine(_) | Self::Own(_) => 1,
         }
     }
 
-    /// How the answer is marked up: `markdown`, `plain-text` or `as-is`.
+    /// How the answer is marked up: `markdown`, `plain-text` or `as-is`; `json` for data.
     pub fn format(&self) -> &'static str {
         match self {
             Self::Summarize(task) => task.format(),
             Self::Rephrase(task) => task.format(),
             Self::Expand(task) => task.format(),
             Self::Refine(task) => task.format(),
+            Self::Generate(task) => task.format(),
+            Self::Own(task) => task.spec().format(),
         }
     }
 
@@ -195,6 +199,51 @@ impl Task {
             Self::Rephrase(_) => "rephrase",
             Self::Expand(_) => "expansion",
             Self::Refine(_) => "refinement",
+            Self::Generate(task) => task.object(),
+            Self::Own(_) => "task_result",
+        }
+    }
+
+    /// The shape of the answer, where it is data and has to be checked.
+    pub fn output_schema(&self) -> Option<Arc<OutputSchema>> {
+        match self {
+            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) | Self::Refine(_) => None,
+            Self::Generate(task) => task.output_schema().map(Arc::new),
+            Self::Own(task) => task.spec().output_schema().cloned(),
+        }
+    }
+
+    /// Whether the prompt tells that shape, so that any model can follow it.
+    pub fn tells_schema(&self) -> bool {
+        matches!(self, Self::Generate(_) | Self::Own(_))
+    }
+
+    /// Whether data of a stream is told as it comes: not where it may have to be changed.
+    pub fn flows(&self) -> bool {
+        !matches!(self, Self::Generate(Generate::SocialPosts(_)))
+    }
+
+    /// What is made of a finished answer that is data. `earlier` is the answer before it,
+    /// where this is the last one; `was_told` says that it has been told as it came, so that
+    /// it cannot be changed any more.
+    pub fn review(&self, answer: &str, earlier: Option<&str>, was_told: bool) -> Review {
+        match self {
+            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) | Self::Refine(_) => {
+                Review::Good(Reviewed { text: answer.to_owned(), remarks: Vec::new() })
+            }
+            Self::Generate(task) => task.review(answer, earlier, was_told),
+            Self::Own(task) => task.review(answer, was_told),
+        }
+    }
+
+    /// What the model is told after an answer that could not be used.
+    pub fn second_prompt(&self, answer: &str, problem: &str, boundary: &Boundary) -> Prompt {
+        match self {
+            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) | Self::Refine(_) => {
+                self.prompt(boundary)
+            }
+            Self::Own(task) => task.second_prompt(answer, problem, boundary),
+            Self::Generate(task) => task.second_prompt(answer, problem, boundary),
         }
     }
 }

@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pipeline", &["domain", "chunk", "tasks", "routing", "telemetry"]),
     ("documents", &["domain"]),
     ("http", &["domain", "tasks", "pipeline", "documents", "telemetry"]),
-    ("config", &["domain", "telemetry", "inference", "routing", "pipeline", "documents", "http"]),
+    ("config", &["domain", "tasks", "telemetry", "inference", "routing", "pipeline", "documents", "http"]),
     ("app", &["domain", "telemetry", "inference", "routing", "pipeline", "documents", "http", "config"]),
     ("main", &["app"]),
 ];

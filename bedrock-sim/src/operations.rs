@@ -4,6 +4,7 @@
 //! the request, choose the scenario. Each operation is a file of its own and adds what is its own.
 //! The one rule it protects: a call is in the log before anything can go wrong with it.
 
+mod answer;
 mod answering;
 mod apply_guardrail;
 mod caller;
@@ -13,6 +14,8 @@ mod count_tokens;
 mod in_one_piece;
 mod invoke_model;
 mod invoke_stream;
+mod live;
+mod telling;
 mod usage;
 
 use std::sync::Arc;
@@ -30,28 +33,20 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use rand::RngCore;
 use serde_json::json;
 
-use crate::author;
-use crate::call_log::{Arrival, Billed, CallGuard, CallLog, Operation};
+use crate::call_log::{Arrival, CallGuard, CallLog, Operation};
 use crate::errors::{ApiError, Refusal, TYPE_SUFFIX};
 use crate::guardrails::GuardrailBook;
-use crate::models::Preamble;
 use crate::pacing::Pacing;
 use crate::prompt_cache::PromptCache;
-use crate::request::{ConverseRequest, Echo};
+use crate::scenario::Scenario;
 use crate::scenario::book::ScenarioBook;
-use crate::scenario::{Scenario, StopReason};
-use crate::script::{REASONING_TEXT, ToolStart};
 use crate::server::Connection;
-use crate::tokens;
+use crate::upstream::Writer;
+pub(crate) use live::{Live, Outlook};
 pub(crate) use usage::{ToldUsage, Usage};
 
 /// The largest request body that is read.
 const MAX_BODY_BYTES: usize = 25_000_000;
-/// Prompts of more bytes than this are answered off the event loop.
-const LARGE_PROMPT_BYTES: usize = 64 * 1024;
-
-/// A frame's payload has at most 16 MiB, and JSON writes some characters as two.
-const MAX_HUGE_DELTA_BYTES: u32 = 8 * 1024 * 1024;
 
 /// What all calls share.
 #[derive(Debug)]
@@ -60,6 +55,7 @@ pub(crate) struct Backend {
     pub(crate) book: ScenarioBook,
     pub(crate) guardrails: GuardrailBook,
     pub(crate) cache: Arc<PromptCache>,
+    pub(crate) writer: Writer,
     pub(crate) pacing: Pacing,
     pub(crate) split_frames: bool,
 }
@@ -203,105 +199,8 @@ impl Call {
         if let Ok(request_id) = HeaderValue::from_str(self.guard.request_id()) {
             headers.insert("x-amzn-RequestId", request_id);
         }
-        headers.insert("x-bedrock-sim", HeaderValue::from_static("author"));
+        headers.insert("x-bedrock-sim", HeaderValue::from_static(self.backend.writer.as_str()));
         response
-    }
-}
-
-/// What the model says, in whole.
-#[derive(Debug, Clone)]
-struct Answer {
-    preamble: Preamble,
-    text: Arc<str>,
-    /// What the text is the input of, if it is no text.
-    tool: Option<ToolStart>,
-    /// If a guardrail changed the text: where its message begins, in bytes. A text that was masked
-    /// has none at its end.
-    message_at: Option<usize>,
-    stop_reason: StopReason,
-    /// The stop sequence that ended the text.
-    stop_sequence: Option<String>,
-    usage: Usage,
-    /// What the answer says of its tokens.
-    told_usage: ToldUsage,
-    echo: Echo,
-}
-
-impl Answer {
-    /// Lets the author write, ends the text where the request says so, and changes what the
-    /// scenario would have otherwise.
-    async fn write(request: ConverseRequest, preamble: Preamble, scenario: &Scenario) -> Self {
-        let input_tokens = request.input_tokens;
-        let limits = request.inference.clone();
-        let echo = request.echo.clone();
-        let tool = request.tools.forced.as_ref().map(|tool| ToolStart::new(&tool.name));
-        let text = match scenario {
-            Scenario::EmptyContent | Scenario::EmptyText => String::new(),
-            _ => text_for(request).await,
-        };
-        let stop_sequence = limits.stop_sequence_in(&text).map(str::to_owned);
-        let (mut text, mut stop_reason) = limits.end_of(text);
-        let stop_sequence = stop_sequence.filter(|_| stop_reason == StopReason::StopSequence);
-        let tool = tool.filter(|_| !matches!(scenario, Scenario::EmptyContent | Scenario::EmptyText));
-        if tool.is_some() && stop_reason == StopReason::EndTurn {
-            stop_reason = StopReason::ToolUse;
-        }
-        if let Scenario::HugeDelta { bytes } = scenario {
-            text = grown(&text, (*bytes).min(MAX_HUGE_DELTA_BYTES));
-        }
-        let (preamble, stop_reason) = match scenario {
-            Scenario::Reasoning => (Preamble::Reasoning, stop_reason),
-            Scenario::GptOssOrder => (Preamble::EmptyTextAndReasoning, stop_reason),
-            Scenario::StopReason { reason } => (preamble, *reason),
-            Scenario::EmptyContent | Scenario::EmptyText => (Preamble::None, stop_reason),
-            _ => (preamble, stop_reason),
-        };
-        let output_tokens = tokens::count(&text) + reasoning_tokens(preamble);
-        let usage = Usage { input_tokens, output_tokens };
-        let told_usage = match *scenario {
-            Scenario::WrongUsage { input_tokens, output_tokens } => {
-                ToldUsage { input_tokens, output_tokens, cached: None }
-            }
-            _ => usage.into(),
-        };
-        let text = Arc::from(text);
-        Self { preamble, text, tool, message_at: None, stop_reason, stop_sequence, usage, told_usage, echo }
-    }
-
-    fn billed(&self) -> Billed {
-        Billed {
-            input_tokens: self.usage.input_tokens,
-            output_tokens: self.usage.output_tokens,
-            text: Arc::clone(&self.text),
-        }
-    }
-}
-
-async fn text_for(request: ConverseRequest) -> String {
-    let large = request.prompt_bytes() > LARGE_PROMPT_BYTES;
-    let write = move || match request.answer_schema() {
-        Some(schema) => author::answer_json(schema, &request.earlier, &request.user_text),
-        None => author::answer(&request.system, &request.earlier, &request.user_text),
-    };
-    if large {
-        // The author does not panic; if the runtime is going down there is nobody to answer.
-        tokio::task::spawn_blocking(write).await.unwrap_or_default()
-    } else {
-        write()
-    }
-}
-
-/// The text again and again, until it has this size.
-fn grown(text: &str, bytes: u32) -> String {
-    let text = if text.is_empty() { "." } else { text };
-    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-    text.repeat(bytes.div_ceil(text.len()))
-}
-
-fn reasoning_tokens(preamble: Preamble) -> u64 {
-    match preamble {
-        Preamble::None => 0,
-        Preamble::Reasoning | Preamble::EmptyTextAndReasoning => tokens::count(REASONING_TEXT),
     }
 }
 

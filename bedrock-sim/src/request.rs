@@ -26,7 +26,7 @@ pub(crate) use invoke_headers::InvokeHeaders;
 use reader::{At, Object, Reader, member_object, member_text, object};
 pub(crate) use settings::Echo;
 pub(crate) use tools::Tools;
-pub(crate) use turns::{Speaker, Turn, last_word};
+pub(crate) use turns::{Around, Speaker};
 
 /// A Converse or ConverseStream request, or what a native body asks in the same terms.
 #[derive(Debug, Clone, Default)]
@@ -34,8 +34,8 @@ pub(crate) struct ConverseRequest {
     pub(crate) system: String,
     /// The text of the last user message.
     pub(crate) user_text: String,
-    /// What was said before it.
-    pub(crate) earlier: Vec<Turn>,
+    /// What was said before and after it.
+    pub(crate) around: Around,
     /// The texts of all user messages of a native body, for a guardrail.
     pub(crate) user_texts: Vec<String>,
     pub(crate) inference: Inference,
@@ -110,21 +110,20 @@ impl ConverseRequest {
         let echo = settings::read_echo(&mut reader, request)?;
         let output_schema = settings::read_output_schema(&mut reader, request)?;
         let is_prompt = is_prompt(model_id);
-        let mut conversation = if is_prompt {
+        let conversation = if is_prompt {
             settings::refuse_members_of_prompt(request)?;
             reader.finish()?;
             prompt(request)?
         } else {
             conversation(reader, request)?
         };
-        let (user_text, earlier) = last_word(std::mem::take(&mut conversation.turns));
         if let Some(guarding) = &mut guarding {
-            guarding.take_texts(request, is_prompt.then_some(user_text.as_str()));
+            guarding.take_texts(request, is_prompt.then_some(conversation.user_text.as_str()));
         }
         Ok(Self {
             system: conversation.system,
-            user_text,
-            earlier,
+            user_text: conversation.user_text,
+            around: conversation.around,
             user_texts: Vec::new(),
             inference,
             echo,
@@ -144,7 +143,7 @@ impl ConverseRequest {
     }
 
     pub(crate) fn prompt_bytes(&self) -> usize {
-        let earlier: usize = self.earlier.iter().map(|turn| turn.text.len()).sum();
+        let earlier: usize = self.around.before().iter().map(|(_, text)| text.len()).sum();
         self.system.len() + earlier + self.user_text.len()
     }
 }
@@ -203,7 +202,7 @@ fn prompt(request: &Object) -> Result<Conversation, Refusal> {
     let user_text = settings::read_prompt_variables(request)?;
     Ok(Conversation {
         input_tokens: tokens::count(&user_text) + tokens::PER_BLOCK_TOKENS,
-        turns: vec![Turn { speaker: Speaker::User, text: user_text }],
+        user_text,
         ..Conversation::default()
     })
 }

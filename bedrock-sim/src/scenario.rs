@@ -80,6 +80,9 @@ pub enum Scenario {
     EmptyContent,
     /// An answer of one empty text block.
     EmptyText,
+    /// Data that is none: JSON that ends in the middle, or a tool's input of another shape. Prose
+    /// stays as it is.
+    InvalidJson,
     /// A given stop reason.
     StopReason { reason: StopReason },
     /// A reasoning block with a signature, then the text.

@@ -2,20 +2,21 @@
 //!
 //! Owns waits, cuts and the grouping of frames into pieces. It knows neither scenarios nor requests,
 //! nor what the chunks of a native stream hold;
-//! an operation writes the script. Frames are encoded when their turn comes, so an open stream
-//! holds its text and its steps only.
+//! an operation writes the script, or goes on writing it while an upstream answers. Frames are
+//! encoded when their turn comes, so an open stream holds its text and its steps only.
 //! The one rule it protects: the body owns the call's guard, so a body that is dropped early ends
 //! every wait at once and is recorded as a client that went away.
 
 mod deltas;
 mod tool_start;
+mod words;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -30,14 +31,15 @@ use crate::call_log::{Billed, CallGuard, Outcome};
 use crate::errors::StreamError;
 use crate::frames::{self, Event};
 use crate::native::{Metrics, NativeStream};
-use crate::operations::ToldUsage;
+use crate::operations::{Live, Outlook, ToldUsage, Usage};
 use crate::prompt_cache::Memory;
 use crate::request::Echo;
 use crate::scenario::StopReason;
 use crate::server::Connection;
-use crate::tokens;
+use crate::tokens::{self, Tally};
 pub(crate) use deltas::delta_ranges;
 pub(crate) use tool_start::ToolStart;
+pub(crate) use words::Words;
 
 /// Frames that are ready together leave in pieces of about this size.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -74,7 +76,7 @@ pub(crate) enum Step {
     },
     Reasoning {
         block: u32,
-        text: &'static str,
+        text: Cow<'static, str>,
     },
     ReasoningSignature {
         block: u32,
@@ -118,8 +120,10 @@ pub(crate) enum Step {
 /// The steps of one answer, its text and what it will have been.
 #[derive(Debug)]
 pub(crate) struct Script {
-    pub(crate) text: Arc<str>,
+    pub(crate) text: Words,
     pub(crate) steps: VecDeque<Step>,
+    /// Where more steps come from when these have been played.
+    pub(crate) rest: Option<Box<Live>>,
     pub(crate) input_tokens: u64,
     /// What is billed, if it does not depend on what is sent.
     pub(crate) fixed_bill: Option<Billed>,
@@ -137,6 +141,16 @@ pub(crate) enum Wire {
     Converse,
     /// Chunks of a model's own JSON.
     Native(Box<NativeStream>),
+}
+
+impl Wire {
+    /// Whether reasoning of any length has a place of its own in it.
+    pub(crate) fn shows_reasoning(&self) -> bool {
+        match self {
+            Self::Converse => true,
+            Self::Native(native) => native.shows_reasoning(),
+        }
+    }
 }
 
 /// How a script's bytes leave.
@@ -164,7 +178,7 @@ pub(crate) struct ScriptBody {
     /// Set after a piece that has to reach the socket by itself.
     flush_first: bool,
     sent_text_bytes: usize,
-    sent_reasoning_bytes: usize,
+    sent_reasoning: Tally,
     /// From the call's arrival to the first event.
     first_event_ms: Option<u64>,
 }
@@ -172,6 +186,8 @@ pub(crate) struct ScriptBody {
 #[derive(Debug, PartialEq)]
 enum Turn {
     Bytes,
+    /// More steps, once there are any.
+    Rest,
     Wait(Duration),
     Hang,
     Cut,
@@ -192,7 +208,7 @@ impl ScriptBody {
             wait: None,
             flush_first: false,
             sent_text_bytes: 0,
-            sent_reasoning_bytes: 0,
+            sent_reasoning: Tally::default(),
             first_event_ms: None,
         }
     }
@@ -201,6 +217,7 @@ impl ScriptBody {
     fn fill(&mut self) {
         while self.next == Turn::Bytes && self.ready.len() < PIECE_BYTES {
             match self.script.steps.pop_front() {
+                None if self.script.rest.is_some() => self.next = Turn::Rest,
                 None => self.next = Turn::End,
                 Some(Step::Wait(duration)) if duration.is_zero() => {}
                 Some(Step::Wait(duration)) => self.next = Turn::Wait(duration),
@@ -213,8 +230,13 @@ impl ScriptBody {
     }
 
     fn write(&mut self, step: &Step) {
+        let text = std::mem::take(&mut self.script.text);
+        self.write_with(step, &text);
+        self.script.text = text;
+    }
+
+    fn write_with(&mut self, step: &Step, text: &str) {
         let start = self.ready.len();
-        let text = Arc::clone(&self.script.text);
         let event = match step {
             Step::MessageStart => Event::MessageStart,
             Step::Text { block, range }
@@ -291,7 +313,7 @@ impl ScriptBody {
                 self.guard.sent_delta();
             }
             Step::Reasoning { text, .. } => {
-                self.sent_reasoning_bytes += text.len();
+                self.sent_reasoning.add(text);
                 self.guard.sent_delta();
             }
             Step::EmptyText { .. } | Step::ReasoningSignature { .. } => self.guard.sent_delta(),
@@ -332,17 +354,32 @@ impl ScriptBody {
         if let Some(billed) = &self.script.fixed_bill {
             return billed.clone();
         }
-        let reasoning = &REASONING_TEXT[..self.sent_reasoning_bytes];
-        let text = if self.sent_text_bytes == self.script.text.len() {
-            Arc::clone(&self.script.text)
-        } else {
-            Arc::from(&self.script.text[..self.sent_text_bytes])
-        };
+        let text = self.script.text.up_to(self.sent_text_bytes);
         Billed {
             input_tokens: self.script.input_tokens,
-            output_tokens: tokens::count(&text) + tokens::count(reasoning),
+            output_tokens: tokens::count(&text) + self.sent_reasoning.tokens(),
             text,
         }
+    }
+
+    /// Waits for more steps of an answer that is being written.
+    fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let script = &mut self.script;
+        let (Some(rest), Words::Growing(text)) = (&mut script.rest, &mut script.text) else {
+            return Poll::Ready(());
+        };
+        if let Outlook::Over { outcome, usage, told } = ready!(rest.poll(context, &mut script.steps, text)) {
+            script.rest = None;
+            script.outcome = outcome;
+            if let (Some(told), Wire::Native(native)) = (told, &mut script.wire) {
+                native.settle(told);
+            }
+            script.fixed_bill = usage.map(|Usage { input_tokens, output_tokens }| {
+                let text = script.text.up_to(script.text.len());
+                Billed { input_tokens, output_tokens, text }
+            });
+        }
+        Poll::Ready(())
     }
 
     fn poll_wait(&mut self, duration: Duration, context: &mut Context<'_>) -> Poll<()> {
@@ -384,6 +421,10 @@ impl Body for ScriptBody {
             }
             match self.next {
                 Turn::Bytes => {}
+                Turn::Rest => {
+                    ready!(self.poll_rest(context));
+                    self.next = Turn::Bytes;
+                }
                 Turn::Wait(duration) => {
                     ready!(self.poll_wait(duration, context));
                     self.next = Turn::Bytes;

@@ -31,12 +31,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt;
 
+use crate::author::Author;
 use crate::call_log::{CallLog, CallRecord};
 use crate::guardrails::{GuardrailBook, GuardrailRules};
 use crate::operations::Backend;
 use crate::pacing::Pacing;
 use crate::scenario::Scenario;
 use crate::scenario::book::ScenarioBook;
+use crate::upstream::Writer;
 use crate::{admin, operations};
 use connection::Socket;
 
@@ -48,6 +50,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct SimOptions {
     /// Port 0 takes a free port.
     pub listen: SocketAddr,
+    pub author: Author,
+    /// Of the usual author. A real model has a pace of its own, which this adds nothing to.
     pub pacing: Pacing,
     /// Whether bytes reach the socket in pieces of random size, as they do from AWS.
     /// Without it, frames that are ready together leave together, which is faster.
@@ -64,6 +68,7 @@ impl Default for SimOptions {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            author: Author::default(),
             pacing: Pacing::default(),
             split_frames: true,
             log_capacity: 10_000,
@@ -85,9 +90,14 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// Binds the socket and serves it from a task of its own.
+    /// Binds the socket and serves it from a task of its own. Whether an upstream is there is not asked.
     pub async fn start(options: SimOptions) -> io::Result<Self> {
         let tls = options.tls.as_ref().map(TlsIdentity::acceptor).transpose()?;
+        let pacing = match options.author {
+            Author::Sentences => options.pacing,
+            Author::Upstream(_) => Pacing::default(),
+        };
+        let writer = Writer::new(options.author)?;
         let listener = TcpListener::bind(options.listen).await?;
         let addr = listener.local_addr()?;
         let backend = Arc::new(Backend {
@@ -95,7 +105,8 @@ impl Sim {
             book: ScenarioBook::default(),
             guardrails: GuardrailBook::default(),
             cache: Arc::default(),
-            pacing: options.pacing,
+            writer,
+            pacing,
             split_frames: options.split_frames,
         });
         let router = operations::routes().merge(admin::routes()).with_state(Arc::clone(&backend));

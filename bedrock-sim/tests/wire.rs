@@ -13,14 +13,20 @@ mod caching;
 mod conversations;
 #[path = "wire/guardrails.rs"]
 mod guardrails;
+#[path = "wire/llm.rs"]
+mod llm;
 #[path = "wire/log.rs"]
 mod log;
 #[path = "wire/native.rs"]
 mod native;
+#[path = "wire/program.rs"]
+mod program;
 #[path = "wire/refusals.rs"]
 mod refusals;
 #[path = "wire/server.rs"]
 mod server;
+#[path = "wire/stand_in.rs"]
+mod stand_in;
 #[path = "wire/streams.rs"]
 mod streams;
 #[path = "wire/tools.rs"]

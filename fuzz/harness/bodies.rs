@@ -13,6 +13,7 @@ use http_body_util::Full;
 use redraft::inference::{
     BackendError, Completion, ModelBackend, ModelCall, ModelEvent, ModelStream, StopReason,
 };
+use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
 use super::input::Input;
@@ -25,9 +26,16 @@ const STANDS_FOR_IT: &[u8] = b"@@";
 /// So much of it in an answer is no accident.
 const TELLTALE_BYTES: usize = 41;
 
-const PATHS: [&str; 6] =
-    ["/v1/summarize", "/v1/rephrase", "/v1/expand", "/api/summarize", "/api/rephrase", "/api/expand"];
-const QUERIES: [&str; 8] = [
+const PATHS: [&str; 7] = [
+    "/v1/summarize",
+    "/v1/rephrase",
+    "/v1/expand",
+    "/api/summarize",
+    "/api/rephrase",
+    "/api/expand",
+    "/v1/chat/completions",
+];
+const QUERIES: [&str; 9] = [
     "",
     "?stream=sse",
     "?stream=ndjson",
@@ -36,6 +44,7 @@ const QUERIES: [&str; 8] = [
     "?stream",
     "?stream=@@",
     "?x=1&stream=sse",
+    "?stream=ui",
 ];
 const MEDIA_TYPES: [&str; 6] = [
     "application/json",
@@ -54,7 +63,7 @@ const ACCEPTS: [&str; 6] = [
     ";;,=",
 ];
 /// What a body can be refused with; the model never fails here.
-const DOCUMENTED: [u16; 7] = [200, 400, 406, 408, 413, 415, 422];
+const DOCUMENTED: [u16; 8] = [200, 400, 404, 406, 408, 413, 415, 422];
 const ANSWER: &str = "An answer.";
 
 static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| Mutex::new(Bench::build()));
@@ -108,6 +117,12 @@ pub fn check(data: &[u8]) {
     match answer.header("content-type") {
         _ if answer.status != 200 && compatible => assert!(answer.json()["error"].is_string()),
         _ if answer.status != 200 => drop(answer.documented_problem()),
+        "text/event-stream"
+            if path == "/v1/chat/completions"
+                || answer.headers.contains_key("x-vercel-ai-ui-message-stream") =>
+        {
+            assert_chunks(&text);
+        }
         "text/event-stream" => assert_streamed(&Transcript::of_sse(&text)),
         "application/x-ndjson" => assert_streamed(&Transcript::of_lines(&text)),
         "application/json" => assert!(answer.json().is_object()),
@@ -119,6 +134,19 @@ fn assert_streamed(transcript: &Transcript) {
     transcript.assert_grammar();
     assert_eq!(transcript.frames.last().expect("a terminal event").kind, "done");
     assert_eq!(transcript.text(), ANSWER);
+}
+
+/// Frames of one line each; the last says that all of it is there.
+fn assert_chunks(text: &str) {
+    let frames = text.strip_suffix("data: [DONE]\n\n").expect("[DONE] at the end");
+    let piece = |frame: &str| {
+        let chunk: Value = serde_json::from_str(frame.strip_prefix("data: ").expect("data")).expect("JSON");
+        assert!(chunk.get("errorText").or(chunk.get("error")).is_none(), "{chunk}");
+        let delta = chunk.get("delta").or_else(|| chunk.pointer("/choices/0/delta/content"));
+        delta.and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let told: String = frames.split_terminator("\n\n").map(piece).collect();
+    assert_eq!(told, ANSWER);
 }
 
 fn with_text(bytes: &[u8]) -> Bytes {

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use bedrock_sim::Upstream;
 use clap::{Args, Parser, Subcommand};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -73,6 +74,8 @@ struct DemoArgs {
     /// Address of the API.
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
+    #[command(flatten)]
+    llm: demo::LlmArgs,
 }
 
 #[derive(Debug, Args)]
@@ -133,11 +136,11 @@ pub fn run_alone(cli: &Cli) -> Option<ExitCode> {
 /// Runs the command to its end.
 pub async fn run(cli: Cli) -> ExitCode {
     ExitCode::from(match cli.command {
-        Command::Demo(args) => serve(sources(RunMode::Demo, None, args.listen)).await,
-        Command::Serve(args) => serve(sources(RunMode::Serve, args.config.config, args.listen)).await,
+        Command::Demo(args) => run_demo(args).await,
+        Command::Serve(args) => serve(sources(RunMode::Serve, args.config.config, args.listen), None).await,
         Command::CheckConfig(args) => check_config(&sources(RunMode::Serve, args.config, None)),
         Command::Models(args) => list_models(args).await,
-        Command::Openapi => print(&http::openapi::yaml()),
+        Command::Openapi => print(&http::openapi::yaml(&config::built_in_tasks())),
         Command::Healthcheck(args) => check_health(args.address).await,
         // It has run alone.
         Command::Extract { .. } => MISUSED,
@@ -224,7 +227,19 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-async fn serve(sources: Sources) -> u8 {
+async fn run_demo(args: DemoArgs) -> u8 {
+    let sources = sources(args.llm.mode(), None, args.listen);
+    match args.llm.upstream(&sources.environment) {
+        Ok(upstream) => serve(sources, upstream).await,
+        Err(problem) => {
+            complain(problem);
+            MISUSED
+        }
+    }
+}
+
+/// `upstream`: who writes in place of a demo's simulator.
+async fn serve(sources: Sources, upstream: Option<Upstream>) -> u8 {
     // Before anything else, so that no signal meets its default action, which ends the process.
     let mut signals = match Signals::catch() {
         Ok(signals) => signals,
@@ -257,13 +272,15 @@ async fn serve(sources: Sources) -> u8 {
     }
     let mut simulator = match sources.mode {
         RunMode::Serve => None,
-        RunMode::Demo => match demo::start_simulator(&mut loaded.config).await {
-            Ok(simulator) => Some(simulator),
-            Err(error) => {
-                complain(&format!("cannot start the simulator: {error}"));
-                return FAILED;
+        RunMode::Demo | RunMode::DemoWithLlm { .. } => {
+            match demo::start_simulator(&mut loaded.config, upstream.as_ref()).await {
+                Ok(simulator) => Some(simulator),
+                Err(error) => {
+                    complain(&format!("cannot start the simulator: {error}"));
+                    return FAILED;
+                }
             }
-        },
+        }
     };
     let app = match App::build(&loaded.config).await {
         Ok(app) => app,
@@ -283,7 +300,8 @@ async fn serve(sources: Sources) -> u8 {
     };
     match &simulator {
         Some(simulator) => {
-            print(&demo::banner(addresses, simulator));
+            let who_writes = demo::who_writes(upstream.as_ref()).await;
+            print(&demo::banner(addresses, simulator, &who_writes));
         }
         None => {
             tracing::info!(api = %addresses.public, ops = %addresses.ops, version = env!("CARGO_PKG_VERSION"), "redraft is listening");

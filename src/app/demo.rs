@@ -2,16 +2,18 @@
 //!
 //! A simulator of Bedrock runs in the same process on a free loopback port and
 //! the SDK talks to it over a real socket. Its author is no model: it answers
-//! with sentences of the text it was given, and the banner says so.
+//! with sentences of the text it was given, and the banner says so. With `--llm` a
+//! real model writes in its place, and the banner says which.
 
 use std::io;
 use std::time::Duration;
 
-use bedrock_sim::{ApiError, Pacing, Scenario, Sim, SimOptions};
+use bedrock_sim::{ApiError, ApiKey, Author, Pacing, Scenario, Sim, SimOptions, Upstream, UpstreamUrl};
+use clap::Args;
 use tokio::sync::mpsc;
 
 use super::Addresses;
-use crate::config::Config;
+use crate::config::{Config, Environment, RunMode};
 use crate::domain::{ModelId, Region};
 use crate::http::{Fault, FaultOrder, fault_switch};
 use crate::inference::bedrock::CredentialsSource;
@@ -19,6 +21,48 @@ use crate::inference::bedrock::CredentialsSource;
 /// The time of a fast model, so that streaming can be seen.
 const PACING: Pacing =
     Pacing { first_delta: Duration::from_millis(150), between_deltas: Duration::from_millis(12) };
+/// How long the model server is looked for before the banner warns of it.
+const LOOK_WITHIN: Duration = Duration::from_secs(2);
+
+/// A real model for the simulator.
+#[derive(Debug, Args)]
+pub(super) struct LlmArgs {
+    /// Let a real model write: where a server in the manner of OpenAI has its API.
+    ///
+    /// Ollama, llama.cpp, vLLM and others have one, such as http://127.0.0.1:11434/v1. If
+    /// it wants an API key, put it into REDRAFT_LLM_API_KEY.
+    #[arg(long, value_name = "URL", requires = "llm_model")]
+    llm: Option<UpstreamUrl>,
+    /// The name of the model at that server. It answers for every model of a chain.
+    #[arg(long, value_name = "NAME", requires = "llm")]
+    llm_model: Option<String>,
+    /// Tokens that the model takes, prompt and answer together; longer texts are worked
+    /// on in parts. The server must be set to at least as many.
+    #[arg(long, value_name = "TOKENS", requires = "llm", default_value_t = 4096)]
+    #[arg(value_parser = clap::value_parser!(u32).range(2048..=10_000_000))]
+    llm_context: u32,
+}
+
+impl LlmArgs {
+    pub(super) fn mode(&self) -> RunMode {
+        match self.llm {
+            None => RunMode::Demo,
+            Some(_) => RunMode::DemoWithLlm { context_tokens: self.llm_context },
+        }
+    }
+
+    /// Who writes in place of the simulator's own author.
+    pub(super) fn upstream(self, environment: &Environment) -> Result<Option<Upstream>, &'static str> {
+        let (Some(url), Some(model)) = (self.llm, self.llm_model) else { return Ok(None) };
+        let api_key = match environment.llm_api_key() {
+            None => None,
+            Some(key) => Some(ApiKey::new(key).ok_or(
+                "REDRAFT_LLM_API_KEY holds what no header can carry: blanks, or letters beyond ASCII",
+            )?),
+        };
+        Ok(Some(Upstream { api_key, ..Upstream::new(url, model) }))
+    }
+}
 
 /// A model that was made to fall silent stays so for longer than anybody waits.
 const SILENCE_MS: u64 = 600_000;
@@ -34,9 +78,17 @@ pub(super) struct Simulator {
 /// Starts the simulator and points the configuration at it.
 ///
 /// # Errors
-/// When no loopback port can be bound.
-pub(super) async fn start_simulator(config: &mut Config) -> io::Result<Simulator> {
-    let sim = Sim::start(SimOptions { pacing: PACING, ..SimOptions::default() }).await?;
+/// When no loopback port can be bound, or what TLS to the model server needs is not there.
+pub(super) async fn start_simulator(
+    config: &mut Config,
+    upstream: Option<&Upstream>,
+) -> io::Result<Simulator> {
+    let (author, pacing) = match upstream {
+        None => (Author::Sentences, PACING),
+        // It has a pace of its own.
+        Some(upstream) => (Author::Upstream(upstream.clone()), Pacing::default()),
+    };
+    let sim = Sim::start(SimOptions { author, pacing, ..SimOptions::default() }).await?;
     config.bedrock.endpoint_url = Some(sim.endpoint_url());
     config.bedrock.credentials = CredentialsSource::Simulator;
     // A name is needed to sign requests; the simulator is in no region.
@@ -72,8 +124,27 @@ fn scenario(fault: Fault) -> Scenario {
     }
 }
 
+/// Who writes the answers, and what is wrong with them if it can be seen.
+pub(super) async fn who_writes(upstream: Option<&Upstream>) -> String {
+    let Some(upstream) = upstream else {
+        return "Answers come from the simulator: it is no language model. It picks and\n\
+                rearranges sentences of your own text, so that you can see the service work."
+            .to_owned();
+    };
+    let Upstream { url, model, .. } = upstream;
+    let told = format!(
+        "Answers come from {model} at {url}\n\
+         It writes for every model that a chain names, so the names of Bedrock's models\n\
+         in answers say nothing of their prose, and costs are not known."
+    );
+    match upstream.problem(LOOK_WITHIN).await {
+        None => told,
+        Some(problem) => format!("{told}\n\nWARNING: {problem}\nRequests fail until that is put right."),
+    }
+}
+
 /// What is printed when everything runs.
-pub(super) fn banner(addresses: Addresses, simulator: &Simulator) -> String {
+pub(super) fn banner(addresses: Addresses, simulator: &Simulator, who_writes: &str) -> String {
     let Addresses { public, ops } = addresses;
     let simulator = simulator.sim.endpoint_url();
     format!(
@@ -84,8 +155,7 @@ pub(super) fn banner(addresses: Addresses, simulator: &Simulator) -> String {
   Metrics    http://{ops}/metrics
   Simulator  {simulator}  stands in for Bedrock
 
-Answers come from the simulator: it is no language model. It picks and
-rearranges sentences of your own text, so that you can see the service work.
+{who_writes}
 
 Try, in another terminal:
 

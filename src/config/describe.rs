@@ -171,14 +171,14 @@ mod tests {
         }
         let pasted: toml::Table = text.parse().unwrap();
         assert_eq!(pasted["http"]["listen"].as_str(), Some("127.0.0.1:0"));
-        assert_eq!(pasted.len(), 14);
+        assert_eq!(pasted.len(), 15);
     }
 
     #[test]
     fn chains_are_told_with_their_users_models_prices_and_warnings() {
         let text = described(&[("AWS_REGION", "eu-central-1")], RunMode::Serve);
         for part in [
-            "#   default: summarize, rephrase, expand, blog-post, product-description, social-posts, refine\n#     1. us.amazon.nova-2-lite-v1:0 (Amazon Nova 2 Lite): 1000000 tokens, answers up to 64000, USD per million tokens: 0.33 in, 2.75 out, 0.0825 cache read, 0.33 cache write\n#     2. ",
+            "#   default: summarize, rephrase, expand, blog-post, product-description, social-posts, refine, extract-action-items, translate\n#     1. us.amazon.nova-2-lite-v1:0 (Amazon Nova 2 Lite): 1000000 tokens, answers up to 64000, USD per million tokens: 0.33 in, 2.75 out, 0.0825 cache read, 0.33 cache write\n#     2. ",
             "#   speed: preference speed\n",
             "#   capability: preference capability\n",
             "# warnings\n#   us.amazon.nova-2-lite-v1:0 in chain default is a us. profile, which region eu-central-1 cannot call: use the profile of your part of the world\n",

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Loaded;
 use crate::domain::{Guardrail, ModelId, Region, TaskName};
+use crate::pipeline::OwnTasks;
 use crate::routing::{Catalogue, Chain};
 
 /// What differs, by name.
@@ -37,6 +38,7 @@ pub fn difference(running: &Loaded, read: &Loaded) -> Difference {
     }
     live.extend(of_models(running, read));
     live.extend(of_chains(&running.config.catalogue, &read.config.catalogue));
+    live.extend(of_own_tasks(&running.config.own_tasks, &read.config.own_tasks));
     Difference { live, needs_restart }
 }
 
@@ -63,6 +65,12 @@ fn of_models(running: &Loaded, read: &Loaded) -> Vec<String> {
         models.map(|model| (model.id.clone(), Arc::clone(model))).collect()
     };
     differing(&known(running), &known(read)).map(|id| format!("model {id}")).collect()
+}
+
+/// Tasks from files whose text has changed. Those that came or went are told by their chain.
+fn of_own_tasks(running: &OwnTasks, read: &OwnTasks) -> Vec<String> {
+    let stayed = |name: &&TaskName| running.contains_key(*name) && read.contains_key(*name);
+    differing(running, read).filter(stayed).map(|name| format!("task {name}")).collect()
 }
 
 fn of_chains(running: &Catalogue, read: &Catalogue) -> Vec<String> {
@@ -235,8 +243,10 @@ mod tests {
                 // Those that are not named go by it.
                 "tasks.blog-post",
                 "tasks.expand",
+                "tasks.extract-action-items",
                 "tasks.product-description",
-                "tasks.social-posts"
+                "tasks.social-posts",
+                "tasks.translate"
             ])
         );
         let (first, gone) = (MODELS.find("[[model]]").unwrap(), MODELS.find(large).unwrap());

@@ -1,8 +1,9 @@
 //! The environment, as far as it concerns the service.
 //!
 //! The only place that reads the variables of the process; everything else is
-//! given a value of this type. Of a secret it keeps that it is set, never what
-//! it is. A variable that is empty counts as not set.
+//! given a value of this type. Of AWS's secrets it keeps that they are set, never
+//! what they are; the one secret it hands on, the key of a demo's model server, has
+//! no other reader. A variable that is empty counts as not set.
 
 use std::collections::BTreeMap;
 
@@ -22,11 +23,15 @@ const IGNORE_ENDPOINTS: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
 const PROFILE: &str = "AWS_PROFILE";
 const BEARER_TOKEN: &str = "AWS_BEARER_TOKEN_BEDROCK";
 
+/// What the model server of `redraft demo --llm` wants to be shown.
+const LLM_API_KEY: &str = "REDRAFT_LLM_API_KEY";
+
 /// Variables that mean something to the service.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
     has_bearer_token: bool,
+    llm_api_key: Option<String>,
 }
 
 impl Environment {
@@ -57,6 +62,12 @@ impl Environment {
         self.get(PROFILE)
     }
 
+    /// The key for the model server of a demo. It is a secret: it belongs into a header and
+    /// nowhere else.
+    pub fn llm_api_key(&self) -> Option<&str> {
+        self.llm_api_key.as_deref()
+    }
+
     pub(super) fn has_bearer_token(&self) -> bool {
         self.has_bearer_token
     }
@@ -72,6 +83,8 @@ impl<N: Into<String>, V: AsRef<str>> FromIterator<(N, V)> for Environment {
             }
             if name == BEARER_TOKEN {
                 environment.has_bearer_token = true;
+            } else if name == LLM_API_KEY {
+                environment.llm_api_key = Some(value.to_owned());
             } else if concerns_us(&name) {
                 environment.variables.insert(name, value.to_owned());
             }

@@ -1,10 +1,12 @@
-//! Files that a configuration is read from, and whether they are still the same.
+//! Files and folders that a configuration is read from, and whether they are still the same.
 //!
 //! A file is told from its later self by what the file system knows about it:
 //! device, inode, size and times, through symbolic links, so that a replaced
 //! file and a link that points elsewhere are seen. The one rule: a file is looked
 //! at before it is read, so that no change is missed.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -29,6 +31,13 @@ enum State {
     Regular(Stamp),
     /// A pipe, a socket, a device: what was read from it is gone.
     Special,
+    /// A folder, of which the files with such names count.
+    Folder {
+        extension: String,
+        names: BTreeSet<OsString>,
+    },
+    /// What should be such a folder and cannot be read.
+    NoFolder(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,9 +63,32 @@ impl SourceFile {
         Self { path: path.to_owned(), state }
     }
 
+    /// Looks at a folder and the names of its files that end so.
+    fn look_at_folder(path: &Path, extension: &str) -> Self {
+        let is_wanted = |name: &OsString| {
+            let is_hidden = name.as_encoded_bytes().starts_with(b".");
+            !is_hidden && Path::new(name).extension().is_some_and(|its_own| its_own == extension)
+        };
+        let names = std::fs::read_dir(path).and_then(|entries| {
+            let names = entries.map(|entry| entry.map(|entry| entry.file_name()));
+            names.filter(|name| name.as_ref().map_or(true, is_wanted)).collect::<io::Result<_>>()
+        });
+        let extension = extension.to_owned();
+        let state = match names {
+            Ok(names) => State::Folder { extension, names },
+            Err(_) => State::NoFolder(extension),
+        };
+        Self { path: path.to_owned(), state }
+    }
+
     /// Looks at it once more.
     pub fn look_again(&self) -> Self {
-        Self::look_at(&self.path)
+        match &self.state {
+            State::Folder { extension, .. } | State::NoFolder(extension) => {
+                Self::look_at_folder(&self.path, extension)
+            }
+            State::Absent | State::Regular(_) | State::Special => Self::look_at(&self.path),
+        }
     }
 }
 
@@ -92,15 +124,30 @@ impl Files {
 
     /// Reads a file as TOML, or tells why it cannot be read.
     pub(super) fn toml(&mut self, path: &Path, problems: &mut Problems) -> Option<Table> {
-        let origin = Origin::File(path.to_owned());
+        let text = self.text(path, problems)?;
+        parse_toml(&text, &Origin::File(path.to_owned()), problems)
+    }
+
+    /// Reads a file as text, or tells why it cannot be read.
+    pub(super) fn text(&mut self, path: &Path, problems: &mut Problems) -> Option<String> {
         let not_text = |_| "is not text in UTF-8".to_owned();
-        match self.bytes(path).and_then(|bytes| String::from_utf8(bytes).map_err(not_text)) {
-            Ok(text) => parse_toml(&text, &origin, problems),
-            Err(reason) => {
-                problems.add("", &origin, reason);
-                None
-            }
-        }
+        let text = self.bytes(path).and_then(|bytes| String::from_utf8(bytes).map_err(not_text));
+        text.map_err(|reason| problems.add("", &Origin::File(path.to_owned()), reason)).ok()
+    }
+
+    /// The files of a folder whose names end so, by name. Hidden ones do not count: what
+    /// editors and orchestrators put beside a file is none.
+    ///
+    /// # Errors
+    /// Why it cannot be read, as the end of a sentence about it.
+    pub(super) fn folder(&mut self, path: &Path, extension: &str) -> Result<Vec<PathBuf>, String> {
+        let folder = SourceFile::look_at_folder(path, extension);
+        let names = match &folder.state {
+            State::Folder { names, .. } => Ok(names.iter().map(|name| path.join(name)).collect()),
+            _ => Err("is no folder that can be read".to_owned()),
+        };
+        self.read.push(folder);
+        names
     }
 
     /// Reads a file.

@@ -1,7 +1,7 @@
 //! Layers of settings, one over the other.
 //!
 //! From weak to strong: `config/default.toml`, `config/demo.toml` for the demo,
-//! a file, the environment, flags. Owns which keys exist and which layer wins;
+//! `config/demo-llm.toml` for a demo with a real model, a file, the environment, flags. Owns which keys exist and which layer wins;
 //! it does not judge values. The one rule: `config/default.toml` is the list of
 //! all keys, and a key that is not in it is a problem, never ignored.
 
@@ -18,6 +18,7 @@ use super::{RunMode, Sources};
 
 const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
 const DEMO_TOML: &str = include_str!("../../config/demo.toml");
+const DEMO_LLM_TOML: &str = include_str!("../../config/demo-llm.toml");
 
 /// What stands in a file of models and is often looked for among the settings.
 const MODELS_TABLES: [&str; 4] = ["model", "chains", "tasks", "preference"];
@@ -30,6 +31,8 @@ pub enum Origin {
     /// Compiled in, for the demo.
     Demo,
     File(PathBuf),
+    /// A line of a file, from 1.
+    Line(PathBuf, usize),
     /// The variable's name.
     Environment(String),
     /// The flag as it is typed.
@@ -42,6 +45,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::Demo => f.write_str("demo default"),
             Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Line(path, line) => write!(f, "file {}:{line}", path.display()),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::Flag(flag) => write!(f, "flag {flag}"),
         }
@@ -64,8 +68,13 @@ impl Layers {
     /// All layers of these sources.
     pub(super) fn of(sources: &Sources, files: &mut Files, problems: &mut Problems) -> Self {
         let mut layers = Self::compiled_in();
-        if sources.mode == RunMode::Demo {
-            let table = DEMO_TOML.parse().expect("the demo's layer is TOML, which a test proves");
+        let of_demo: &[&str] = match sources.mode {
+            RunMode::Serve => &[],
+            RunMode::Demo => &[DEMO_TOML],
+            RunMode::DemoWithLlm { .. } => &[DEMO_TOML, DEMO_LLM_TOML],
+        };
+        for layer in of_demo {
+            let table = layer.parse().expect("the demo's layers are TOML, which a test proves");
             layers.overlay_table(&table, &Origin::Demo, problems);
         }
         if let Some(table) = sources.file.as_deref().and_then(|path| files.toml(path, problems)) {

@@ -8,8 +8,8 @@ mod chains;
 mod entry;
 mod guardrails;
 mod identity;
+mod local;
 mod native_format;
-mod section;
 mod service;
 
 use std::collections::BTreeMap;
@@ -18,12 +18,14 @@ use std::sync::Arc;
 
 use toml::{Table, Value};
 
+pub(super) use self::local::served_by_one;
+
 use self::chains::KnownChains;
 use self::guardrails::KnownGuardrails;
-use self::section::Section;
 use super::files::Files;
 use super::layers::{Origin, parse_toml};
 use super::problems::Problems;
+use crate::config::section::Section;
 use crate::routing::{Catalogue, Model};
 
 const BUILT_IN: &str = include_str!("../../config/models.toml");

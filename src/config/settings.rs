@@ -140,7 +140,7 @@ impl Values {
         let (http, clocks) = (self.http, self.clocks);
         // The demo's simulator has its own address, which is known once it listens.
         let (endpoint_url, credentials) = match sources.mode {
-            RunMode::Demo => (None, CredentialsSource::Simulator),
+            RunMode::Demo | RunMode::DemoWithLlm { .. } => (None, CredentialsSource::Simulator),
             RunMode::Serve if sources.environment.has_bearer_token() => {
                 (self.endpoint_url, CredentialsSource::BearerToken)
             }
@@ -193,6 +193,7 @@ impl Values {
                 credentials,
             },
             catalogue,
+            own_tasks: Arc::default(),
         }
     }
 }

@@ -87,7 +87,7 @@ fn of_guardrail(catalogue: &Catalogue, chain: &Chain, home: Option<&Region>) -> 
 pub(super) fn of_endpoint(layers: &Layers, mode: RunMode) -> Option<String> {
     let setting = layers.setting("bedrock.endpoint_url");
     let url = setting.value.as_str().filter(|url| !url.is_empty())?;
-    if mode == RunMode::Demo {
+    if mode.is_demo() {
         let origin = &setting.origin;
         return Some(format!(
             "bedrock.endpoint_url ({origin}) is not used: the demo calls its own simulator"

@@ -41,6 +41,8 @@ pub enum FailureCode {
     UpstreamAuth,
     /// The model answered something that is no answer.
     UpstreamBadResponse,
+    /// The model's answer is not of the shape that the task needs, also after a second try.
+    OutputInvalid,
     /// The service has as many requests as it takes.
     Overloaded,
     /// Every model of the chain is throttled or out of capacity.
@@ -57,7 +59,7 @@ pub enum FailureCode {
 
 impl FailureCode {
     /// Every code, in the order of the HTTP error table.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::MalformedBody,
         Self::NotFound,
         Self::ModelNotFound,
@@ -75,6 +77,7 @@ impl FailureCode {
         Self::UpstreamError,
         Self::UpstreamAuth,
         Self::UpstreamBadResponse,
+        Self::OutputInvalid,
         Self::Overloaded,
         Self::ModelCapacity,
         Self::AllModelsUnavailable,
@@ -103,6 +106,7 @@ impl FailureCode {
             Self::UpstreamError => "upstream_error",
             Self::UpstreamAuth => "upstream_auth",
             Self::UpstreamBadResponse => "upstream_bad_response",
+            Self::OutputInvalid => "output_invalid",
             Self::Overloaded => "overloaded",
             Self::ModelCapacity => "model_capacity",
             Self::AllModelsUnavailable => "all_models_unavailable",

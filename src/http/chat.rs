@@ -22,7 +22,7 @@ use crate::tasks::FieldProblem;
 use crate::telemetry::{Api as ApiFamily, Dialect, RequestRecord};
 use wire::{ChatUsageBody, ChoiceBody, CompletionBody, MessageBody, ServedBody, finish_reason};
 
-pub(super) use request::MODEL_PREFIX;
+pub(super) use request::{MEMBERS, MODEL_PREFIX, Rule};
 
 /// What an answer repeats of its request, and how it tells the usage.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ async fn answer(
 ) -> Response {
     let (parts, body) = request.into_parts();
     // Until the task is known, there is nothing that a failure could be counted for.
-    let asked = match request::open(&parts.headers, body, api).await {
+    let asked = match request::open(&parts, body, api).await {
         Ok(asked) => asked,
         Err(error) => return error.response(request_id),
     };

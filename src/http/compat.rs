@@ -15,7 +15,7 @@ use super::submission::{self, Submission};
 use super::{Api, body, task_routes, whole};
 use crate::domain::{RequestId, TaskKind};
 use crate::pipeline::{ChainChoice, Manners, Mode, OnChunkError, OnFailover, Preference};
-use crate::tasks::{Fields, Task};
+use crate::tasks::{Fields, Task, Wanted};
 use crate::telemetry::{Api as ApiFamily, Dialect, RequestRecord};
 
 /// What `max_length` is when the request does not say; it counts paragraphs.
@@ -64,7 +64,7 @@ async fn read(
     let live = api.0.pipeline.live();
     let deadline = submission::deadline(&parts.headers, live.deadlines, Dialect::Json, record.elapsed())?;
     let detail = "This path answers with one text; for several suggestions (`n`) ask `/v1/rephrase`.";
-    submission::refuse_several(kind, &mut fields, detail);
+    submission::refuse_several(&Wanted::OnText(kind), &mut fields, detail);
     let task = Task::read(kind, &mut fields);
     let task = submission::finish(fields, task)?;
     record.set_input_bytes(task.document().len());

@@ -22,7 +22,7 @@ use axum::response::Response;
 use bytes::BytesMut;
 use native::{Framing, NativeEvents};
 use openai::ChatChunks;
-use stream_body::{Encode as _, PlainText, StreamBody};
+use stream_body::{Encode, PlainText, StreamBody};
 use ui::UiChunks;
 
 use super::chat::ChatShape;
@@ -160,4 +160,22 @@ fn head(content_type: HeaderValue, run: &Run, context: &AnswerContext) -> Respon
     headers.insert(SERVER_TIMING, ascii(&queue));
     response.extensions_mut().insert(Streaming);
     response
+}
+
+/// How the AI SDK reads these events, for the contract's examples.
+pub(super) fn ui_transcript(context: AnswerContext, events: Vec<Event>) -> String {
+    transcript(UiChunks::new(context), events)
+}
+
+/// How OpenAI's clients read them.
+pub(super) fn openai_transcript(context: AnswerContext, shape: ChatShape, events: Vec<Event>) -> String {
+    transcript(ChatChunks::new(context, shape), events)
+}
+
+fn transcript(mut encoder: impl Encode, events: Vec<Event>) -> String {
+    let mut bytes = BytesMut::new();
+    for event in events {
+        encoder.encode(event, &mut bytes).expect("no example takes text back");
+    }
+    String::from_utf8(bytes.into()).expect("chunks are text")
 }

@@ -133,6 +133,12 @@ pub(super) const fn row(code: FailureCode) -> Row {
             "The language model gave no usable answer. Try again.",
             true,
         ),
+        C::OutputInvalid => (
+            S::BAD_GATEWAY,
+            "Output invalid",
+            "The language model's answer did not have the form that this task needs, also when it was asked again. Try again.",
+            true,
+        ),
         C::Overloaded => (
             S::SERVICE_UNAVAILABLE,
             "Overloaded",
@@ -186,6 +192,8 @@ pub(super) struct ApiError {
     /// not ours to log.
     pub cause: Option<String>,
     pub attempts: Vec<AttemptReport>,
+    /// Where a media type was refused: whether files are, too.
+    pub accepts_json_only: bool,
     /// Part of the body was not read, so the connection cannot be used again.
     pub body_unread: bool,
 }
@@ -216,6 +224,7 @@ impl ApiError {
             figures: Figures::default(),
             cause: None,
             attempts: Vec::new(),
+            accepts_json_only: false,
             body_unread: matches!(code, FailureCode::PayloadTooLarge | FailureCode::RequestTimeout),
         }
     }
@@ -299,7 +308,8 @@ impl ApiError {
             headers.insert(RETRY_AFTER_MS, HeaderValue::from(milliseconds(wait)));
         }
         if self.code == FailureCode::UnsupportedMediaType {
-            headers.insert(ACCEPT_POST, accept_post());
+            let json = HeaderValue::from_static("application/json");
+            headers.insert(ACCEPT_POST, if self.accepts_json_only { json } else { accept_post() });
         }
         if self.body_unread || self.code == FailureCode::ShuttingDown {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

@@ -49,17 +49,14 @@ pub(super) async fn read(parts: &Parts, body: Incoming, api: &Api) -> Result<Int
     let content_type = body::content_type(&parts.headers);
     body::check_encoding(&parts.headers)?;
     if body::is_json(&content_type) {
-        let stream = stream_parameter(&parts.uri)?;
-        let HeldBody { bytes, held } =
-            body::read(&parts.headers, body, api, api.0.settings.max_body_bytes).await?;
-        return Ok(Intake { stream, fields: Fields::new(body::parse(&bytes)?), file: None, held });
+        return json(parts, body, api).await;
     }
     let max_bytes = api.0.settings.max_file_bytes;
     if body::essence(&content_type) == "multipart/form-data" {
         let (stream, members) = options(&parts.uri)?;
         let HeldBody { bytes, held } = body::read(&parts.headers, body, api, max_bytes).await?;
         let (members, file) = form(parts, bytes, members).await?;
-        return Ok(Intake { stream, fields: Fields::new(members), file: Some(file), held });
+        return Ok(Intake { stream, fields: Fields::of_text(members), file: Some(file), held });
     }
     let format = DocumentFormat::of_media_type(&content_type)
         .ok_or_else(|| ApiError::new(FailureCode::UnsupportedMediaType))?;
@@ -69,7 +66,27 @@ pub(super) async fn read(parts: &Parts, body: Incoming, api: &Api) -> Result<Int
         let detail = "The body is empty. Send the document.";
         return Err(ApiError::detailed(FailureCode::MalformedBody, detail));
     }
-    Ok(Intake { stream, fields: Fields::new(members), file: Some(File { format, bytes }), held })
+    Ok(Intake { stream, fields: Fields::of_text(members), file: Some(File { format, bytes }), held })
+}
+
+/// Reads a body where no file is taken.
+pub(super) async fn read_json(parts: &Parts, body: Incoming, api: &Api) -> Result<Intake, ApiError> {
+    body::check_encoding(&parts.headers)?;
+    if !body::is_json(&body::content_type(&parts.headers)) {
+        let detail = "Send a JSON object, and say so in the header Content-Type: application/json.";
+        return Err(ApiError {
+            accepts_json_only: true,
+            ..ApiError::detailed(FailureCode::UnsupportedMediaType, detail)
+        });
+    }
+    json(parts, body, api).await
+}
+
+async fn json(parts: &Parts, body: Incoming, api: &Api) -> Result<Intake, ApiError> {
+    let stream = stream_parameter(&parts.uri)?;
+    let HeldBody { bytes, held } =
+        body::read(&parts.headers, body, api, api.0.settings.max_body_bytes).await?;
+    Ok(Intake { stream, fields: Fields::new(body::parse(&bytes)?), file: None, held })
 }
 
 impl Intake {

@@ -11,8 +11,10 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, id_of};
 use super::{Api, intake, representation, submission};
-use crate::domain::FailureCode;
-use crate::pipeline::Measure;
+use serde_json::Value;
+
+use crate::domain::{FailureCode, TaskName};
+use crate::pipeline::{Live, Measure};
 use crate::tasks::{Fields, Wanted};
 use crate::telemetry::Dialect;
 
@@ -86,7 +88,7 @@ async fn measure(api: &Api, request: Request) -> Result<Response, ApiError> {
     let live = api.0.pipeline.live();
     let deadline = submission::deadline(&parts.headers, live.deadlines, Dialect::Json, began.elapsed())?;
     let (mut fields, held, _) = intake.with_text(api, deadline).await?;
-    let wanted = wanted(&mut fields);
+    let wanted = wanted(&mut fields, &live);
     let chain = submission::chain_choice(&mut fields, &live.catalogue);
     submission::check_answer_options(&mut fields);
     let Some(wanted) = wanted else {
@@ -103,22 +105,24 @@ async fn measure(api: &Api, request: Request) -> Result<Response, ApiError> {
 }
 
 /// The task, which a body for the task's own route does not name.
-fn wanted(fields: &mut Fields) -> Option<Wanted> {
-    let names = || {
-        let names: Vec<String> = Wanted::ALL.iter().map(|wanted| format!("`{}`", wanted.name())).collect();
-        names.join(", ")
+fn wanted(fields: &mut Fields, live: &Live) -> Option<Wanted> {
+    let known = || {
+        let built_in = Wanted::BUILT_IN.iter().map(Wanted::name);
+        let names = built_in.chain(live.own_tasks.keys().cloned());
+        names.map(|name: TaskName| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     };
     if !fields.contains("task") {
-        fields.problem("/task", format!("`task` is missing; send one of {}.", names()));
+        fields.problem("/task", format!("`task` is missing; send one of {}.", known()));
         return None;
     }
     let named = fields.value("task");
-    let is_named = |wanted: &Wanted| named.as_ref().is_some_and(|named| named == wanted.name().as_str());
-    let wanted = Wanted::ALL.into_iter().find(is_named);
+    let name = named.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let built_in = Wanted::BUILT_IN.into_iter().find(|wanted| wanted.name().as_str() == name);
+    let wanted = built_in.or_else(|| live.own_tasks.get(name).cloned().map(Wanted::Own));
     if wanted.is_none() {
-        fields.problem("/task", format!("`task` must be one of {}.", names()));
+        fields.problem("/task", format!("`task` must be one of {}.", known()));
     }
-    if wanted == Some(Wanted::Refine) {
+    if matches!(wanted, Some(Wanted::Refine)) {
         // There, `task` names the task that the result comes from, which changes no size.
         fields.set_default("task", Wanted::Refine.name().as_str());
     }

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::catalogue::ModelsBody;
 use super::error::{ApiError, describe_problem, id_of};
-use super::{Api, openapi};
+use super::{Api, openapi, own_tasks};
 use crate::domain::FailureCode;
 use crate::tasks::Wanted;
 
@@ -31,19 +31,29 @@ pub(super) async fn capabilities(State(api): State<Api>) -> Json<Value> {
     let catalogue = &live.catalogue;
     let availability = if api.0.readiness.is_ready() { "available" } else { "unavailable" };
     let task = |wanted: Wanted| {
-        let name = wanted.name();
-        json!({
+        let (name, path) = (wanted.name(), path_of(&wanted));
+        let mut told = json!({
             "task": name.as_str(),
-            "path": path_of(wanted),
+            "path": path,
             "availability": availability,
             "default_chain": &*catalogue.task_chain(&name).name,
-            "input_quota_tokens": api.0.pipeline.input_quota(wanted),
-            "options": openapi::options(wanted),
-            "output_languages": "any BCP 47 tag; without one, the language of the text",
-        })
+            "input_quota_tokens": api.0.pipeline.input_quota(&wanted),
+        });
+        let more = match &wanted {
+            Wanted::OnText(_) | Wanted::Generate(_) | Wanted::Refine => json!({
+                "options": openapi::options(&wanted),
+                "output_languages": "any BCP 47 tag; without one, the language of the text",
+            }),
+            Wanted::Own(spec) => own_tasks::capabilities(spec),
+        };
+        if let (Value::Object(told), Value::Object(more)) = (&mut told, more) {
+            told.extend(more);
+        }
+        told
     };
+    let tasks = Wanted::BUILT_IN.into_iter().chain(live.own_tasks.values().cloned().map(Wanted::Own));
     Json(json!({
-        "tasks": Wanted::ALL.map(task),
+        "tasks": tasks.map(task).collect::<Vec<_>>(),
         "representations": openapi::REPRESENTATIONS,
         "chains": catalogue.chains.keys().map(|name| &**name).collect::<Vec<_>>(),
         "limits": {
@@ -54,10 +64,12 @@ pub(super) async fn capabilities(State(api): State<Api>) -> Json<Value> {
 }
 
 /// Where a task is asked for.
-pub(super) fn path_of(wanted: Wanted) -> String {
+pub(super) fn path_of(wanted: &Wanted) -> String {
     match wanted {
         Wanted::OnText(kind) => format!("/v1/{kind}"),
+        Wanted::Generate(generator) => format!("/v1/generate/{}", generator.as_str()),
         Wanted::Refine => "/v1/refine".to_owned(),
+        Wanted::Own(spec) => format!("/v1/tasks/{}", spec.name()),
     }
 }
 
@@ -92,7 +104,7 @@ pub(super) async fn version() -> Json<VersionBody> {
 }
 
 pub(super) async fn openapi(State(api): State<Api>) -> Response {
-    ([(CONTENT_TYPE, "application/json")], api.0.openapi_json.clone()).into_response()
+    ([(CONTENT_TYPE, "application/json")], api.openapi_json().to_string()).into_response()
 }
 
 pub(super) async fn metrics(State(api): State<Api>) -> Response {

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Version};
 
 use super::body_buffers::HeldBytes;
 use super::error::{ApiError, unknown_chain};
-use super::{Api, intake, representation};
+use super::{Api, intake, own_tasks, representation};
 use crate::domain::{FailureCode, TaskKind};
 use crate::pipeline::{
     Catalogue, ChainChoice, Deadline, Deadlines, Live, Manners, Mode, OnChunkError, OnFailover, Preference,
@@ -52,12 +52,16 @@ pub(super) async fn read(
 ) -> Result<Submission, ApiError> {
     let (parts, body) = request.into_parts();
     let can_be_cut = parts.version != Version::HTTP_10;
-    let mut intake = intake::read(&parts, body, api).await?;
+    let mut intake = match wanted.takes_files() {
+        true => intake::read(&parts, body, api).await?,
+        false => intake::read_json(&parts, body, api).await?,
+    };
     record.body_arrived();
     let stream = intake.stream.take();
     let dialect = representation::choose(stream.as_deref(), &mut intake.fields, &parts.headers)?;
     record.set_dialect(dialect);
     let live = api.0.pipeline.live();
+    let wanted = own_tasks::current(wanted, &live)?;
     let deadline = deadline(&parts.headers, live.deadlines, dialect, record.elapsed())?;
     let (mut fields, held, warnings) = intake.with_text(api, deadline).await?;
     let chain = chain_choice(&mut fields, &live.catalogue);
@@ -70,7 +74,7 @@ pub(super) async fn read(
     };
     if dialect == Dialect::Text {
         refuse_several(
-            wanted,
+            &wanted,
             &mut fields,
             "Plain text cannot hold several suggestions. Ask for `json`, `sse` or `ndjson`, or leave `n` out.",
         );
@@ -82,9 +86,9 @@ pub(super) async fn read(
 }
 
 /// Records that there is no place for several suggestions in the answer.
-pub(super) fn refuse_several(wanted: Wanted, fields: &mut Fields, detail: &'static str) {
+pub(super) fn refuse_several(wanted: &Wanted, fields: &mut Fields, detail: &'static str) {
     // Other tasks do not know `n` at all, and say so.
-    if wanted == Wanted::OnText(TaskKind::Rephrase) && fields.wants_several() {
+    if matches!(wanted, Wanted::OnText(TaskKind::Rephrase)) && fields.wants_several() {
         fields.problem("/n", detail);
     }
 }

@@ -14,7 +14,7 @@ use super::submission::{self, Submission};
 use super::{Api, dialect, whole};
 use crate::domain::{FailureCode, GenerationId, RequestId, TaskName, Tenant};
 use crate::pipeline::Run;
-use crate::tasks::Wanted;
+use crate::tasks::{Generator, Wanted};
 use crate::telemetry::{Api as ApiFamily, Dialect, RequestRecord};
 
 /// What an answer says about the request it belongs to.
@@ -60,6 +60,18 @@ pub(super) async fn run(wanted: Wanted, State(api): State<Api>, request: Request
         // It has a path of its own, and no word of `stream` asks for it.
         Dialect::OpenAi => ApiError::new(FailureCode::Internal).response(&request_id),
     }
+}
+
+pub(super) async fn blog_post(api: State<Api>, request: Request) -> Response {
+    run(Wanted::Generate(Generator::BlogPost), api, request).await
+}
+
+pub(super) async fn product_description(api: State<Api>, request: Request) -> Response {
+    run(Wanted::Generate(Generator::ProductDescription), api, request).await
+}
+
+pub(super) async fn social_posts(api: State<Api>, request: Request) -> Response {
+    run(Wanted::Generate(Generator::SocialPosts), api, request).await
 }
 
 /// Plans the request, waits for its turn and starts it.

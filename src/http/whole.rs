@@ -14,6 +14,8 @@ use crate::domain::FailureCode;
 use crate::pipeline::{Done, Event, Partial, Run, Strategy, SuggestionReport, UsageReport, Warning};
 
 pub(super) const X_GENERATION_ID: HeaderName = HeaderName::from_static("x-generation-id");
+/// The format of an answer that is data.
+const DATA: &str = "json";
 const X_MODEL: HeaderName = HeaderName::from_static("x-model");
 pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -83,6 +85,8 @@ fn json(gathered: &Gathered, context: &AnswerContext) -> Response {
         created: context.created,
         task: context.task.as_str(),
         text,
+        // What a guardrail said in place of data is none.
+        data: (context.format == DATA).then(|| serde_json::from_str(text).ok()).flatten(),
         format: context.format,
         finish_reason: done.finish.as_str(),
         model: done.model.as_str(),

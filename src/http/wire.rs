@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::domain::Region;
@@ -16,7 +17,7 @@ pub(super) struct TaskAnswer<'a> {
     /// Names this answer.
     #[schema(example = "gen_01KAJ7ZQ3T6X5V8M2N4P6R8S0W")]
     pub id: &'a str,
-    /// What it is: `summary`, `rephrase` or `expansion`.
+    /// What it is, such as `summary`.
     #[schema(example = "summary")]
     pub object: &'a str,
     /// Unix time in seconds.
@@ -25,7 +26,11 @@ pub(super) struct TaskAnswer<'a> {
     pub task: &'a str,
     /// The answer; of several suggestions, the first.
     pub text: &'a str,
-    /// How `text` is marked up: `markdown`, `plain-text` or `as-is`.
+    /// The same as data, where the answer is data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = super::openapi::any_data, required = false)]
+    pub data: Option<Value>,
+    /// How `text` is marked up: `markdown`, `plain-text` or `as-is`; `json` for data.
     #[schema(example = "markdown")]
     pub format: &'a str,
     /// `stop`; or `length`, `content_filter`, `other` when the answer is not whole.

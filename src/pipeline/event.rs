@@ -196,6 +196,8 @@ pub enum WarningCode {
     PartlyRead,
     /// A guardrail stopped the request, and its own words stand in the answer.
     GuardrailIntervened,
+    /// A post was longer than its platform takes.
+    PostShortened,
     /// One of the suggestions that were asked for is missing.
     FewerSuggestions,
 }
@@ -210,6 +212,7 @@ impl WarningCode {
             Self::UndecodableBytes => "undecodable_bytes",
             Self::PartlyRead => "partly_read",
             Self::GuardrailIntervened => "guardrail_intervened",
+            Self::PostShortened => "post_shortened",
             Self::FewerSuggestions => "fewer_suggestions",
         }
     }

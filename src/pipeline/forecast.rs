@@ -10,7 +10,7 @@ use super::layout::{JOINED_PART_TOKENS, Layout, MERGE_TOKENS, SUMMED_UP_PART_TOK
 use super::live::Limits;
 use crate::domain::{Cost, Metered, OutputSize, TokenUsage};
 use crate::routing::Chain;
-use crate::tasks::{Part, Summarize};
+use crate::tasks::{Part, Reduced};
 use crate::telemetry::Strategy;
 
 /// What a request will take.
@@ -68,7 +68,7 @@ pub(super) fn forecast(
 ) -> Result<Forecast, CannotMerge> {
     let parallel = u32::try_from(limits.max_parallel).unwrap_or(u32::MAX);
     let (waves, output, levels) = match layout {
-        Layout::Single(call) => {
+        Layout::Single(call) | Layout::Checked { call, .. } => {
             let wave = wave(&[scale.document_tokens], call.request.output, 1, scale.rules_tokens);
             (vec![wave], call.request.output.expected_tokens, 0)
         }
@@ -144,7 +144,7 @@ const NOTHING: OutputSize = OutputSize { expected_tokens: 0, max_tokens: 0 };
 
 /// The rounds of a summary in parts, as long as every call writes what it is expected to.
 fn reduced(
-    task: &Summarize,
+    task: &Reduced,
     parts: &[Part],
     room: u32,
     parallel: u32,

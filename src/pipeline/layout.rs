@@ -9,7 +9,7 @@ use super::live::Limits;
 use crate::chunk::{Chunk, Markup, SplitPolicy, split};
 use crate::domain::{ModelId, OutputSize, Passage};
 use crate::routing::{Chain, room_for_document};
-use crate::tasks::{Joined, Part, Rephrase, Summarize, SummaryStrategy, Task};
+use crate::tasks::{Joined, Part, Reduced, Rephrase, Summarize, SummaryStrategy, Task};
 use crate::telemetry::Strategy;
 
 use super::work::Call;
@@ -17,13 +17,18 @@ use super::work::Call;
 /// How the work is to be done.
 pub(super) enum Layout {
     Single(Call),
+    /// In one call, whose answer is checked.
+    Checked {
+        task: Task,
+        call: Call,
+    },
     Joined {
         task: Joined,
         parts: Vec<Part>,
     },
     /// `room`: estimated tokens of summaries that one call can merge.
     Reduced {
-        task: Summarize,
+        task: Reduced,
         parts: Vec<Part>,
         room: u32,
     },
@@ -42,7 +47,7 @@ impl Layout {
     /// The word for it.
     pub(super) fn strategy(&self) -> Strategy {
         match self {
-            Self::Single(_) => Strategy::Single,
+            Self::Single(_) | Self::Checked { .. } => Strategy::Single,
             Self::Joined { .. } => Strategy::MapConcat,
             Self::Reduced { .. } => Strategy::MapReduce,
             Self::Refined { .. } => Strategy::Refine,
@@ -53,7 +58,7 @@ impl Layout {
     /// The parts; none when the document is worked on at once.
     pub(super) fn parts(&self) -> &[Part] {
         match self {
-            Self::Single(_) | Self::Several { .. } => &[],
+            Self::Single(_) | Self::Checked { .. } | Self::Several { .. } => &[],
             Self::Joined { parts, .. } | Self::Reduced { parts, .. } | Self::Refined { parts, .. } => parts,
         }
     }
@@ -128,8 +133,8 @@ impl<'a> Room<'a> {
         quick.max(self.joined_part(task))
     }
 
-    /// The most tokens of a part that is summed up.
-    pub(super) fn summed_up_part(&self, task: &Summarize) -> u32 {
+    /// The most tokens of a part whose answer is merged with the others.
+    pub(super) fn summed_up_part(&self, task: &Reduced) -> u32 {
         let room = self.rooms(SUMMED_UP_PART_TOKENS, |input| task.part_size(input)).smallest;
         room.min(self.limits.target_chunk_tokens)
     }
@@ -141,8 +146,8 @@ impl<'a> Room<'a> {
         room.min(self.limits.target_chunk_tokens)
     }
 
-    /// The most tokens of summaries that one call merges.
-    pub(super) fn merged(&self, task: &Summarize) -> u32 {
+    /// The most tokens of answers that one call merges.
+    pub(super) fn merged(&self, task: &Reduced) -> u32 {
         let answer = |input| larger(task.merge_size(input, true), task.merge_size(input, false));
         self.rooms(MERGE_TOKENS, answer).smallest
     }

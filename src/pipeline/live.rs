@@ -3,12 +3,14 @@
 //! It is replaced as a whole and never edited. A request takes it once, when it
 //! has been read, and keeps it to its end, so that no request sees half of a change.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::kept_parts::KeepPolicy;
-use crate::domain::Cost;
+use crate::domain::{Cost, TaskName};
 use crate::routing::{Catalogue, RoutingPolicy};
+use crate::tasks::OwnTaskSpec;
 
 /// Bounds on a request, whatever its chain could take.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,10 +43,15 @@ pub struct Deadlines {
     pub longest: Duration,
 }
 
+/// Tasks from files, by name.
+pub type OwnTasks = BTreeMap<TaskName, Arc<OwnTaskSpec>>;
+
 /// One state of the configuration that requests go by.
 #[derive(Debug, Clone)]
 pub struct Live {
+    /// It has a chain for every task, those of `own_tasks` included.
     pub catalogue: Arc<Catalogue>,
+    pub own_tasks: Arc<OwnTasks>,
     pub limits: Limits,
     pub deadlines: Deadlines,
     pub routing: Arc<RoutingPolicy>,

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::choice::{ChainChoice, Preference, choose};
 use super::desk::of_later;
 use super::estimator::{Correction, Estimator};
 use super::forecast::{CannotMerge, Forecast, Scale, forecast};
@@ -16,26 +17,8 @@ use super::live::{Limits, Live};
 use super::work::Call;
 use crate::chunk::TextProfile;
 use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskName};
-use crate::routing::{Catalogue, Chain, fits_all};
-use crate::tasks::{Fields, Joined, Part, SummaryStrategy, Task, Wanted};
-
-/// Which chain the caller asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChainChoice {
-    /// The one of that name.
-    Named(String),
-    /// The one that serves the preference best.
-    Preferred(Preference),
-}
-
-/// What matters more to the caller.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Preference {
-    #[default]
-    Auto,
-    Speed,
-    Capability,
-}
+use crate::routing::{Chain, fits_all};
+use crate::tasks::{Fields, Joined, OwnStrategy, Part, Reduced, SummaryStrategy, Task, Wanted};
 
 /// A request that can be run.
 pub struct Plan {
@@ -150,14 +133,17 @@ impl Order {
     /// The plan of a text that every model of the chain takes at once, margins included;
     /// else the prompt back.
     fn plainly_at_once(&self, prompt: Prompt) -> Result<Draft, Prompt> {
-        let limits = self.live.limits;
+        let limits = self.limits();
         let output = self.task.output_size(self.profile.base_tokens());
         let wanted = match &self.task {
             Task::Summarize(task) => {
                 matches!(task.strategy(), SummaryStrategy::Auto | SummaryStrategy::Single)
             }
-            Task::Rephrase(_) | Task::Expand(_) => output.expected_tokens <= limits.target_answer_tokens,
-            Task::Refine(_) => true,
+            Task::Own(task) if task.spec().strategy() != OwnStrategy::MapConcat => true,
+            Task::Rephrase(_) | Task::Expand(_) | Task::Own(_) => {
+                output.expected_tokens <= limits.target_answer_tokens
+            }
+            Task::Generate(_) | Task::Refine(_) => true,
         };
         if !wanted {
             return Err(prompt);
@@ -206,7 +192,7 @@ impl Order {
         let size = self.estimator.size(&self.profile, &self.chain, self.correction.as_ref());
         let document_tokens = self.profile.base_tokens();
         let base = f64::from(document_tokens.max(1));
-        let limits = self.live.limits;
+        let limits = self.limits();
         let mut rules = TextProfile::of(&prompt.system);
         let later = of_later(&prompt);
         rules += later;
@@ -235,7 +221,7 @@ impl Order {
         }
         .min(limits.max_input_tokens);
         let too_large = |requested: u32, quota: u32| match &self.task {
-            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) => {
+            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => {
                 PlanError::InputTooLarge { requested, quota }
             }
             Task::Refine(_) => {
@@ -255,6 +241,7 @@ impl Order {
                     _ => PlanError::TooLongForSeveral { requested, quota },
                 })
             }
+            _ if requested > limits.max_input_tokens => Some(PlanError::InputTooLarge { requested, quota }),
             Way::InParts if document_tokens.div_ceil(part_tokens.max(1)) > limits.max_chunks => {
                 let chunks = document_tokens.div_ceil(part_tokens.max(1));
                 Some(PlanError::TooManyChunks { chunks, max_chunks: limits.max_chunks, requested, quota })
@@ -290,8 +277,13 @@ impl Order {
                 SummaryStrategy::Auto => Some(at_once.smallest),
                 SummaryStrategy::MapReduce | SummaryStrategy::Refine => None,
             },
+            Task::Own(task) => match task.spec().strategy() {
+                OwnStrategy::Single => Some(at_once.largest),
+                OwnStrategy::MapReduce => Some(at_once.smallest),
+                OwnStrategy::MapConcat => None,
+            },
             Task::Rephrase(_) | Task::Expand(_) => None,
-            Task::Refine(_) => Some(at_once.largest),
+            Task::Generate(_) | Task::Refine(_) => Some(at_once.largest),
         };
         let boundaries = boundary.map(told).into_iter().chain([limits.max_input_tokens]);
         let is_close = self.correction.is_none()
@@ -305,7 +297,7 @@ impl Order {
             Task::Summarize(task) => {
                 let part = match task.strategy() {
                     SummaryStrategy::Refine => room.refined_part(task),
-                    _ => room.summed_up_part(task),
+                    _ => room.summed_up_part(&Reduced::Summarize(task.clone())),
                 };
                 let way = match task.strategy() {
                     SummaryStrategy::Single => Way::AtOnceOnly,
@@ -323,7 +315,35 @@ impl Order {
             Task::Expand(task) => {
                 self.joined_way(&Joined::Expand(task.clone()), document_tokens, at_once, room)
             }
+            Task::Own(task) => match task.spec().strategy() {
+                OwnStrategy::Single => (Way::AtOnceOnly, 0),
+                OwnStrategy::MapConcat => {
+                    self.joined_way(&Joined::Own(task.clone()), document_tokens, at_once, room)
+                }
+                OwnStrategy::MapReduce => {
+                    let way = if document_tokens <= at_once.smallest { Way::AtOnce } else { Way::InParts };
+                    (way, room.summed_up_part(&Reduced::Own(task.clone())))
+                }
+            },
+            // A brief is never cut.
+            Task::Generate(_) => (Way::AtOnceOnly, 0),
         }
+    }
+
+    /// The limits of the service, and of the task where it has lower ones.
+    fn limits(&self) -> Limits {
+        let limits = self.live.limits;
+        let of_task = match &self.task {
+            Task::Own(task) => task.spec().max_input_tokens(),
+            Task::Summarize(_)
+            | Task::Rephrase(_)
+            | Task::Expand(_)
+            | Task::Generate(_)
+            | Task::Refine(_) => None,
+        };
+        let max_input_tokens =
+            of_task.map_or(limits.max_input_tokens, |most| most.min(limits.max_input_tokens));
+        Limits { max_input_tokens, ..limits }
     }
 
     /// The longest document that is worked on at once without being asked to.
@@ -333,7 +353,13 @@ impl Order {
                 at_once.smallest
             }
             // A longer text that is written anew is always worked on in parts.
-            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Refine(_) => 0,
+            Task::Own(task) if task.spec().strategy() == OwnStrategy::MapReduce => at_once.smallest,
+            Task::Summarize(_)
+            | Task::Rephrase(_)
+            | Task::Expand(_)
+            | Task::Generate(_)
+            | Task::Refine(_)
+            | Task::Own(_) => 0,
         }
     }
 
@@ -341,7 +367,9 @@ impl Order {
     fn most_at_once_only(&self, at_once: Rooms, room: &Room<'_>) -> u32 {
         match &self.task {
             Task::Rephrase(task) => room.written_at_once(&Joined::Rephrase(task.clone())),
-            Task::Summarize(_) | Task::Expand(_) | Task::Refine(_) => at_once.largest,
+            Task::Summarize(_) | Task::Expand(_) | Task::Generate(_) | Task::Refine(_) | Task::Own(_) => {
+                at_once.largest
+            }
         }
     }
 
@@ -361,7 +389,7 @@ impl Order {
     fn in_parts(&self, part_tokens: u32, room: &Room<'_>, prompt: Prompt) -> (Layout, Cut) {
         let way = match &self.task {
             Task::Summarize(task) => task.strategy() as u32,
-            Task::Rephrase(_) | Task::Expand(_) | Task::Refine(_) => 0,
+            Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Refine(_) | Task::Own(_) => 0,
         };
         // How it was cut does not depend on who watches.
         let key = self.kept.key(&self.task.prompt(&Boundary::fixed("")), way, &self.chain.name, None);
@@ -383,16 +411,21 @@ impl Order {
 
     fn laid_out(&self, parts: Vec<Part>, room: &Room<'_>, prompt: Prompt) -> Layout {
         if parts.len() < 2 {
-            return Layout::Single(self.single(prompt));
+            return self.at_once(self.single(prompt));
         }
         match &self.task {
+            Task::Generate(_) | Task::Refine(_) => self.at_once(self.single(prompt)),
             Task::Rephrase(task) => Layout::Joined { task: Joined::Rephrase(task.clone()), parts },
             Task::Expand(task) => Layout::Joined { task: Joined::Expand(task.clone()), parts },
-            Task::Refine(_) => Layout::Single(self.single(prompt)),
             Task::Summarize(task) if task.strategy() == SummaryStrategy::Refine => {
                 Layout::Refined { task: task.clone(), parts }
             }
-            Task::Summarize(task) => Layout::Reduced { task: task.clone(), parts, room: room.merged(task) },
+            Task::Summarize(task) => reduced(Reduced::Summarize(task.clone()), parts, room),
+            Task::Own(task) => match task.spec().strategy() {
+                OwnStrategy::Single => Layout::Single(self.single(prompt)),
+                OwnStrategy::MapConcat => Layout::Joined { task: Joined::Own(task.clone()), parts },
+                OwnStrategy::MapReduce => reduced(Reduced::Own(task.clone()), parts, room),
+            },
         }
     }
 
@@ -402,7 +435,8 @@ impl Order {
             Task::Rephrase(task) if task.suggestions() > 1 => {
                 Layout::Several { task: task.clone(), first: call }
             }
-            Task::Rephrase(_) | Task::Summarize(_) | Task::Expand(_) => Layout::Single(call),
+            _ if call.request.output_schema.is_some() => Layout::Checked { task: self.task.clone(), call },
+            _ => Layout::Single(call),
         }
     }
 
@@ -410,8 +444,16 @@ impl Order {
         let output = self.task.output_size(self.profile.base_tokens());
         let size =
             |profile: &TextProfile| self.estimator.size(profile, &self.chain, self.correction.as_ref());
-        Call::of(prompt, self.profile, output, self.task.temperature(), size)
+        let mut call = Call::of(prompt, self.profile, output, self.task.temperature(), size);
+        call.request.output_schema = self.task.output_schema();
+        call.request.tells_schema = self.task.tells_schema();
+        call
     }
+}
+
+fn reduced(task: Reduced, parts: Vec<Part>, room: &Room<'_>) -> Layout {
+    let room = room.merged(&task);
+    Layout::Reduced { task, parts, room }
 }
 
 /// How a document can be gone through.
@@ -449,7 +491,7 @@ fn beyond(forecast: &Forecast, limits: Limits, requested: u32, quota: u32) -> Op
 
 /// The most tokens a document may have, for the task with its default options.
 pub(super) fn quota(
-    wanted: Wanted,
+    wanted: &Wanted,
     live: &Arc<Live>,
     estimator: &Arc<Estimator>,
     kept: &Arc<KeptParts>,
@@ -464,24 +506,6 @@ pub(super) fn quota(
         order.full_draft()
     });
     draft.map_or(0, |draft| draft.quota)
-}
-
-fn choose<'a>(
-    task: &TaskName,
-    choice: &ChainChoice,
-    catalogue: &'a Catalogue,
-) -> Result<&'a Arc<Chain>, PlanError> {
-    let named = |name: &str| {
-        catalogue.chain(name).ok_or_else(|| PlanError::UnknownChain {
-            known: catalogue.chains.keys().map(ToString::to_string).collect(),
-        })
-    };
-    match choice {
-        ChainChoice::Named(name) => named(name),
-        ChainChoice::Preferred(Preference::Auto) => Ok(catalogue.task_chain(task)),
-        ChainChoice::Preferred(Preference::Speed) => named(&catalogue.speed_chain),
-        ChainChoice::Preferred(Preference::Capability) => named(&catalogue.capability_chain),
-    }
 }
 
 #[expect(

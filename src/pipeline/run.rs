@@ -350,7 +350,7 @@ fn screening(desk: &Desk, layout: &Layout) -> Option<BoxFuture<'static, Result<V
     let guardrail = desk.guardrail.as_ref()?;
     let text = match layout {
         Layout::Single(call) => call.request.prompt.answers_so_far()?,
-        Layout::Several { .. } => return None,
+        Layout::Several { .. } | Layout::Checked { .. } => return None,
         Layout::Joined { .. } | Layout::Reduced { .. } | Layout::Refined { .. } => whole(layout.parts())?,
     };
     let options = ScreeningOptions {

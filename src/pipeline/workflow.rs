@@ -5,6 +5,7 @@
 //! is a file of its own below. The rule it protects: whatever the way, the texts of
 //! the steps together are the answer.
 
+mod checked;
 mod joined;
 mod reduced;
 mod refined;
@@ -21,6 +22,7 @@ use super::work::{Work, WorkEvent};
 use crate::domain::{FailureCode, ModelId};
 use crate::routing::{Fallback, FinishReason, RouteError};
 use crate::telemetry::CallStage;
+use checked::CheckedRun;
 use joined::JoinedRun;
 use reduced::ReducedRun;
 use refined::RefinedRun;
@@ -70,6 +72,7 @@ impl From<RouteError> for Ending {
 /// The work on a document.
 pub(super) enum Workflow {
     Single(Box<Work>),
+    Checked(Box<CheckedRun>),
     Joined(Box<JoinedRun>),
     Reduced(Box<ReducedRun>),
     Refined(Box<RefinedRun>),
@@ -83,6 +86,7 @@ impl Workflow {
     pub(super) fn new(layout: Layout, desk: &Desk) -> Self {
         match layout {
             Layout::Single(call) => Self::Single(Box::new(desk.answer(call, CallStage::Single))),
+            Layout::Checked { task, call } => Self::Checked(Box::new(CheckedRun::new(task, call, desk))),
             Layout::Joined { task, parts } => Self::Joined(Box::new(JoinedRun::new(task, parts, desk))),
             Layout::Reduced { task, parts, room } => {
                 Self::Reduced(Box::new(ReducedRun::new(task, parts, room, desk)))
@@ -98,6 +102,7 @@ impl Workflow {
     pub(super) async fn next(&mut self, desk: &Desk) -> Step {
         match self {
             Self::Single(work) => single(work.next().await),
+            Self::Checked(run) => run.next(desk).await,
             Self::Joined(run) => run.next(desk).await,
             Self::Reduced(run) => run.next(desk).await,
             Self::Refined(run) => run.next(desk).await,
@@ -110,6 +115,7 @@ impl Workflow {
     pub(super) fn first_model(&mut self) -> Option<ModelId> {
         match self {
             Self::Single(work) => work.first_model(),
+            Self::Checked(run) => run.first_model(),
             Self::Joined(_) | Self::Reduced(_) | Self::Refined(_) | Self::Several(_) | Self::Over => None,
         }
     }
@@ -117,7 +123,7 @@ impl Workflow {
     /// Ends the work: every call that runs is left at once. What parts have given stays.
     pub(super) fn end(&mut self) -> Vec<KeptPart> {
         match std::mem::replace(self, Self::Over) {
-            Self::Single(_) | Self::Several(_) | Self::Over => Vec::new(),
+            Self::Single(_) | Self::Checked(_) | Self::Several(_) | Self::Over => Vec::new(),
             Self::Joined(run) => run.into_kept(),
             Self::Reduced(run) => run.into_kept(),
             Self::Refined(run) => run.into_kept(),

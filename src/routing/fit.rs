@@ -21,6 +21,9 @@ pub struct RouteRequest {
     /// The size of the prompt's shared beginning, where it pays to have it remembered.
     pub cached_prefix: Option<InputSize>,
     pub output_schema: Option<Arc<OutputSchema>>,
+    /// Whether the prompt tells the schema, so that a model may serve that cannot be held
+    /// to one.
+    pub tells_schema: bool,
     pub metadata: Arc<RequestMetadata>,
 }
 
@@ -35,6 +38,7 @@ impl RouteRequest {
             guardrail: None,
             cached_prefix: None,
             output_schema: None,
+            tells_schema: false,
             metadata: Arc::default(),
         }
     }
@@ -65,7 +69,7 @@ pub(super) fn call(request: &RouteRequest, target: &Target, max_tokens: u32) -> 
         terms: Arc::clone(&model.terms),
         guardrail: request.guardrail.clone(),
         cache_shared: remembers_prefix(request, model),
-        output_schema: request.output_schema.clone(),
+        output_schema: request.output_schema.clone().filter(|_| model.terms.structured_output.is_some()),
         metadata: Arc::clone(&request.metadata),
     }
 }
@@ -80,7 +84,9 @@ fn remembers_prefix(request: &RouteRequest, model: &Model) -> bool {
 /// Whether the model can do what the request needs, whatever its size.
 fn can_serve(request: &RouteRequest, model: &Model) -> bool {
     (request.guardrail.is_none() || model.accepts_guardrail)
-        && (request.output_schema.is_none() || model.terms.structured_output.is_some())
+        && (request.output_schema.is_none()
+            || request.tells_schema
+            || model.terms.structured_output.is_some())
 }
 
 /// Whether the model can take the request.
@@ -171,6 +177,9 @@ mod tests {
         let data = RouteRequest { output_schema: Some(Arc::new(schema)), ..request(100, 50) };
         assert_eq!(fit(&data, &able).unwrap_err(), Misfit);
         assert!(fit(&data, &structured).unwrap().output_schema.is_some());
+        let told = RouteRequest { tells_schema: true, ..data.clone() };
+        assert!(fit(&told, &structured).unwrap().output_schema.is_some());
+        assert!(fit(&told, &able).unwrap().output_schema.is_none());
         let guardrail = Guardrail {
             name: "g".into(),
             id: "g".to_owned(),

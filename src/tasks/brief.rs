@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::fields::Fields;
 use super::language::{LanguageTag, TokensPerWord};
+use super::own::CommonOptions;
 use super::part::Part;
 
 /// The options that every task has.
@@ -31,17 +32,28 @@ const MAX_LANGUAGES: usize = 20;
 impl Brief {
     /// Reads the shared options.
     pub(super) fn read(fields: &mut Fields) -> Self {
-        let not_blank = |text: &String| !text.trim().is_empty();
-        let shared = fields.string("shared_context", MAX_CONTEXT_CHARS).filter(not_blank);
-        let own = fields.string("context", MAX_CONTEXT_CHARS).filter(not_blank);
-        let shared_background_bytes = shared.as_ref().map_or(0, String::len);
-        let told: Vec<String> = shared.into_iter().chain(own).collect();
+        let (background, shared_background_bytes) = background(fields);
         Self {
-            background: (!told.is_empty()).then(|| told.join("\n\n")),
+            background,
             shared_background_bytes,
             output_language: output_language(fields),
             expected_input_languages: expected_input_languages(fields),
             max_words: fields.integer("max_words", 1..=5000),
+        }
+    }
+
+    /// Reads those of the shared options that a task has.
+    pub(super) fn read_only(fields: &mut Fields, wanted: CommonOptions) -> Self {
+        let (background, shared_background_bytes) =
+            if wanted.context { background(fields) } else { (None, 0) };
+        let output_language = wanted.output_language.then(|| output_language(fields)).flatten();
+        let expected = wanted.expected_input_languages.then(|| expected_input_languages(fields));
+        Self {
+            background,
+            shared_background_bytes,
+            output_language,
+            expected_input_languages: expected.unwrap_or_default(),
+            max_words: None,
         }
     }
 
@@ -58,6 +70,16 @@ impl Brief {
             None => TokensPerWord::of_text(document),
         }
     }
+}
+
+/// What `shared_context` and `context` say, and how many bytes of it the former says.
+fn background(fields: &mut Fields) -> (Option<String>, usize) {
+    let not_blank = |text: &String| !text.trim().is_empty();
+    let shared = fields.string("shared_context", MAX_CONTEXT_CHARS).filter(not_blank);
+    let own = fields.string("context", MAX_CONTEXT_CHARS).filter(not_blank);
+    let shared_bytes = shared.as_ref().map_or(0, String::len);
+    let told: Vec<String> = shared.into_iter().chain(own).collect();
+    ((!told.is_empty()).then(|| told.join("\n\n")), shared_bytes)
 }
 
 fn output_language(fields: &mut Fields) -> Option<LanguageTag> {

@@ -5,6 +5,7 @@
 //! rule it protects: a member is understood or reported, never ignored; and no
 //! message repeats text that a caller sent to be worked on.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
@@ -29,9 +30,11 @@ pub struct FieldProblem {
 pub struct Fields {
     members: Map<String, Value>,
     renames: Vec<(&'static str, &'static str)>,
-    asked: Vec<&'static str>,
+    asked: Vec<Cow<'static, str>>,
     spelled: Vec<(&'static str, String)>,
     problems: Vec<FieldProblem>,
+    /// Whether members may be texts that stand for values of another type.
+    textual: bool,
 }
 
 /// A member that was present, with the name the caller gave it.
@@ -52,7 +55,25 @@ const MAX_ECHO_CHARS: usize = 40;
 impl Fields {
     /// Takes the members of a request's body.
     pub fn new(members: Map<String, Value>) -> Self {
-        Self { members, renames: Vec::new(), asked: Vec::new(), spelled: Vec::new(), problems: Vec::new() }
+        Self {
+            members,
+            renames: Vec::new(),
+            asked: Vec::new(),
+            spelled: Vec::new(),
+            problems: Vec::new(),
+            textual: false,
+        }
+    }
+
+    /// Takes members that came as text, as in a query or a form: where a task says what type a
+    /// member has, its text is read as that.
+    pub fn of_text(members: Map<String, Value>) -> Self {
+        Self { textual: true, ..Self::new(members) }
+    }
+
+    /// Whether members came as text.
+    pub(super) fn is_textual(&self) -> bool {
+        self.textual
     }
 
     /// Lets the caller spell the member `name` also as `other`; problems then speak of `other`.
@@ -69,7 +90,7 @@ impl Fields {
 
     /// The text to work on: exactly one of `text`, `prompt` and `input`, and not blank.
     pub fn source_text(&mut self) -> Option<SourceText> {
-        self.asked.extend(TEXT_NAMES);
+        self.asked.extend(TEXT_NAMES.map(Cow::Borrowed));
         let Some(member) = self.take_one("text", &TEXT_NAMES.map(str::to_owned)) else {
             self.problem("/text", "`text` is missing; send the text to work on.");
             return None;
@@ -220,13 +241,19 @@ impl Fields {
 
     /// Takes a member under any of its spellings.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Member> {
-        self.asked.push(name);
+        self.asked.push(Cow::Borrowed(name));
         let mut spellings = vec![name.to_owned(), camel_case(name)];
         for (other, _) in self.renames.iter().filter(|(_, renamed)| *renamed == name) {
-            self.asked.push(other);
+            self.asked.push(Cow::Borrowed(other));
             spellings.push((*other).to_owned());
         }
         self.take_one(name, &spellings)
+    }
+
+    /// Takes a member whose name is not known before the service runs, under either of its spellings.
+    pub(super) fn take_named(&mut self, name: &str) -> Option<Member> {
+        self.asked.push(Cow::Owned(name.to_owned()));
+        self.first_of(&[name.to_owned(), camel_case(name)])
     }
 
     /// Records that a member breaks a rule; the rule reads on after the member's name.
@@ -270,6 +297,13 @@ impl Fields {
     }
 
     fn take_one(&mut self, name: &'static str, spellings: &[String]) -> Option<Member> {
+        let member = self.first_of(spellings)?;
+        self.spelled.push((name, member.name.clone()));
+        Some(member)
+    }
+
+    /// The member of any of these names; a second one is a problem.
+    fn first_of(&mut self, spellings: &[String]) -> Option<Member> {
         let mut found: Option<Member> = None;
         for spelling in spellings {
             let Some((spelled, value)) = self.members.remove_entry(spelling) else { continue };
@@ -280,7 +314,6 @@ impl Fields {
                 let rule = format!("means the same as `{}`; send only one of them", first.name);
                 self.refuse(&spelled, &rule);
             } else {
-                self.spelled.push((name, spelled.clone()));
                 found = Some(Member { name: spelled, value });
             }
         }
@@ -292,7 +325,7 @@ impl Fields {
             let detail = "A member has a name that is not known.".to_owned();
             return FieldProblem { pointer: String::new(), detail };
         }
-        let detail = match nearest(name, self.asked.iter().copied()) {
+        let detail = match nearest(name, self.asked.iter().map(|asked| &**asked)) {
             Some(near) => format!("`{name}` is an unknown member; did you mean `{near}`?"),
             None => format!("`{name}` is an unknown member."),
         };
@@ -332,7 +365,7 @@ fn alternatives(names: impl ExactSizeIterator<Item = &'static str>) -> String {
 }
 
 /// The candidate that the caller most likely meant, if any is near.
-fn nearest(given: &str, candidates: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(super) fn nearest<'a>(given: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if is_longer(given, MAX_ECHO_CHARS) {
         return None;
     }

@@ -5,6 +5,7 @@
 //! seams of the answer are those of the document.
 
 use super::expand::Expand;
+use super::own::OwnTask;
 use super::part::Part;
 use super::rephrase::Rephrase;
 use crate::domain::{Boundary, OutputSize, Prompt};
@@ -14,6 +15,7 @@ use crate::domain::{Boundary, OutputSize, Prompt};
 pub enum Joined {
     Rephrase(Rephrase),
     Expand(Expand),
+    Own(OwnTask),
 }
 
 impl Joined {
@@ -30,6 +32,11 @@ impl Joined {
                 let size = task.output_size(part.tokens);
                 Some((task.part_prompt(part, &whole.document(), boundary), size))
             }
+            Self::Own(whole) => {
+                let task = whole.on(part)?;
+                let size = task.output_size(part.tokens);
+                Some((task.joined_prompt(part, &whole.document(), boundary), size))
+            }
         }
     }
 
@@ -38,6 +45,7 @@ impl Joined {
         let size = match self {
             Self::Rephrase(whole) => whole.on(part).map(|task| task.output_size(part.tokens)),
             Self::Expand(whole) => whole.on(part).map(|task| task.output_size(part.tokens)),
+            Self::Own(whole) => whole.on(part).map(|task| task.output_size(part.tokens)),
         };
         size.unwrap_or_else(|| self.output_size(part.tokens))
     }
@@ -47,6 +55,7 @@ impl Joined {
         match self {
             Self::Rephrase(task) => task.output_size(input_tokens),
             Self::Expand(task) => task.output_size(input_tokens),
+            Self::Own(task) => task.output_size(input_tokens),
         }
     }
 
@@ -57,8 +66,8 @@ impl Joined {
         match self {
             Self::Expand(task) if task.is_list() => ("", "\n\n"),
             // A blank part is all before its empty answer.
-            Self::Rephrase(_) | Self::Expand(_) if lead.len() == part.len() => (lead, ""),
-            Self::Rephrase(_) | Self::Expand(_) => (lead, &part[part.trim_end().len()..]),
+            Self::Rephrase(_) | Self::Expand(_) | Self::Own(_) if lead.len() == part.len() => (lead, ""),
+            Self::Rephrase(_) | Self::Expand(_) | Self::Own(_) => (lead, &part[part.trim_end().len()..]),
         }
     }
 }
@@ -75,7 +84,9 @@ mod tests {
         match Task::read(kind, &mut Fields::new(members)).unwrap() {
             Task::Rephrase(task) => Joined::Rephrase(task),
             Task::Expand(task) => Joined::Expand(task),
-            Task::Summarize(_) | Task::Refine(_) => panic!("only what is written anew is joined"),
+            Task::Summarize(_) | Task::Generate(_) | Task::Refine(_) | Task::Own(_) => {
+                panic!("it is not joined")
+            }
         }
     }
 
@@ -83,6 +94,7 @@ mod tests {
         match task {
             Joined::Rephrase(task) => task.document(),
             Joined::Expand(task) => task.document(),
+            Joined::Own(task) => task.document(),
         }
     }
 

@@ -173,6 +173,19 @@ pub(super) fn merged_scene() -> Scene {
     Scene { subject: Subject::Parts, rules, ..Scene::default() }
 }
 
+/// The scene of answers to parts that are merged.
+pub(super) fn merged_answers_scene() -> Scene {
+    let rules = vec![
+        "The document holds the answers to the parts of one longer text, in its order. A line in square \
+         brackets before each says which part it belongs to and under which headings that stands."
+            .to_owned(),
+        "Make one answer of them, as if the text had been worked on at once: never mention parts or the lines \
+         in square brackets."
+            .to_owned(),
+    ];
+    Scene { subject: Subject::Parts, rules, ..Scene::default() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Part, Voice};

@@ -54,6 +54,8 @@ pub(super) enum Subject {
     #[default]
     Parts,
     Suggestions,
+    /// A second try.
+    Again,
 }
 
 impl Subject {
@@ -61,6 +63,7 @@ impl Subject {
         match self {
             Self::Parts => "Parts",
             Self::Suggestions => "Suggestions",
+            Self::Again => "Earlier answer",
         }
     }
 }
@@ -98,6 +101,19 @@ pub(super) fn compose_in(
     system.push_str(exactness(brief));
     section(&mut system, "Language", &language(rules, brief));
     section(&mut system, "Format", &rules.format);
+    finish(system, scene, rules, brief, boundary, document)
+}
+
+/// Puts the rules that every prompt ends with behind those of a task: the background, the
+/// scene, what the document is, and what the answer is.
+pub(super) fn finish(
+    mut system: String,
+    scene: &Scene,
+    rules: &TaskRules,
+    brief: &Brief,
+    boundary: &Boundary,
+    document: Passage,
+) -> Prompt {
     let mut shared_bytes = None;
     if let Some(background) = &brief.background {
         let own_from = push_background(&mut system, rules, boundary, brief, background);
@@ -134,7 +150,7 @@ fn fence(before: &str, boundary: &Boundary, document: Passage) -> FencedDocument
     }
 }
 
-fn section(system: &mut String, title: &str, rules: &[impl AsRef<str>]) {
+pub(super) fn section(system: &mut String, title: &str, rules: &[impl AsRef<str>]) {
     system.push_str("\n\n");
     system.push_str(title);
     system.push(':');

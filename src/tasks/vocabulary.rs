@@ -63,8 +63,9 @@ mod tests {
 
     use super::Vocabulary;
     use crate::tasks::{
-        ExpandFormat, ExpandLength, ExpandTone, RephraseFormat, RephraseLength, RephraseTone, Style,
-        SummaryFormat, SummaryLength, SummaryType,
+        ExpandFormat, ExpandLength, ExpandTone, GenerateFormat, GenerateLength, Output, Platform,
+        PostsOutput, RephraseFormat, RephraseLength, RephraseTone, Style, SummaryFormat, SummaryLength,
+        SummaryType,
     };
 
     fn check<T: Vocabulary + std::fmt::Debug>() {
@@ -95,5 +96,10 @@ mod tests {
         check::<ExpandTone>();
         check::<ExpandLength>();
         check::<ExpandFormat>();
+        check::<GenerateLength>();
+        check::<GenerateFormat>();
+        check::<Output>();
+        check::<PostsOutput>();
+        check::<Platform>();
     }
 }

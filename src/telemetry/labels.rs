@@ -228,6 +228,7 @@ impl From<FailureCode> for Outcome {
             Code::UpstreamError
             | Code::UpstreamAuth
             | Code::UpstreamBadResponse
+            | Code::OutputInvalid
             | Code::ModelCapacity
             | Code::AllModelsUnavailable
             | Code::UpstreamTimeout

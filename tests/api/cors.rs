@@ -49,7 +49,10 @@ async fn an_allowed_page_may_send_what_its_client_adds_and_read_our_headers() {
     let request = app.post("/v1/summarize?stream=sse", json!({"text": "a b."})).header("origin", ORIGIN);
     let stream = request.send().await;
     assert_eq!(stream.header("access-control-allow-origin"), ORIGIN);
-    assert!(stream.header("access-control-expose-headers").contains("x-request-id"));
+    let exposed = stream.header("access-control-expose-headers");
+    for header in ["x-request-id", "x-vercel-ai-ui-message-stream"] {
+        assert!(exposed.contains(header), "{header} in {exposed}");
+    }
     let error = app.post("/v1/summarize", json!({})).header("origin", ORIGIN).send().await;
     assert_eq!((error.status.as_u16(), error.header("access-control-allow-origin")), (422, ORIGIN));
 }

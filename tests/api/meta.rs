@@ -90,9 +90,9 @@ capability = "main"
 #[tokio::test]
 async fn everything_that_is_known_of_a_model_is_told_and_no_account() {
     let file = std::env::temp_dir().join(format!("redraft-meta-{}.toml", std::process::id()));
-    std::fs::write(&file, TOLD).unwrap();
+    fs::write(&file, TOLD).unwrap();
     let app = TestApp::with(&[("MODELS__FILE", file.to_str().unwrap())]).await;
-    std::fs::remove_file(&file).unwrap();
+    fs::remove_file(&file).unwrap();
     let text = app.get("/v1/models").send().await.text();
     for secret in ["123456789012", "gr1a2b3c4d5e"] {
         assert!(!text.contains(secret), "{text}");
@@ -166,12 +166,21 @@ async fn everything_that_is_known_of_a_model_is_told_and_no_account() {
             "models": [ours],
             "stages": [[{ "model": ours, "weight": 1 }]],
             "guardrail": "house",
-            "default_for": ["summarize", "rephrase", "expand", "blog-post", "product-description", "social-posts", "refine"],
+            "default_for": ["summarize", "rephrase", "expand", "blog-post", "product-description", "social-posts", "refine", "extract-action-items", "translate"],
         }])
     );
     let task = |task, guardrail| json!({ "task": task, "chain": "main", "guardrail": guardrail });
     let house = Value::from("house");
-    let others = ["rephrase", "expand", "blog-post", "product-description", "social-posts", "refine"];
+    let others = [
+        "rephrase",
+        "expand",
+        "blog-post",
+        "product-description",
+        "social-posts",
+        "refine",
+        "extract-action-items",
+        "translate",
+    ];
     let tasks: Vec<Value> = std::iter::once(task("summarize", house))
         .chain(others.map(|other| task(other, Value::Null)))
         .collect();
@@ -184,13 +193,28 @@ async fn capabilities_list_every_task_with_its_options_and_limits() {
     let body = app.get("/v1/capabilities").send().await.json();
     let tasks = body["tasks"].as_array().unwrap();
     let names: Vec<&str> = tasks.iter().map(|task| task["task"].as_str().unwrap()).collect();
-    assert_eq!(names, ["summarize", "rephrase", "expand", "refine"]);
+    assert_eq!(
+        names,
+        [
+            "summarize",
+            "rephrase",
+            "expand",
+            "blog-post",
+            "product-description",
+            "social-posts",
+            "refine",
+            "extract-action-items",
+            "translate"
+        ]
+    );
     for task in tasks {
         assert_eq!(task["availability"], "available");
         assert!(task["input_quota_tokens"].as_u64().unwrap() > 1000, "{task}");
-        assert!(task["options"].as_object().unwrap().contains_key("format"), "{task}");
+        let (options, own) = (task["options"].as_object().unwrap(), &task["input_schema"]);
+        assert!(options.contains_key("output_language") || own.is_object(), "{task}");
+        assert!(options.contains_key("preference"), "{task}");
     }
-    assert_eq!(body["representations"], json!(["json", "sse", "ndjson", "text"]));
+    assert_eq!(body["representations"], json!(["json", "sse", "ndjson", "text", "ui"]));
 }
 
 #[tokio::test]

@@ -19,13 +19,14 @@ use redraft::inference::scripted::{Step, Turn};
 use redraft::inference::{BackendError, ModelEvent, StopReason};
 use serde_json::{Map, Value, json};
 
+use crate::dialects::Chunks;
 use crate::support::{Answer, Request, ScriptedApp, TestApp};
 use schema::{assert_fits, resolve};
 
 #[test]
 fn the_file_is_what_the_service_says() {
     let path = root().join("openapi.yaml");
-    let yaml = redraft::http::openapi::yaml();
+    let yaml = redraft::http::openapi::yaml(&redraft::config::built_in_tasks());
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, &yaml).unwrap();
     }
@@ -64,8 +65,13 @@ fn every_route_is_described_and_nothing_else() {
         .collect();
     assert!(routes.len() > 10, "the routes were not found");
     let described: BTreeSet<(String, String)> =
-        operations(&document()).into_iter().map(|(path, method, _)| (path, method)).collect();
+        operations(&document()).into_iter().map(|(path, method, _)| (of_route(&path), method)).collect();
     assert_eq!(described, routes);
+}
+
+/// Tasks from files have one route, and each a path of its own in the document.
+fn of_route(path: &str) -> String {
+    if path.starts_with("/v1/tasks/") { "/v1/tasks/{name}".to_owned() } else { path.to_owned() }
 }
 
 /// The names that the readers ask for stand in their source, and nowhere else.
@@ -161,8 +167,8 @@ async fn examples_are_accepted_and_answered_as_described() {
         let examples =
             operation["requestBody"]["content"]["application/json"]["examples"].as_object().unwrap();
         for (name, example) in examples {
-            let queries: &[&str] = if path.starts_with("/v1/") {
-                &["", "?stream=json", "?stream=sse", "?stream=ndjson", "?stream=text"]
+            let queries: &[&str] = if path.starts_with("/v1/") && path != "/v1/chat/completions" {
+                &["", "?stream=json", "?stream=sse", "?stream=ndjson", "?stream=text", "?stream=ui"]
             } else {
                 &[""]
             };
@@ -182,12 +188,18 @@ async fn examples_are_accepted_and_answered_as_described() {
 async fn refusals_are_answered_as_described() {
     let app = TestApp::with(&[("HTTP__MAX_BODY_BYTES", "2000"), ("LIMITS__MAX_INPUT_TOKENS", "50")]).await;
     let document = document();
-    for path in ["/v1/expand", "/api/expand"] {
+    for path in ["/v1/expand", "/api/expand", "/v1/chat/completions"] {
         let (_, _, operation) = operations(&document).into_iter().find(|(known, ..)| known == path).unwrap();
         let json = |body: &str| {
             Request::post(app.api, path).header("content-type", "application/json").body(body.to_owned())
         };
-        let long = |chars: usize| json!({"text": "word ".repeat(chars / 5)}).to_string();
+        let chat = path == "/v1/chat/completions";
+        let long = |chars: usize| {
+            let text = "word ".repeat(chars / 5);
+            let messages = json!([{"role": "user", "content": text}]);
+            let chatted = json!({"model": "redraft/expand", "messages": messages, "stream": true});
+            if chat { chatted } else { json!({ "text": text }) }.to_string()
+        };
         let mut cases = vec![
             (json("{"), FailureCode::MalformedBody),
             (Request::get(app.api, path), FailureCode::MethodNotAllowed),
@@ -196,7 +208,9 @@ async fn refusals_are_answered_as_described() {
             (json(&long(1000)), FailureCode::InputTooLarge),
             (json("{\"tone\": 1}"), FailureCode::ValidationFailed),
         ];
-        if path.starts_with("/v1") {
+        if chat {
+            cases.push((json("{\"model\": \"gpt-5\"}"), FailureCode::ModelNotFound));
+        } else if path.starts_with("/v1") {
             cases.push((json("{\"text\": \"a\"}").header("accept", "image/png"), FailureCode::NotAcceptable));
         }
         for (request, code) in cases {
@@ -221,16 +235,28 @@ async fn failures_of_models_are_answered_as_described() {
         let path = path.split('?').next().unwrap();
         operations(&document).into_iter().find(|(known, ..)| known == path).unwrap().2
     };
+    let messages = json!([{"role": "user", "content": "A text."}]);
+    let chatted = json!({"model": "redraft/rephrase", "messages": messages, "stream": true});
     for failure in CallFailure::ALL {
-        for path in ["/v1/rephrase", "/v1/rephrase?stream=sse", "/v1/rephrase?stream=text", "/api/rephrase"] {
+        for path in [
+            "/v1/rephrase",
+            "/v1/rephrase?stream=sse",
+            "/v1/rephrase?stream=text",
+            "/v1/rephrase?stream=ui",
+            "/v1/chat/completions",
+            "/api/rephrase",
+        ] {
             let app = ScriptedApp::with(&[("ROUTING__MAX_RETRIES", "0")]).await;
             for model in models_of(&app).await {
                 let error = BackendError::new(failure, "a scripted failure");
                 app.backend.then(&model, Turn::Fail { after: Duration::ZERO, error });
             }
             let request = Request::post(app.api, path).header("content-type", "application/json");
-            let answer = request.body(json!({"text": "A text."}).to_string()).send().await;
-            let expected = if path.ends_with("sse") { 200 } else { status_of(failure.code()) };
+            let chat = path == "/v1/chat/completions";
+            let body = if chat { chatted.clone() } else { json!({"text": "A text."}) };
+            let answer = request.body(body.to_string()).send().await;
+            let expected =
+                if path.ends_with("sse") || path.ends_with("ui") { 200 } else { status_of(failure.code()) };
             assert_eq!(answer.status.as_u16(), expected, "{path} {failure:?}: {}", answer.text());
             assert_described(&document, &rephrase(path), &answer);
         }
@@ -311,7 +337,7 @@ fn root() -> PathBuf {
 }
 
 fn document() -> Value {
-    serde_json::from_str(&redraft::http::openapi::json()).unwrap()
+    serde_json::from_str(&redraft::http::openapi::json(&redraft::config::built_in_tasks())).unwrap()
 }
 
 /// Calls `visit` with every value within a value.
@@ -386,6 +412,18 @@ fn assert_described(document: &Value, operation: &Value, answer: &Answer) {
     }
     let event = json!({"$ref": "#/components/schemas/Event"});
     match media_type {
+        "text/event-stream" if *id == "chat_completion" => {
+            let of = |name: &str| json!({"$ref": format!("#/components/schemas/{name}")});
+            for chunk in Chunks::read(&answer.text()).chunks {
+                let name = if chunk.get("error").is_some() { "Problem" } else { "ChatCompletionChunk" };
+                assert_fits(document, &of(name), &chunk, name);
+            }
+        }
+        // The AI SDK has the schemas of its chunks.
+        "text/event-stream" if answer.headers.contains_key("x-vercel-ai-ui-message-stream") => {
+            let chunks = Chunks::read(&answer.text());
+            assert!(chunks.is_whole() || chunks.error().is_some());
+        }
         "text/event-stream" => {
             let transcript = answer.sse();
             transcript.assert_grammar();

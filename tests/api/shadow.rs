@@ -52,6 +52,9 @@ fn request(app: &TestApp, random: &mut SmallRng) -> Request {
     if random.random_bool(0.2) {
         body["preference"] = (*["speed", "capability"].choose(random).unwrap()).into();
     }
+    if *task == "rephrase" && random.random_bool(0.2) {
+        body["n"] = random.random_range(2..=5).into();
+    }
     let stream = ["", "?stream=sse", "?stream=ndjson"].choose(random).unwrap();
     app.post(&format!("/v1/{task}{stream}"), body)
 }

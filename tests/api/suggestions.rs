@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use bedrock_sim::{ApiError, CallRecord, GuardrailRules, Outcome, Scenario, StopReason};
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use crate::support::book::Book;
@@ -219,6 +220,28 @@ async fn one_that_fails_when_it_is_asked_for_again_is_left_out() {
     assert_eq!((told(&answer).len(), warnings(&answer).len()), (1, 1));
     assert_eq!(warnings(&answer)[0].0, "fewer_suggestions");
     assert!(app.stop().await);
+}
+
+/// Calls in one piece and calls as streams, which long answers are asked for, by turns. What a
+/// silent model does, the test about the request's time tells.
+#[tokio::test]
+async fn whatever_happens_to_one_of_them_the_others_are_told_and_it_is_told_or_missed() {
+    let long = Book::small(8, 6_000).text;
+    let waits = |name: &String| ["slow", "stall", "pause", "trickle"].iter().any(|word| name.contains(word));
+    let names = Scenario::names().into_iter().filter(|name| !waits(name));
+    let cases = names.zip([TEXT, long.as_str()].into_iter().cycle());
+    let case = async |(name, text): (String, &str)| {
+        let app = alone(&[]).await;
+        app.sim.set_scenario_times(MODEL, Scenario::from_name(&name).unwrap(), 1);
+        let stream = streamed(&app, alone_body(text, 3)).await;
+        let told = stream.all("suggestion").count();
+        let missed = stream.all("warning").filter(|frame| frame.data["code"] == "fewer_suggestions").count();
+        assert_eq!((told + missed, told >= 2), (3, true), "{name}: {:?}", stream.frames);
+        let first = stream.all("suggestion").min_by_key(|frame| frame.data["index"].as_u64()).unwrap();
+        assert_eq!(stream.text(), first.data["text"].as_str().unwrap(), "{name}");
+        assert!(stream.frames.last().unwrap().kind == "done", "{name}");
+    };
+    futures_util::stream::iter(cases).for_each_concurrent(4, case).await;
 }
 
 #[tokio::test]

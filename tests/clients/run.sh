@@ -59,13 +59,13 @@ processes+=("$!")
 REDRAFT_SIM=$(address_in "$work/sim.out" '^.* \(http:.*\)$' "$!")
 
 # The service finds nothing else than the simulator: no profile, no proxy, no metadata service. Pages of every origin
-# may call it, the limit on texts is within reach, and failures that are meant close no model.
+# may call it, heartbeats come often, the limit on texts is within reach, and failures that are meant close no model.
 : >"$work/redraft.out"
 env -i PATH="$PATH" HOME="$work" \
   AWS_ENDPOINT_URL_BEDROCK_RUNTIME="$REDRAFT_SIM" AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=AKIDSIMULATED \
   AWS_SECRET_ACCESS_KEY=simulated AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/dev/null \
   AWS_SHARED_CREDENTIALS_FILE=/dev/null NO_PROXY=127.0.0.1 no_proxy=127.0.0.1 \
-  REDRAFT__OPS__LISTEN=127.0.0.1:0 REDRAFT__HTTP__ALLOWED_ORIGINS='*' REDRAFT__LIMITS__MAX_INPUT_TOKENS=20000 \
+  REDRAFT__OPS__LISTEN=127.0.0.1:0 REDRAFT__HTTP__HEARTBEAT_MS=20 REDRAFT__HTTP__ALLOWED_ORIGINS='*' REDRAFT__LIMITS__MAX_INPUT_TOKENS=20000 \
   REDRAFT__ROUTING__MAX_RETRIES=0 REDRAFT__BREAKER__CONSECUTIVE_FAILURES=1000 REDRAFT__BREAKER__MIN_CALLS=100000 \
   "$target/debug/redraft" serve --listen 127.0.0.1:0 >"$work/redraft.out" 2>&1 &
 processes+=("$!")

@@ -1,5 +1,7 @@
 // The running service and the simulator behind it, as run.sh started them.
 
+import { createServer, request as connect } from "node:http";
+
 export const API = process.env.REDRAFT_API;
 export const SIM = process.env.REDRAFT_SIM;
 if (!API || !SIM) throw new Error("tests/clients/run.sh runs these tests: they need a service and a simulator");
@@ -57,3 +59,38 @@ export function countingFetch() {
 }
 
 export const pause = (ms) => new Promise((go) => setTimeout(go, ms));
+
+/**
+ * A gateway before the service that counts what is posted through it, also by clients that bring a `fetch` of their
+ * own. With `cutAfterBytes` it drops the connection once so many bytes of an answer have passed.
+ */
+export async function gateway() {
+  const { hostname, port } = new URL(API);
+  const state = { posts: 0, cutAfterBytes: Infinity };
+  const server = createServer((request, response) => {
+    if (request.method === "POST") state.posts += 1;
+    const { method, url: path, headers } = request;
+    const upstream = connect({ hostname, port, method, path, headers }, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      let passed = 0;
+      answer.on("data", (bytes) => {
+        const allowed = bytes.subarray(0, state.cutAfterBytes - passed);
+        passed += bytes.length;
+        response.write(allowed);
+        if (passed >= state.cutAfterBytes) response.socket?.end();
+      });
+      answer.on("end", () => response.end());
+      answer.on("error", () => response.socket?.destroy());
+    });
+    upstream.on("error", () => response.socket?.destroy());
+    response.on("close", () => upstream.destroy());
+    request.pipe(upstream);
+  });
+  await new Promise((go) => server.listen(0, "127.0.0.1", go));
+  state.api = `http://127.0.0.1:${server.address().port}`;
+  state.close = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return state;
+}

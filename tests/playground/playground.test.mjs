@@ -369,6 +369,25 @@ test("what a model writes is never taken for HTML", async () => {
   });
 });
 
+test("suggestions and posts are shown one by one", async () => {
+  await onPage({ hash: "#task=rephrase" }, async (page) => {
+    const send = async (events) => {
+      const body = [{ type: "start", request_id: "req_x", model: "m", chunks_total: 1 }, ...events, { type: "done", model: "m", finish_reason: "stop" }];
+      await page.unroute("**/v1/rephrase");
+      await page.route("**/v1/rephrase", (route) => route.fulfill({ contentType: "text/event-stream", body: body.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("") }));
+      await runToEnd(page);
+      return page.$$eval("#output .post", (all) => all.map((card) => [card.firstChild.textContent, card.lastChild.textContent]));
+    };
+    await page.fill("#source", TEXT);
+    const suggestions = [{ type: "suggestion", index: 1, text: "Two." }, { type: "suggestion", index: 0, text: "One." }, { type: "delta", text: "One." }];
+    assert.deepEqual(await send(suggestions), [["Suggestion 1", "One."], ["Suggestion 2", "Two."]]);
+    const posts = JSON.stringify({ posts: [{ platform: "x", text: "Short.", length: 6, max_length: 280 }] });
+    assert.deepEqual(await send([...posts].map((text) => ({ type: "delta", text }))), [["x · 6 of 280", "Short."]]);
+    await page.click("label:has-text('Raw')");
+    assert.equal((await output(page)).trim(), posts);
+  });
+});
+
 test("a stream that is cut is not taken for a whole answer", async () => {
   await onPage({}, async (page) => {
     await page.route("**/v1/summarize", (route) => route.fulfill({ contentType: "text/event-stream", body: 'data: {"type":"delta","text":"Half an"}\n\n' }));

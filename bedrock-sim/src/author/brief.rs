@@ -262,6 +262,11 @@ impl Limits {
     }
 }
 
+/// The most words that a piece of the instructions allows in all.
+pub(super) fn most_words(scope: &str) -> Option<usize> {
+    Limits::read(scope).words
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Unit {
     Bullets,

@@ -53,7 +53,7 @@ impl<'a> Manner<'a> {
         let others = brief.suggestion.saturating_sub(1);
         let opens = english && (others > 0 || brief.is_taken);
         let opener = opens.then(|| OPENERS[others % OPENERS.len()]);
-        Self { brief, english, moves: others % 2 == 0, opener, turn: others }
+        Self { brief, english, moves: others.is_multiple_of(2), opener, turn: others }
     }
 
     fn sentence(&mut self, sentence: &str) -> String {

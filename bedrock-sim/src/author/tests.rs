@@ -40,7 +40,7 @@ fn an_empty_document_has_an_empty_answer() {
     for task in TASKS {
         assert_eq!(write(task, "<text>\n\n</text>"), "");
     }
-    assert_eq!(write_json(&serde_json::json!({"type": "string"}), ""), "\"\"");
+    assert_eq!(write_json(&serde_json::json!({"type": "string"}), "", ""), "\"\"");
 }
 
 #[test]

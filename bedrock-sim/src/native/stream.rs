@@ -74,6 +74,16 @@ impl NativeStream {
         Some(chunks)
     }
 
+    /// Whether the family has a place for reasoning of its own, and not inside of the text.
+    pub(crate) fn shows_reasoning(&self) -> bool {
+        matches!(self.format, Format::ClaudeMessages | Format::Nova)
+    }
+
+    /// Tells the tokens of an answer that were not known when it began.
+    pub(crate) fn settle(&mut self, usage: ToldUsage) {
+        self.label.usage = usage;
+    }
+
     /// The tokens generated so far. Those of a guardrail's message are nobody's.
     pub(super) fn told_tokens(&self) -> u64 {
         let told = self.told.tokens();

@@ -142,8 +142,7 @@ mod tests {
     use crate::request::Speaker;
 
     fn said(turns: &Turns) -> (&str, &str) {
-        let user = turns.spoken.iter().rev().find(|turn| turn.speaker == Speaker::User);
-        (&turns.system, user.map_or("", |turn| turn.text.as_str()))
+        (&turns.system, &turns.user_text)
     }
 
     #[test]
@@ -166,8 +165,7 @@ mod tests {
             titan(dialogue),
             claude(humane).unwrap(),
         ] {
-            let spoken: Vec<(Speaker, &str)> =
-                turns.spoken.iter().map(|turn| (turn.speaker, turn.text.as_str())).collect();
+            let spoken: Vec<(Speaker, &str)> = turns.around.turns(&turns.user_text).collect();
             let (user, assistant) = (Speaker::User, Speaker::Assistant);
             assert_eq!(spoken[..3], [(user, "One."), (assistant, "Two."), (user, "Hello.")], "{turns:?}");
         }

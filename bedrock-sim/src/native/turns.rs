@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Format, reasoning_marks};
 use crate::models::Preamble;
-use crate::request::{ConverseRequest, Inference, Speaker, Turn, last_word};
+use crate::request::{Around, ConverseRequest, Inference, Speaker};
 use crate::scenario::StopReason;
 use crate::script::REASONING_TEXT;
 use crate::tokens;
@@ -34,8 +34,9 @@ impl Role {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Turns {
     pub(super) system: String,
-    /// What the user and the assistant say, in order.
-    pub(super) spoken: Vec<Turn>,
+    /// The text of the last user turn.
+    pub(super) user_text: String,
+    pub(super) around: Around,
     /// The texts of all user turns.
     pub(super) user_texts: Vec<String>,
     pub(super) ends_with_assistant: bool,
@@ -78,14 +79,10 @@ impl Turns {
                 self.system.push_str(text);
                 return;
             }
-            Role::User => self.speak(Speaker::User, text),
-            Role::Assistant => self.speak(Speaker::Assistant, text),
+            Role::User => self.around.take(Speaker::User, text.to_owned(), &mut self.user_text),
+            Role::Assistant => self.around.take(Speaker::Assistant, text.to_owned(), &mut self.user_text),
         }
         self.ends_with_assistant = role == Role::Assistant;
-    }
-
-    fn speak(&mut self, speaker: Speaker, text: &str) {
-        self.spoken.push(Turn { speaker, text: text.to_owned() });
     }
 
     /// Counts what is no text, such as a tool or an image, as the text of its JSON.
@@ -94,11 +91,10 @@ impl Turns {
     }
 
     pub(super) fn into_request(self, inference: Inference, output_schema: Option<Value>) -> ConverseRequest {
-        let (user_text, earlier) = last_word(self.spoken);
         ConverseRequest {
             system: self.system,
-            user_text,
-            earlier,
+            user_text: self.user_text,
+            around: self.around,
             user_texts: self.user_texts,
             inference,
             output_schema,

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use axum::response::Response;
 
-use super::{Answer, Call, ToldUsage, Usage, reasoning_tokens};
+use super::answer::{Answer, reasoning_tokens};
+use super::{Call, ToldUsage, Usage};
 use crate::errors::Refusal;
 use crate::guardrails::{Assessment, Guardrail, NO_SUCH_GUARDRAIL, Source};
 use crate::models::{self, Preamble};
@@ -19,15 +20,25 @@ use crate::request::{ConverseRequest, Echo, Guarding};
 use crate::scenario::{Scenario, StopReason};
 use crate::script::delta_ranges;
 use crate::tokens;
+use crate::upstream::{UpstreamError, Writer};
+
+/// How an operation sends an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Whole,
+    /// As it is written, if it is not known before.
+    Pieces,
+}
 
 /// Answers, and tells what the prompt cache will hold once the answer begins.
 pub(super) async fn write(
     call: &Call,
     request: ConverseRequest,
     scenario: &Scenario,
+    wanted: Wanted,
 ) -> Result<(Answer, Option<Memory>), Response> {
     let preamble = models::check(call.guard.model_id(), &request).map_err(|refusal| call.refuse(&refusal))?;
-    write_checked(call, request, preamble, scenario).await
+    write_checked(call, request, preamble, scenario, wanted).await
 }
 
 /// Answers a request that its model takes.
@@ -36,6 +47,7 @@ pub(super) async fn write_checked(
     mut request: ConverseRequest,
     preamble: Preamble,
     scenario: &Scenario,
+    wanted: Wanted,
 ) -> Result<(Answer, Option<Memory>), Response> {
     let refused = |refusal: Refusal| call.refuse(&refusal);
     let guard = request.guarding.take().map(|guarding| Guard::open(call, guarding)).transpose();
@@ -44,7 +56,8 @@ pub(super) async fn write_checked(
         return Ok((guard.blocked_input(request.echo), None));
     }
     let cached = look_into_cache(call, &request);
-    let mut answer = Answer::write(request, preamble, scenario).await;
+    let answer = author(call, request, preamble, scenario, wanted, guard.is_some()).await;
+    let mut answer = answer.map_err(|error| refused(error.refusal(call.guard.model_id())))?;
     let memory = cached.map(|(used, memory)| {
         answer.use_cache(used, scenario);
         call.guard.used_cache(used);
@@ -54,6 +67,43 @@ pub(super) async fn write_checked(
         guard.check_output(&mut answer, scenario);
     }
     Ok((answer, memory))
+}
+
+/// Has the answer written, or begun.
+async fn author(
+    call: &Call,
+    request: ConverseRequest,
+    preamble: Preamble,
+    scenario: &Scenario,
+    wanted: Wanted,
+    is_guarded: bool,
+) -> Result<Answer, UpstreamError> {
+    let writer = &call.backend.writer;
+    let Writer::Model(client) = writer else {
+        return Answer::write(writer, request, preamble, scenario).await;
+    };
+    match (wanted, scenario) {
+        // Nobody will see the text of these, so no model is asked for it.
+        (
+            Wanted::Pieces,
+            Scenario::StreamError { after_deltas: 0, .. }
+            | Scenario::StalledBody
+            | Scenario::GarbageFrames { after_deltas: None },
+        ) => Answer::write(&Writer::Sentences, request, preamble, scenario).await,
+        // What these do depends on the whole of the answer.
+        (
+            Wanted::Pieces,
+            Scenario::HugeDelta { .. }
+            | Scenario::InvalidJson
+            | Scenario::TextAfterStop
+            | Scenario::EmptyContent
+            | Scenario::EmptyText,
+        ) => Answer::write(writer, request, Preamble::None, scenario).await,
+        // So does what a guardrail finds.
+        (Wanted::Pieces, _) if !is_guarded => Answer::begin(client, &request, scenario).await,
+        // How the model of this id would begin says nothing of a model that writes in its place.
+        _ => Answer::write(writer, request, Preamble::None, scenario).await,
+    }
 }
 
 fn look_into_cache(call: &Call, request: &ConverseRequest) -> Option<(CacheUse, Memory)> {
@@ -88,6 +138,7 @@ impl Guard {
         Answer {
             preamble: Preamble::None,
             text: Arc::from(self.guardrail.rules.message(Source::Input)),
+            rest: None,
             tool: None,
             message_at: Some(0),
             stop_reason: StopReason::GuardrailIntervened,

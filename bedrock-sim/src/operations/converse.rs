@@ -7,7 +7,9 @@
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Call, Received, answering, in_one_piece};
+use super::answer::Answer;
+use super::answering::Wanted;
+use super::{Call, Received, answering, in_one_piece};
 use crate::call_log::Operation;
 use crate::models::Preamble;
 use crate::pacing::Pacing;
@@ -28,7 +30,7 @@ async fn converse(received: Received) -> Result<Response, Response> {
         let refusal = error.as_status().refusal(call.guard.model_id());
         return Err(call.refuse(&refusal));
     }
-    let (answer, memory) = answering::write(&call, request, &scenario).await?;
+    let (answer, memory) = answering::write(&call, request, &scenario, Wanted::Whole).await?;
     let pacing = call.backend.pacing;
     if pacing != Pacing::default() {
         let deltas = answer.deltas().len();

@@ -5,7 +5,6 @@
 //! announces the length that it never reaches.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -17,7 +16,7 @@ use http::{HeaderValue, StatusCode};
 use super::Call;
 use crate::call_log::{Billed, Outcome};
 use crate::scenario::Scenario;
-use crate::script::{Delivery, GARBAGE, Script, ScriptBody, Step, Wire};
+use crate::script::{Delivery, GARBAGE, Script, ScriptBody, Step, Wire, Words};
 
 const DRIP_BYTES: usize = 16;
 
@@ -95,12 +94,13 @@ fn played(
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     let script = Script {
-        text: Arc::from(""),
+        text: Words::default(),
         steps,
         input_tokens: 0,
         fixed_bill: billed,
         outcome,
         delivery,
+        rest: None,
         wire: Wire::Converse,
     };
     *response.body_mut() = Body::new(ScriptBody::new(script, call.guard, call.connection));

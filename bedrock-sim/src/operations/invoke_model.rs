@@ -9,7 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 
-use super::{Answer, Call, Received, answering, in_one_piece};
+use super::answer::Answer;
+use super::answering::Wanted;
+use super::{Call, Received, answering, in_one_piece};
 use crate::call_log::Operation;
 use crate::models::Preamble;
 use crate::native::{Format, Guarded, Label, NativeRequest, Told};
@@ -29,7 +31,7 @@ async fn invoke(received: Received) -> Result<Response, Response> {
         return Err(call.refuse(&refusal));
     }
     let preamble = request.check(call.guard.model_id()).map_err(|refusal| call.refuse(&refusal))?;
-    let answer = write(&call, &request, preamble, &scenario).await?;
+    let answer = write(&call, &request, preamble, &scenario, Wanted::Whole).await?;
     let pacing = call.backend.pacing;
     if pacing != Pacing::default() {
         let deltas = answer.deltas().len();
@@ -89,9 +91,11 @@ pub(super) async fn write(
     request: &NativeRequest,
     preamble: Preamble,
     scenario: &Scenario,
+    wanted: Wanted,
 ) -> Result<Answer, Response> {
     let playable = request.playable(scenario);
-    let (answer, _) = answering::write_checked(call, request.asked.clone(), preamble, &playable).await?;
+    let asked = request.asked.clone();
+    let (answer, _) = answering::write_checked(call, asked, preamble, &playable, wanted).await?;
     Ok(answer)
 }
 

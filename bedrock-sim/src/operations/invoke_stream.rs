@@ -7,6 +7,7 @@
 use axum::response::Response;
 use http::HeaderValue;
 
+use super::answering::Wanted;
 use super::{Received, converse_stream, invoke_model};
 use crate::call_log::Operation;
 use crate::errors::Refusal;
@@ -24,7 +25,7 @@ async fn stream(received: Received) -> Result<Response, Response> {
     if !request.format.can_stream() {
         return Err(call.refuse(&Refusal::validation("The model is unsupported for streaming.")));
     }
-    let answer = invoke_model::write(&call, &request, preamble, &scenario).await?;
+    let answer = invoke_model::write(&call, &request, preamble, &scenario, Wanted::Pieces).await?;
     let native = request.stream(invoke_model::label(&call, &request, &answer));
     let echo = answer.echo.clone();
     let mut response =

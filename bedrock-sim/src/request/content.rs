@@ -8,7 +8,7 @@ use aws_smithy_types::base64;
 use serde_json::Value;
 
 use super::reader::{At, Object, Reader, member_list, member_object, member_text, object, present, text};
-use super::turns::{Speaker, Turn};
+use super::turns::{Around, Speaker};
 use crate::errors::Refusal;
 use crate::tokens;
 
@@ -42,8 +42,9 @@ const BYTES_PER_TOKEN: u64 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Conversation {
     pub(super) system: String,
-    /// What the user and the assistant say, in order.
-    pub(super) turns: Vec<Turn>,
+    /// The text of the last user message.
+    pub(super) user_text: String,
+    pub(super) around: Around,
     pub(super) ends_with_assistant: bool,
     pub(super) has_cache_point: bool,
     /// The tokens before each cache point, in order.
@@ -142,12 +143,9 @@ impl Conversation {
             self.take_cache_points(&said.cache_points);
             self.input_tokens += said.tokens + tokens::PER_BLOCK_TOKENS;
             self.ends_with_assistant = role == Some("assistant");
-            let speaker = match role {
-                Some("user") => Some(Speaker::User),
-                Some("assistant") => Some(Speaker::Assistant),
-                _ => None,
-            };
-            self.turns.extend(speaker.map(|speaker| Turn { speaker, text: said.text }));
+            if let Some(role) = role {
+                self.around.take(Speaker::of(role), said.text, &mut self.user_text);
+            }
         }
         std::mem::take(reader).finish()?;
         if let Some(refusal) = late {

@@ -1,30 +1,71 @@
-//! The turns of a conversation, by who has them.
+//! The turns of a conversation around its last user message.
 //!
-//! The one rule it protects: what comes after the user's last word is no part of what was said
-//! before it.
+//! Owns their order. The usual author reads the last user message and what was said before it, an
+//! upstream reads all.
+//! The one rule it protects: each text is held once.
 
-/// Who has a turn.
+/// Who says something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Speaker {
+    System,
     User,
     Assistant,
 }
 
-/// What somebody says at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Turn {
-    pub(crate) speaker: Speaker,
-    pub(crate) text: String,
+impl Speaker {
+    /// Of a role of Converse. An unknown one has been refused.
+    pub(crate) fn of(role: &str) -> Self {
+        match role {
+            "system" => Self::System,
+            "assistant" => Self::Assistant,
+            _ => Self::User,
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
 }
 
-/// The user's last word, and the turns before it.
-pub(crate) fn last_word(mut turns: Vec<Turn>) -> (String, Vec<Turn>) {
-    let Some(last) = turns.iter().rposition(|turn| turn.speaker == Speaker::User) else {
-        return (String::new(), turns);
-    };
-    turns.truncate(last + 1);
-    let text = turns.pop().map_or_else(String::new, |turn| turn.text);
-    (text, turns)
+/// What was said before and after the last user message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Around {
+    before: Vec<(Speaker, String)>,
+    after: Vec<(Speaker, String)>,
+    /// Whether there is a last user message yet.
+    has_user: bool,
+}
+
+impl Around {
+    /// Takes the next turn in. One of the user takes the place of the last user message.
+    pub(crate) fn take(&mut self, speaker: Speaker, text: String, last_user_text: &mut String) {
+        if speaker != Speaker::User {
+            self.after.push((speaker, text));
+            return;
+        }
+        let earlier = std::mem::replace(last_user_text, text);
+        if self.has_user {
+            self.before.push((Speaker::User, earlier));
+        }
+        self.before.append(&mut self.after);
+        self.has_user = true;
+    }
+
+    /// What was said before the last user message, in order.
+    pub(crate) fn before(&self) -> &[(Speaker, String)] {
+        &self.before
+    }
+
+    /// All turns in their order.
+    pub(crate) fn turns<'a>(&'a self, last_user_text: &'a str) -> impl Iterator<Item = (Speaker, &'a str)> {
+        let told = |(speaker, text): &'a (Speaker, String)| (*speaker, text.as_str());
+        let last = std::iter::once((Speaker::User, last_user_text));
+        self.before.iter().map(told).chain(last).chain(self.after.iter().map(told))
+    }
 }
 
 #[cfg(test)]
@@ -32,15 +73,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_word_is_the_users_also_before_a_prefill() {
-        let turn = |speaker: Speaker, text: &str| Turn { speaker, text: text.to_owned() };
-        let (one, two) = (turn(Speaker::User, "one"), turn(Speaker::Assistant, "two"));
-        let three = turn(Speaker::User, "three");
-        let prefill = turn(Speaker::Assistant, "It");
-        let earlier = vec![one, two];
-        let all = |more: &[Turn]| earlier.iter().chain(more).cloned().collect::<Vec<_>>();
-        assert_eq!(last_word(all(std::slice::from_ref(&three))), ("three".to_owned(), earlier.clone()));
-        assert_eq!(last_word(all(&[three, prefill])), ("three".to_owned(), earlier.clone()));
-        assert_eq!(last_word(Vec::new()), (String::new(), Vec::new()));
+    fn turns_come_out_as_they_went_in() {
+        use Speaker::{Assistant, System, User};
+        let conversations: [&[(Speaker, &str)]; 4] = [
+            &[(User, "a")],
+            &[(User, "a"), (Assistant, "b"), (User, "c")],
+            &[(User, "a"), (User, "b"), (System, "c"), (Assistant, "d"), (User, "e"), (Assistant, "f")],
+            &[(Assistant, "a"), (User, "b"), (Assistant, "c")],
+        ];
+        for turns in conversations {
+            let (mut around, mut last) = (Around::default(), String::new());
+            for (speaker, text) in turns {
+                around.take(*speaker, (*text).to_owned(), &mut last);
+            }
+            assert_eq!(around.turns(&last).collect::<Vec<_>>(), turns);
+        }
     }
 }

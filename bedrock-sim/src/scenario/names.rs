@@ -46,6 +46,7 @@ impl Scenario {
             "end-without-metadata" => Self::EndWithoutMetadata,
             "empty-content" => Self::EmptyContent,
             "empty-text" => Self::EmptyText,
+            "invalid-json" => Self::InvalidJson,
             "reasoning" => Self::Reasoning,
             "gpt-oss-order" => Self::GptOssOrder,
             "duplicate-stop" => Self::DuplicateStop,
@@ -98,7 +99,7 @@ impl Scenario {
     }
 }
 
-const SINGLE_NAMES: [&str; 36] = [
+const SINGLE_NAMES: [&str; 37] = [
     "normal",
     "untyped-throttling",
     "html-bad-gateway",
@@ -120,6 +121,7 @@ const SINGLE_NAMES: [&str; 36] = [
     "end-without-metadata",
     "empty-content",
     "empty-text",
+    "invalid-json",
     "reasoning",
     "gpt-oss-order",
     "duplicate-stop",
@@ -161,7 +163,7 @@ mod tests {
             assert!(!scenarios.contains(&scenario), "{name} stands twice");
             scenarios.push(scenario);
         }
-        assert_eq!(names.len(), 36 + 23 + 14 + 10);
+        assert_eq!(names.len(), 37 + 23 + 14 + 10);
     }
 
     #[test]

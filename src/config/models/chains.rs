@@ -10,10 +10,10 @@ use toml::{Table, Value};
 
 use super::ModelsById;
 use super::guardrails::KnownGuardrails;
-use super::section::{Section, path_of};
 use crate::config::address;
 use crate::config::layers::Origin;
 use crate::config::problems::{Problems, advice, nearest};
+use crate::config::section::{Section, path_of};
 use crate::domain::{Guardrail, Region, TaskKind, TaskName};
 use crate::routing::{Chain, Model, Stage, Target, WeightedTarget};
 

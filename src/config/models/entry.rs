@@ -9,10 +9,10 @@ use std::sync::Arc;
 use toml::{Table, Value};
 
 use super::identity::{self, Identity};
-use super::section::Section;
 use super::service::{self, Known};
 use crate::config::layers::Origin;
 use crate::config::problems::Problems;
+use crate::config::section::Section;
 use crate::domain::{CalendarDate, ModelId, PriceFactors, Prices, UsdPerMillionTokens};
 use crate::inference::Api;
 use crate::routing::Model;

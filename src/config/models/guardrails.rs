@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use toml::{Table, Value};
 
-use super::section::{Section, path_of};
 use crate::config::layers::Origin;
 use crate::config::problems::{Problems, advice};
+use crate::config::section::{Section, path_of};
 use crate::domain::{Guardrail, GuardrailStream, OnBlock};
 
 /// Guardrails by name; `None` for one with problems.

@@ -6,9 +6,9 @@
 
 use toml::Value;
 
-use super::section::Section;
 use crate::config::address;
 use crate::config::problems::Problems;
+use crate::config::section::Section;
 use crate::domain::{ArnKind, BaseModel, ModelId, ModelKind, Region};
 
 /// What an entry says about the model; `None` comes with a problem.

@@ -7,8 +7,8 @@
 use toml::{Table, Value};
 
 use super::native_format;
-use super::section::Section;
 use crate::config::problems::Problems;
+use crate::config::section::Section;
 use crate::domain::{ArnKind, BaseModel, Family, ModelKind, PriceFactors, ServiceTier};
 use crate::inference::{Api, CallTerms, NativeFormat, StructuredOutput};
 

@@ -7,6 +7,7 @@
 
 use axum::body::Body as Incoming;
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use serde_json::{Map, Value};
 
 use super::super::body;
@@ -15,7 +16,7 @@ use super::super::error::{ApiError, unknown_chain};
 use super::super::submission::{self, Submission};
 use super::super::{Api, intake};
 use super::{ChatShape, model_not_found};
-use crate::domain::{SourceText, TaskKind};
+use crate::domain::{FailureCode, SourceText, TaskKind};
 use crate::pipeline::{Manners, Mode};
 use crate::tasks::{FieldProblem, Fields, MAX_CONTEXT_CHARS, Task};
 use crate::telemetry::{Dialect, RequestRecord};
@@ -27,8 +28,21 @@ pub(in crate::http) const MODEL_PREFIX: &str = "redraft/";
 pub(in crate::http) enum Rule {
     /// It has no bearing on the answer.
     Harmless,
-    /// Only a value that asks for what is done anyway; the sentence says what to do instead.
+    /// Only a value that asks for what is done anyway; else the words say what to do instead.
     Only(fn(&Value) -> bool, &'static str),
+    /// No value.
+    Never(&'static str),
+}
+
+impl Rule {
+    /// What is wrong with a value, to be read after the member's name.
+    fn problem(&self, value: &Value) -> Option<&'static str> {
+        match self {
+            Self::Harmless => None,
+            Self::Only(asks_for_nothing, advice) => (!asks_for_nothing(value)).then_some(advice),
+            Self::Never(advice) => Some(advice),
+        }
+    }
 }
 
 const SETS_ITSELF: &str = "is set by the task itself; leave it out";
@@ -36,7 +50,6 @@ const NO_TOOLS: &str = "has no use here: a task calls no tools; leave it out";
 const USE_LENGTH: &str =
     "cannot be kept to, because a task sets it by its options; leave it out and use `length` or `max_words`";
 const NO_LOGPROBS: &str = "is not possible: the models tell no probabilities; leave it out";
-const NEVER: fn(&Value) -> bool = |_| false;
 
 /// Members of OpenAI's that a task does not have.
 pub(in crate::http) const MEMBERS: [(&str, Rule); 33] = [
@@ -47,13 +60,13 @@ pub(in crate::http) const MEMBERS: [(&str, Rule); 33] = [
     ("prompt_cache_key", Rule::Harmless),
     ("prompt_cache_retention", Rule::Harmless),
     ("n", Rule::Only(|value| value == 1, "must be 1: a task gives one answer")),
-    ("temperature", Rule::Only(NEVER, SETS_ITSELF)),
+    ("temperature", Rule::Never(SETS_ITSELF)),
     ("top_p", Rule::Only(|value| value.as_f64() == Some(1.0), SETS_ITSELF)),
     ("frequency_penalty", Rule::Only(is_zero, SETS_ITSELF)),
     ("presence_penalty", Rule::Only(is_zero, SETS_ITSELF)),
-    ("seed", Rule::Only(NEVER, "is not possible: the models take none; leave it out")),
-    ("max_tokens", Rule::Only(NEVER, USE_LENGTH)),
-    ("max_completion_tokens", Rule::Only(NEVER, USE_LENGTH)),
+    ("seed", Rule::Never("is not possible: the models take none; leave it out")),
+    ("max_tokens", Rule::Never(USE_LENGTH)),
+    ("max_completion_tokens", Rule::Never(USE_LENGTH)),
     ("stop", Rule::Only(is_empty, "is not possible: an answer ends where it is whole; leave it out")),
     ("logit_bias", Rule::Only(is_empty, SETS_ITSELF)),
     ("logprobs", Rule::Only(|value| value == false, NO_LOGPROBS)),
@@ -67,21 +80,18 @@ pub(in crate::http) const MEMBERS: [(&str, Rule); 33] = [
     ),
     ("tools", Rule::Only(is_empty, NO_TOOLS)),
     ("tool_choice", Rule::Only(|value| value == "none", NO_TOOLS)),
-    ("parallel_tool_calls", Rule::Only(NEVER, NO_TOOLS)),
+    ("parallel_tool_calls", Rule::Never(NO_TOOLS)),
     ("functions", Rule::Only(is_empty, NO_TOOLS)),
     ("function_call", Rule::Only(|value| value == "none", NO_TOOLS)),
     (
         "modalities",
         Rule::Only(|value| *value == Value::from(vec!["text"]), "must be `[\"text\"]`: answers are text"),
     ),
-    ("audio", Rule::Only(NEVER, "is not possible: answers are text; leave it out")),
-    ("prediction", Rule::Only(NEVER, "is not possible; leave it out")),
-    (
-        "web_search_options",
-        Rule::Only(NEVER, "is not possible: a task works on its text alone; leave it out"),
-    ),
-    ("reasoning_effort", Rule::Only(NEVER, SETS_ITSELF)),
-    ("verbosity", Rule::Only(NEVER, "is not known to the tasks; leave it out and use `length`")),
+    ("audio", Rule::Never("is not possible: answers are text; leave it out")),
+    ("prediction", Rule::Never("is not possible; leave it out")),
+    ("web_search_options", Rule::Never("is not possible: a task works on its text alone; leave it out")),
+    ("reasoning_effort", Rule::Never(SETS_ITSELF)),
+    ("verbosity", Rule::Never("is not known to the tasks; leave it out and use `length`")),
     (
         "service_tier",
         Rule::Only(
@@ -89,8 +99,8 @@ pub(in crate::http) const MEMBERS: [(&str, Rule); 33] = [
             "is chosen by the service's operator; leave it out",
         ),
     ),
-    ("include", Rule::Only(NEVER, "has no place in a chat completion; leave it out")),
-    ("moderation", Rule::Only(NEVER, "is decided by the service's operator; leave it out")),
+    ("include", Rule::Never("has no place in a chat completion; leave it out")),
+    ("moderation", Rule::Never("is decided by the service's operator; leave it out")),
 ];
 
 fn is_zero(value: &Value) -> bool {
@@ -112,8 +122,12 @@ pub(super) struct Asked {
 }
 
 /// Reads the body as far as its model.
-pub(super) async fn open(headers: &HeaderMap, body: Incoming, api: &Api) -> Result<Asked, ApiError> {
-    let (members, held) = body::read_object(headers, body, api).await?;
+pub(super) async fn open(parts: &Parts, body: Incoming, api: &Api) -> Result<Asked, ApiError> {
+    let (members, held) = body::read_object(&parts.headers, body, api).await?;
+    if parts.uri.query().is_some_and(|query| !query.is_empty()) {
+        let detail = "This path has no query parameters; everything goes into the body.";
+        return Err(ApiError::detailed(FailureCode::ValidationFailed, detail));
+    }
     let mut fields = Fields::new(members);
     let named = |detail: &str| {
         let problem = FieldProblem { pointer: "/model".to_owned(), detail: detail.to_owned() };
@@ -171,9 +185,7 @@ pub(super) fn read(
     let include_usage = stream_options(&mut fields, streamed);
     for (name, rule) in &MEMBERS {
         let Some(value) = fields.value(name) else { continue };
-        if let Rule::Only(asks_for_nothing, advice) = rule
-            && !asks_for_nothing(&value)
-        {
+        if let Some(advice) = rule.problem(&value) {
             let pointer = fields.pointer(name);
             fields.problem(pointer, format!("`{name}` {advice}."));
         }
@@ -357,7 +369,7 @@ fn part_text(part: Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MEMBERS, Rule, messages, parse_model, stream_options};
+    use super::{MEMBERS, messages, parse_model, stream_options};
     use crate::domain::TaskKind;
     use crate::tasks::Fields;
     use serde_json::{Value, json};
@@ -447,10 +459,7 @@ mod tests {
     fn a_member_is_harmless_or_asks_for_what_is_done_anyway() {
         let takes = |name: &str, value: Value| {
             let (_, rule) = MEMBERS.iter().find(|(known, _)| *known == name).unwrap();
-            match rule {
-                Rule::Harmless => true,
-                Rule::Only(asks_for_nothing, _) => asks_for_nothing(&value),
-            }
+            rule.problem(&value).is_none()
         };
         for (name, value) in [
             ("user", json!("u1")),

@@ -19,10 +19,10 @@ use super::super::wire::{
 };
 use super::answers::{REPRESENTATIONS, compat_member};
 use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL, SECOND_MODEL};
-use super::{options, refine};
+use super::{generators, options, refine};
 use crate::domain::{CallFailure, FailureCode, TaskKind};
 use crate::pipeline::{FinishReason, Strategy, WarningCode};
-use crate::tasks::Wanted;
+use crate::tasks::{Generator, Wanted};
 
 /// An answer to the first request example of the task.
 pub(super) fn task_example(kind: TaskKind) -> Value {
@@ -44,6 +44,7 @@ pub(super) fn task_example(kind: TaskKind) -> Value {
         created: CREATED,
         task: kind.as_str(),
         text,
+        data: None,
         format,
         finish_reason: FinishReason::Stop.as_str(),
         model,
@@ -83,6 +84,20 @@ pub(super) fn refined_example() -> Value {
     answer["task"] = "refine".into();
     answer["text"] = refine::ANSWER.into();
     answer["format"] = "as-is".into();
+    answer
+}
+
+/// An answer to the first request example of a generator.
+pub(super) fn generated_example(generator: Generator) -> Value {
+    let (object, text, format, data) = generators::answer_example(generator);
+    let mut answer = task_example(TaskKind::Summarize);
+    answer["object"] = object.into();
+    answer["task"] = generator.as_str().into();
+    answer["text"] = text.into();
+    answer["format"] = format.into();
+    if let Some(data) = data {
+        answer["data"] = data;
+    }
     answer
 }
 
@@ -280,7 +295,7 @@ pub(super) fn capabilities_example() -> Value {
             "availability": "available",
             "default_chain": CHAIN,
             "input_quota_tokens": 2_048_000,
-            "options": options::capabilities(Wanted::OnText(TaskKind::Rephrase)),
+            "options": options::capabilities(&Wanted::OnText(TaskKind::Rephrase)),
             "output_languages": "any BCP 47 tag; without one, the language of the text",
         }],
         "representations": REPRESENTATIONS,

@@ -18,11 +18,12 @@ use super::super::wire::{
     TaskAnswer, TimingBody, UsageBody, WarningBody,
 };
 use super::errors;
-use crate::domain::{CallFailure, FailureCode, TaskKind};
-use crate::pipeline::{ChunkState, FinishReason, Stage, Strategy, WarningCode};
+use crate::domain::{CallFailure, FailureCode, TaskKind, TaskName};
+use crate::pipeline::{ChunkState, FinishReason, OwnTasks, Stage, Strategy, WarningCode};
+use crate::tasks::Generator;
 
 /// The schemas of JSON answers, as components.
-pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
+pub(super) fn components(components: ComponentsBuilder, own_tasks: &OwnTasks) -> ComponentsBuilder {
     components
         .schema_from::<TaskAnswer<'_>>()
         .schema_from::<AttemptBody<'_>>()
@@ -48,20 +49,15 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<VersionBody>()
         .schema("ErrorCode", error_code())
         .schema("Sentence", sentence())
-        .schema("Capabilities", capabilities())
+        .schema("Capabilities", capabilities(own_tasks))
         .schema("OptionRange", option())
         .schema("CompatSummary", compat(TaskKind::Summarize))
         .schema("CompatRephrase", compat(TaskKind::Rephrase))
         .schema("CompatExpansion", compat(TaskKind::Expand))
 }
 
-/// The names of the tasks that have a path.
-fn task_words() -> Vec<&'static str> {
-    TaskKind::ALL.map(TaskKind::as_str).into_iter().chain(["refine"]).collect()
-}
-
 /// Writes the word lists into the members that take their values from one.
-pub(super) fn close_word_lists(components: &mut Components) {
+pub(super) fn close_word_lists(components: &mut Components, own_tasks: &OwnTasks) {
     let finish = [FinishReason::Stop, FinishReason::Length, FinishReason::ContentFilter, FinishReason::Other]
         .map(FinishReason::as_str);
     let warnings = [
@@ -71,6 +67,7 @@ pub(super) fn close_word_lists(components: &mut Components) {
         WarningCode::UndecodableBytes,
         WarningCode::PartlyRead,
         WarningCode::GuardrailIntervened,
+        WarningCode::PostShortened,
         WarningCode::FewerSuggestions,
     ]
     .map(WarningCode::as_str);
@@ -80,12 +77,23 @@ pub(super) fn close_word_lists(components: &mut Components) {
     let states = [ChunkState::Started, ChunkState::Completed, ChunkState::Failed, ChunkState::Cached]
         .map(ChunkState::as_str);
     let failures = CallFailure::ALL.map(CallFailure::as_str);
-    let tasks = task_words();
+    let tasks = task_words(own_tasks);
+    let objects = [
+        "summary",
+        "rephrase",
+        "expansion",
+        "refinement",
+        "blog_post",
+        "product_description",
+        "social_posts",
+        "task_result",
+    ];
     let codes: Vec<&str> = errors::codes().map(FailureCode::as_str).collect();
-    let lists: [(&str, &str, &[&str]); 25] = [
-        ("TaskAnswer", "object", &["summary", "rephrase", "expansion", "refinement"]),
+    let of_openai = ["stop", "length", "content_filter"];
+    let lists: [(&str, &str, &[&str]); 27] = [
+        ("TaskAnswer", "object", &objects),
         ("TaskAnswer", "task", &tasks),
-        ("TaskAnswer", "format", &["markdown", "plain-text", "as-is"]),
+        ("TaskAnswer", "format", &["markdown", "plain-text", "as-is", "json"]),
         ("TaskAnswer", "finish_reason", &finish),
         ("TaskAnswer", "strategy", &strategies),
         ("Suggestion", "finish_reason", &finish),
@@ -103,6 +111,8 @@ pub(super) fn close_word_lists(components: &mut Components) {
         ("ResetEvent", "reason", &failures),
         ("WarningEvent", "code", &warnings),
         ("DoneEvent", "finish_reason", &finish),
+        ("ChatChoice", "finish_reason", &of_openai),
+        ("ChatServed", "strategy", &strategies),
         ("Measure", "task", &tasks),
         ("Measure", "method", &["estimate", "count_tokens"]),
         ("Measure", "strategy", &strategies),
@@ -170,12 +180,19 @@ fn compat(kind: TaskKind) -> Schema {
         .into()
 }
 
-fn capabilities() -> Schema {
+/// The tasks that there are, by name.
+fn task_words(own_tasks: &OwnTasks) -> Vec<&str> {
+    let on_text = TaskKind::ALL.map(TaskKind::as_str).into_iter();
+    let generated = Generator::ALL.map(Generator::as_str);
+    on_text.chain(generated).chain(["refine"]).chain(own_tasks.keys().map(TaskName::as_str)).collect()
+}
+
+fn capabilities(own_tasks: &OwnTasks) -> Schema {
     let options =
         ObjectBuilder::new().description(Some("The options of the task, by name.")).additional_properties(
             Some(AdditionalProperties::RefOr(Ref::from_schema_name("OptionRange").into())),
         );
-    let tasks = task_words();
+    let tasks = task_words(own_tasks);
     let task = all_required(vec![
         ("task", text("The task.").enum_values(Some(tasks)).into()),
         ("path", text("Where to send it.").into()),
@@ -192,7 +209,13 @@ fn capabilities() -> Schema {
         ),
         ("options", options.into()),
         ("output_languages", text("Which languages `output_language` may name.").into()),
-    ]);
+    ])
+    .property("description", text("What it does; only of a task from a file."))
+    .property(
+        "input_schema",
+        ObjectBuilder::new()
+            .description(Some("A JSON schema of the members of its own; only of a task from a file.")),
+    );
     let representation = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(REPRESENTATIONS));
     let limits = all_required(vec![
         ("max_body_bytes", number(Type::Integer, "The most bytes a JSON body may have.").into()),

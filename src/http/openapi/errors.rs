@@ -57,7 +57,8 @@ pub(super) fn components(mut components: ComponentsBuilder) -> ComponentsBuilder
 
 /// Adds what can go wrong with a task.
 pub(super) fn of_a_task(responses: ResponsesBuilder, family: Family) -> ResponsesBuilder {
-    let responses = by_status(|code| is_of(family, code) && code != FailureCode::NotFound)
+    let elsewhere = [FailureCode::NotFound, FailureCode::ModelNotFound];
+    let responses = by_status(|code| is_of(family, code) && !elsewhere.contains(&code))
         .into_keys()
         .fold(responses, |responses, status| with(responses, family, status));
     // Before a request reaches its task, all paths answer alike.
@@ -65,6 +66,13 @@ pub(super) fn of_a_task(responses: ResponsesBuilder, family: Family) -> Response
         Family::Problem => responses,
         Family::Sentence => with_code(responses, FailureCode::MethodNotAllowed),
     }
+}
+
+/// Adds what can go wrong with a chat completion, which does not read `Accept`.
+pub(super) fn of_a_chat(responses: ResponsesBuilder) -> ResponsesBuilder {
+    by_status(|code| code != FailureCode::NotAcceptable)
+        .into_keys()
+        .fold(responses, |responses, status| with(responses, Family::Problem, status))
 }
 
 /// Adds what can go wrong with a measure: no model writes anything, so none can fail.
@@ -141,10 +149,17 @@ fn component(family: Family, status: u16) -> Ref {
     Ref::new(format!("#/components/responses/{}{status}", family.prefix()))
 }
 
-/// Compatible paths write what the task itself says; they do not read `Accept`.
+/// Compatible paths write what the task itself says; they do not read `Accept`, and no data
+/// is asked for there.
 fn is_of(family: Family, code: FailureCode) -> bool {
     use FailureCode as Code;
-    let elsewhere = [Code::NotFound, Code::MethodNotAllowed, Code::NotAcceptable];
+    let elsewhere = [
+        Code::NotFound,
+        Code::ModelNotFound,
+        Code::MethodNotAllowed,
+        Code::NotAcceptable,
+        Code::OutputInvalid,
+    ];
     family == Family::Problem || !elsewhere.contains(&code)
 }
 

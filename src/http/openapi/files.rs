@@ -16,86 +16,94 @@ use utoipa::openapi::{ComponentsBuilder, Ref, Required};
 use super::options::{self, Member};
 use super::refine;
 use super::request_examples::LIBRARY;
-use super::requests;
+use super::{own_tasks, requests};
 use crate::documents::DocumentFormat;
-use crate::domain::TaskKind;
+use crate::domain::{TaskKind, TaskName};
+use crate::pipeline::OwnTasks;
+use crate::tasks::OwnTaskSpec;
 
 /// The media type of a form.
 pub(super) const FORM: &str = "multipart/form-data";
 
 /// Whose options a file comes with.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Options {
+#[derive(Clone, Copy)]
+pub(super) enum Options<'a> {
     Of(TaskKind),
     Refined,
+    Own(&'a OwnTaskSpec),
     /// Those of every task, and which task it is.
-    Measured,
+    Measured(&'a OwnTasks),
 }
 
-impl Options {
-    const ALL: [Self; 5] = [
-        Self::Of(TaskKind::Summarize),
-        Self::Of(TaskKind::Rephrase),
-        Self::Of(TaskKind::Expand),
-        Self::Refined,
-        Self::Measured,
-    ];
-
-    fn query_name(self) -> &'static str {
+impl Options<'_> {
+    pub(super) fn query_name(self) -> String {
         match self {
-            Self::Of(TaskKind::Summarize) => "SummarizeQuery",
-            Self::Of(TaskKind::Rephrase) => "RephraseQuery",
-            Self::Of(TaskKind::Expand) => "ExpandQuery",
-            Self::Refined => "RefineQuery",
-            Self::Measured => "MeasureQuery",
+            Self::Of(TaskKind::Summarize) => "SummarizeQuery".to_owned(),
+            Self::Of(TaskKind::Rephrase) => "RephraseQuery".to_owned(),
+            Self::Of(TaskKind::Expand) => "ExpandQuery".to_owned(),
+            Self::Refined => "RefineQuery".to_owned(),
+            Self::Own(spec) => format!("{}.query", own_tasks::body_name(spec)),
+            Self::Measured(_) => "MeasureQuery".to_owned(),
         }
     }
 
-    fn form_name(self) -> &'static str {
+    pub(super) fn form_name(self) -> String {
         match self {
-            Self::Of(TaskKind::Summarize) => "SummarizeForm",
-            Self::Of(TaskKind::Rephrase) => "RephraseForm",
-            Self::Of(TaskKind::Expand) => "ExpandForm",
-            Self::Refined => "RefineForm",
-            Self::Measured => "MeasureForm",
+            Self::Of(TaskKind::Summarize) => "SummarizeForm".to_owned(),
+            Self::Of(TaskKind::Rephrase) => "RephraseForm".to_owned(),
+            Self::Of(TaskKind::Expand) => "ExpandForm".to_owned(),
+            Self::Refined => "RefineForm".to_owned(),
+            Self::Own(spec) => format!("{}.form", own_tasks::body_name(spec)),
+            Self::Measured(_) => "MeasureForm".to_owned(),
         }
     }
 
     /// Every option with its schema, as text has it.
-    fn members(self) -> Vec<(&'static str, Schema)> {
+    fn members(self) -> Vec<(String, Schema)> {
         let of_tasks = match self {
             Self::Of(kind) => options::of(kind),
             Self::Refined => refine::beside_a_file(),
+            Self::Own(spec) => own_tasks::common(spec),
             // Options of one name differ by task in their words, so they are told once as text.
-            Self::Measured => Vec::new(),
+            Self::Measured(_) => Vec::new(),
         };
         let about_all = [options::preference()];
-        let mut members: Vec<(&'static str, Schema)> =
-            of_tasks.iter().chain(&about_all).map(|member| (member.name, as_text(member))).collect();
-        members.extend([
+        let mut members: Vec<(String, Schema)> = Vec::new();
+        if let Self::Own(spec) = self {
+            let own = own_tasks::own_members(spec);
+            members.extend(own.map(|(name, schema)| (name.to_owned(), written_as_text(schema))));
+        }
+        let common = of_tasks.iter().chain(&about_all);
+        members.extend(common.map(|member| (member.name.to_owned(), as_text(member))));
+        let about_the_answer = [
             ("chain", not_null(requests::chain())),
             ("include", list(requests::ABOUT_INCLUDE)),
             ("on_failover", not_null(requests::on_failover())),
             ("on_chunk_error", not_null(requests::on_chunk_error())),
-        ]);
-        if self == Self::Measured {
-            let tasks = TaskKind::ALL.map(TaskKind::as_str).into_iter().chain(["refine"]);
+        ];
+        members.extend(about_the_answer.map(|(name, schema)| (name.to_owned(), schema)));
+        if let Self::Measured(own_tasks) = self {
+            // Generators take no files.
+            let built_in = TaskKind::ALL.map(TaskKind::as_str).into_iter().chain(["refine"]);
+            let tasks = built_in.chain(own_tasks.keys().map(TaskName::as_str));
             let task = text("The task. Its own options may stand beside it.").enum_values(Some(tasks));
-            members.insert(0, ("task", task.into()));
+            members.insert(0, ("task".to_owned(), task.into()));
         }
         members
     }
 }
 
 /// The schemas of options that come with files, as components.
-pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
-    Options::ALL.into_iter().fold(components, |components, options| {
+pub(super) fn components(components: ComponentsBuilder, own_tasks: &OwnTasks) -> ComponentsBuilder {
+    let built_in = TaskKind::ALL.map(Options::Of).into_iter();
+    let all = built_in.chain(own_tasks.values().map(|spec| Options::Own(spec)));
+    all.chain([Options::Measured(own_tasks)]).fold(components, |components, options| {
         components.schema(options.query_name(), query(options)).schema(options.form_name(), form(options))
     })
 }
 
 /// The options of a request whose body is a file: each is a query parameter of its own.
-pub(super) fn parameter(options: Options) -> ParameterBuilder {
+pub(super) fn parameter(options: Options<'_>) -> ParameterBuilder {
     ParameterBuilder::new()
         .name("options")
         .parameter_in(ParameterIn::Query)
@@ -110,20 +118,20 @@ pub(super) fn parameter(options: Options) -> ParameterBuilder {
 }
 
 /// Adds what a body may be beside JSON.
-pub(super) fn add(body: RequestBodyBuilder, options: Options) -> RequestBodyBuilder {
+pub(super) fn add(body: RequestBodyBuilder, options: Options<'_>) -> RequestBodyBuilder {
     let body = body.content(FORM, form_content(options));
     DocumentFormat::MEDIA_TYPES
         .iter()
         .fold(body, |body, media_type| body.content(*media_type, file_content(media_type)))
 }
 
-fn query(options: Options) -> Schema {
+fn query(options: Options<'_>) -> Schema {
     let about = "The options of a request, as text. Entries of a list are separated by commas.";
     let object = ObjectBuilder::new().description(Some(about));
     options.members().into_iter().fold(object, |object, (name, schema)| object.property(name, schema)).into()
 }
 
-fn form(options: Options) -> Schema {
+fn form(options: Options<'_>) -> Schema {
     let about = "A file, and the options of the request: together in `options`, each as a field of its own, or in \
                  the query. What `options` says takes the place of what was said before; else an option that is \
                  given twice is an error.";
@@ -140,15 +148,18 @@ fn form(options: Options) -> Schema {
     options.members().into_iter().fold(object, |object, (name, schema)| object.property(name, schema)).into()
 }
 
-fn form_content(options: Options) -> Content {
+fn form_content(options: Options<'_>) -> Content {
     let types = DocumentFormat::MEDIA_TYPES.join(", ");
-    let mut shown = json!({ "file": LIBRARY, "max_words": 80 });
-    if options == Options::Measured {
-        shown = json!({ "file": LIBRARY, "task": "summarize" });
-    }
-    if options == Options::Refined {
-        shown = refine::form_example();
-    }
+    let shown = match options {
+        Options::Of(_) => json!({ "file": LIBRARY, "max_words": 80 }),
+        Options::Refined => refine::form_example(),
+        Options::Own(spec) => {
+            let mut members = spec.example();
+            members.insert("file".to_owned(), LIBRARY.into());
+            Value::Object(members)
+        }
+        Options::Measured(_) => json!({ "file": LIBRARY, "task": "summarize" }),
+    };
     let example = ExampleBuilder::new().summary("A text file with one option.").value(Some(shown)).build();
     ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(options.form_name())))
@@ -174,6 +185,15 @@ fn file_content(media_type: &str) -> Content {
     }
     let example = ExampleBuilder::new().summary("The bytes of the file.").value(Some(Value::from(shown)));
     content.examples_from_iter([("usual", example.build())]).build()
+}
+
+/// The same for a member whose schema a file has.
+fn written_as_text(schema: &Value) -> Schema {
+    if schema["type"] == "array" {
+        list(schema["description"].as_str().unwrap_or_default())
+    } else {
+        own_tasks::as_written(schema)
+    }
 }
 
 fn as_text(member: &Member) -> Schema {

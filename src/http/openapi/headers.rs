@@ -46,7 +46,7 @@ fn parameters() -> [(&'static str, Parameter); 4] {
             "stream",
             named("stream", ParameterIn::Query)
                 .description(Some(
-                    "How the answer is written: `json`, `sse`, `ndjson` or `text`. `true` and `1` mean `sse`, \
+                    "How the answer is written: `json`, `sse`, `ndjson`, `text` or `ui`. `true` and `1` mean `sse`, \
                      `false` and `0` mean `json`. It comes before the body's `stream` and the header `Accept`.",
                 ))
                 .schema(Some(stream))
@@ -122,6 +122,12 @@ fn headers() -> Vec<(&'static str, Header)> {
             string(),
             "`no`, on streams only: a proxy must not hold them back.",
             json!("no"),
+        ),
+        (
+            "X-Vercel-AI-UI-Message-Stream",
+            string(),
+            "`v1`, on the AI SDK's chunks only (`ui`): the version of their protocol.",
+            json!("v1"),
         ),
         ("Retry-After", whole_number(), "When to try again, in seconds.", json!(2)),
         ("retry-after-ms", whole_number(), "When to try again, in milliseconds.", json!(2000)),

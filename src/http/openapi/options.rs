@@ -8,12 +8,12 @@
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, Schema, SchemaType, Type};
 
-use super::refine;
+use super::{generators, own_tasks, refine};
 use crate::domain::TaskKind;
 use crate::pipeline::Preference;
 use crate::tasks::{
-    ExpandFormat, ExpandLength, ExpandTone, MOST_SUGGESTIONS, RephraseFormat, RephraseLength, RephraseTone,
-    Style, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType, Vocabulary, Wanted,
+    ExpandFormat, ExpandLength, ExpandTone, Generator, MOST_SUGGESTIONS, RephraseFormat, RephraseLength,
+    RephraseTone, Style, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType, Vocabulary, Wanted,
 };
 
 /// A member of a request.
@@ -36,6 +36,12 @@ pub(super) enum Range {
     Language,
     /// A list of BCP 47 tags.
     Languages { max_items: usize },
+    /// A list of texts.
+    Texts { max_items: usize, max_chars: usize },
+    /// The same, or a string with one entry per line.
+    Points { max_items: usize, max_chars: usize },
+    /// A list of words of a closed list, each at most once and at least one.
+    WordList { values: Vec<&'static str> },
 }
 
 /// The shape that the reader checks; whether a language exists is not checked.
@@ -52,6 +58,11 @@ pub(super) fn of(kind: TaskKind) -> Vec<Member> {
     own.into_iter().chain(shared()).collect()
 }
 
+/// The options of a generator, those that all tasks share last.
+pub(super) fn of_generator(generator: Generator) -> Vec<Member> {
+    generators::members(generator).into_iter().chain(shared()).collect()
+}
+
 /// Which chain of models is asked, in the words of the Writing Assistance APIs.
 pub(super) fn preference() -> Member {
     Member {
@@ -62,12 +73,19 @@ pub(super) fn preference() -> Member {
 }
 
 /// The options of a task as `/v1/capabilities` tells them.
-pub(super) fn capabilities(wanted: Wanted) -> Value {
-    let own = match wanted {
-        Wanted::OnText(kind) => of(kind),
+pub(super) fn capabilities(wanted: &Wanted) -> Value {
+    listed(&match wanted {
+        Wanted::OnText(kind) => of(*kind),
+        Wanted::Generate(generator) => of_generator(*generator),
         Wanted::Refine => refine::options(),
-    };
-    let members = own.into_iter().chain([preference()]);
+        Wanted::Own(spec) => own_tasks::common(spec),
+    })
+}
+
+/// These options and the choice of a chain, in the same manner.
+pub(super) fn listed(members: &[Member]) -> Value {
+    let preference = preference();
+    let members = members.iter().chain([&preference]);
     members.map(|member| (member.name.to_owned(), member.range.capability())).collect()
 }
 
@@ -198,7 +216,10 @@ impl Range {
 
     /// Whether it is a list, which a query and a field of a form hold as text.
     pub(super) fn is_list(&self) -> bool {
-        matches!(self, Self::Languages { .. })
+        matches!(
+            self,
+            Self::Languages { .. } | Self::Texts { .. } | Self::Points { .. } | Self::WordList { .. }
+        )
     }
 
     /// The schema. `null` is the same as leaving the member out.
@@ -218,6 +239,21 @@ impl Range {
                 .pattern(Some(LANGUAGE_PATTERN))
                 .max_length(Some(MAX_LANGUAGE_CHARS))
                 .examples(["en", "pt-BR"])
+                .into(),
+            Self::Texts { max_items, max_chars } => list(*max_items, *max_chars)
+                .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+                .description(Some(about))
+                .into(),
+            Self::Points { max_items, max_chars } => AnyOfBuilder::new()
+                .description(Some(about))
+                .item(list(*max_items, *max_chars))
+                .item(nullable(Type::String))
+                .into(),
+            Self::WordList { values } => ArrayBuilder::new()
+                .description(Some(about))
+                .items(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values.clone())))
+                .min_items(Some(1))
+                .max_items(Some(values.len()))
                 .into(),
             Self::Languages { max_items } => {
                 let tag = ObjectBuilder::new()
@@ -245,11 +281,22 @@ impl Range {
             }
             Self::Text { max_chars } => json!({ "type": "string", "max_length": max_chars }),
             Self::Language => json!({ "type": "string", "format": "bcp-47" }),
+            Self::Texts { max_items, max_chars } | Self::Points { max_items, max_chars } => {
+                json!({ "type": "array", "max_items": max_items, "max_length": max_chars })
+            }
+            Self::WordList { values } => {
+                json!({ "type": "array", "values": values, "max_items": values.len() })
+            }
             Self::Languages { max_items } => {
                 json!({ "type": "array", "format": "bcp-47", "max_items": max_items })
             }
         }
     }
+}
+
+fn list(max_items: usize, max_chars: usize) -> ArrayBuilder {
+    let entry = ObjectBuilder::new().schema_type(Type::String).max_length(Some(max_chars));
+    ArrayBuilder::new().items(entry).max_items(Some(max_items))
 }
 
 /// A value of that type, or `null`.
@@ -276,9 +323,10 @@ fn names<T: Vocabulary>() -> Vec<&'static str> {
 mod tests {
     use serde_json::{Map, Value, json};
 
-    use super::{Range, capabilities, of};
+    use super::super::generators;
+    use super::{Range, capabilities, of, of_generator};
     use crate::domain::TaskKind;
-    use crate::tasks::{Fields, Task, Wanted};
+    use crate::tasks::{Fields, Generator, Task, Wanted};
 
     fn is_accepted(kind: TaskKind, name: &str, value: Value) -> bool {
         let members = Map::from_iter([("text".to_owned(), json!("A text.")), (name.to_owned(), value)]);
@@ -303,6 +351,19 @@ mod tests {
             Range::Language => (
                 vec![json!("en"), json!("zh-Hant-TW"), json!("aaaaaaaa-bbbbbbbb-cccccccc-dddddddd")],
                 vec![json!("e"), json!("en_US"), json!(""), json!("aaaaaaaa-bbbbbbbb-cccccccc-dddddddd-e")],
+            ),
+            Range::Texts { max_items, max_chars } | Range::Points { max_items, max_chars } => (
+                vec![vec!["a"; *max_items].into(), json!(["ä".repeat(*max_chars)])],
+                vec![
+                    vec!["a"; max_items + 1].into(),
+                    json!(["ä".repeat(max_chars + 1)]),
+                    json!([1]),
+                    json!(1),
+                ],
+            ),
+            Range::WordList { values } => (
+                vec![json!(values), json!([values[0]])],
+                vec![json!([]), json!([values[0], values[0]]), json!(["no-such-word"]), json!(values[0])],
             ),
             Range::Languages { max_items } => {
                 let tags = |count: usize| Value::from(vec!["en"; count]);
@@ -331,6 +392,45 @@ mod tests {
     }
 
     #[test]
+    fn the_readers_of_generators_draw_every_line_where_the_table_does() {
+        for generator in Generator::ALL {
+            let is_accepted = |name: &str, value: Value| {
+                let Value::Object(mut members) = generators::examples(generator).remove(0).body else {
+                    panic!("an example is an object")
+                };
+                members.insert(name.to_owned(), value);
+                let mut fields = Fields::new(members);
+                Task::read_generate(generator, &mut fields).is_some() && fields.finish().is_ok()
+            };
+            for member in of_generator(generator) {
+                let is_needed = generators::needed(generator).contains(&member.name);
+                let (allowed, forbidden) = edges(&member.range);
+                let may_be_blank = |value: &Value| !is_needed || *value != json!("");
+                for value in allowed.into_iter().filter(may_be_blank) {
+                    assert!(
+                        is_accepted(member.name, value.clone()),
+                        "{generator:?} {}: {value}",
+                        member.name
+                    );
+                }
+                assert_eq!(
+                    is_accepted(member.name, Value::Null),
+                    !is_needed,
+                    "{generator:?} {}",
+                    member.name
+                );
+                for value in forbidden {
+                    assert!(
+                        !is_accepted(member.name, value.clone()),
+                        "{generator:?} {}: {value}",
+                        member.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn an_option_of_another_task_alone_is_no_option_of_this_one() {
         for kind in TaskKind::ALL {
             let own: Vec<&str> = of(kind).iter().map(|member| member.name).collect();
@@ -345,10 +445,10 @@ mod tests {
 
     #[test]
     fn capabilities_name_the_default_first() {
-        let options = capabilities(Wanted::OnText(TaskKind::Summarize));
+        let options = capabilities(&Wanted::OnText(TaskKind::Summarize));
         assert_eq!(options["type"]["values"][0], options["type"]["default"]);
         assert_eq!(options["paragraphs"], json!({"type": "integer", "minimum": 1, "maximum": 10}));
         assert_eq!(options["preference"]["values"], json!(["auto", "speed", "capability"]));
-        assert!(capabilities(Wanted::OnText(TaskKind::Rephrase))["style"].get("default").is_none());
+        assert!(capabilities(&Wanted::OnText(TaskKind::Rephrase))["style"].get("default").is_none());
     }
 }

@@ -17,11 +17,16 @@ use utoipa::openapi::{
 use super::super::error::describe_problem;
 use super::errors::{self, Family};
 use super::files::Options;
-use super::transcripts::{Streams, line_transcripts, sse_transcripts};
-use super::{answer_examples, answers, events, files, headers, modules, refine, request_examples, requests};
+use super::transcripts::{Stream, line_transcripts, sse_transcripts};
+use super::{
+    answer_examples, answers, chat, dialects, events, files, generator_paths, headers, modules, own_tasks,
+    refine, request_examples, requests,
+};
 use crate::domain::{FailureCode, TaskKind};
+use crate::pipeline::OwnTasks;
 
 pub(super) const WRITING: &str = "Writing";
+pub(super) const OWN: &str = "Tasks of your own";
 pub(super) const COMPATIBLE: &str = "Compatible";
 pub(super) const ABOUT: &str = "About the service";
 pub(super) const PROBES: &str = "Probes";
@@ -30,15 +35,20 @@ pub(super) const PROBES: &str = "Probes";
 const OPS_URL: &str = "http://127.0.0.1:9464";
 
 /// All paths.
-pub(super) fn paths() -> Paths {
+pub(super) fn paths(own_tasks: &OwnTasks) -> Paths {
     let mut paths = PathsBuilder::new();
     for kind in TaskKind::ALL {
         paths = paths
             .path(format!("/v1/{kind}"), PathItem::new(HttpMethod::Post, task(kind)))
             .path(format!("/api/{kind}"), PathItem::new(HttpMethod::Post, compat(kind)));
     }
-    paths = paths.path("/v1/refine", PathItem::new(HttpMethod::Post, refine()));
-    paths = paths.path("/v1/measure", PathItem::new(HttpMethod::Post, measure()));
+    for (path, operation) in generator_paths::operations() {
+        paths = paths.path(path, PathItem::new(HttpMethod::Post, operation));
+    }
+    paths = own_tasks::paths(paths, own_tasks)
+        .path("/v1/refine", PathItem::new(HttpMethod::Post, refine()))
+        .path("/v1/measure", PathItem::new(HttpMethod::Post, measure(own_tasks)))
+        .path("/v1/chat/completions", PathItem::new(HttpMethod::Post, chat::operation()));
     for (path, operation) in about_the_service().into_iter().chain(modules::operations()).chain(probes()) {
         paths = paths.path(path, PathItem::new(HttpMethod::Get, operation));
     }
@@ -54,8 +64,9 @@ fn task(kind: TaskKind) -> OperationBuilder {
         }
     };
     let description = format!(
-        "{about} The answer comes as JSON, as native events (SSE or one JSON object per line), or as plain text. \
-         The query parameter `stream` chooses, then the body's `stream`, then the header `Accept`; else it is JSON.\n\n\
+        "{about} The answer comes as JSON, as native events (SSE or one JSON object per line), as plain text, or as \
+         the AI SDK's chunks (`ui`). The query parameter `stream` chooses, then the body's `stream`, then the header \
+         `Accept`, where it names more than `*/*`; else a text called `prompt` gives `ui`, and any other JSON.\n\n\
          Members may also be written in camelCase, `null` counts as absent, and in words `_` may stand for `-`. \
          Unknown members and query parameters are errors.\n\n\
          The body is a JSON object, a file, or a form with a file; the options of a file stand in the query, those \
@@ -110,25 +121,34 @@ fn task_answer(kind: TaskKind) -> ResponseBuilder {
 fn answer(examples: impl IntoIterator<Item = (String, Example)>, text: &str) -> ResponseBuilder {
     let json =
         ContentBuilder::new().schema(Some(Ref::from_schema_name("TaskAnswer"))).examples_from_iter(examples);
-    let sse = transcripts(events::sse_body(), sse_transcripts());
-    let lines = transcripts(events::lines_body(), line_transcripts());
-    let plain = ContentBuilder::new()
+    let text = ContentBuilder::new()
         .schema(Some(
             ObjectBuilder::new().schema_type(Type::String).description(Some("The answer, nothing else.")),
         ))
         .examples_from_iter([example("whole", "The whole body.", text.into())]);
+    answer_with(json, text)
+}
+
+/// The answer of a task in every dialect. Streams are alike for all tasks.
+pub(super) fn answer_with(json: ContentBuilder, text: ContentBuilder) -> ResponseBuilder {
+    let sse = sse_transcripts().into_iter().chain([dialects::ui_transcript()]);
+    let sse = transcripts(events::sse_body(), sse);
+    let lines = transcripts(events::lines_body(), line_transcripts().into_iter());
     let answer = ResponseBuilder::new()
-        .description("The answer. A stream can still end in the event `error`: its status is sent before its end is known.")
+        .description(
+            "The answer. A stream can still end in an error: its status is sent before its end is known.",
+        )
         .content("application/json", json)
         .content("text/event-stream", sse)
         .content("application/x-ndjson", lines)
-        .content("text/plain", plain);
+        .content("text/plain", text);
     let answer = headers::add(answer, &headers::ON_EVERY_ANSWER);
-    headers::add(answer, &["X-Generation-Id", "X-Model", "Server-Timing", "X-Accel-Buffering"])
+    let own = ["X-Generation-Id", "X-Model", "Server-Timing", "X-Accel-Buffering"];
+    headers::add(headers::add(answer, &own), &["X-Vercel-AI-UI-Message-Stream"])
 }
 
 /// What a request would take, before it is made.
-fn measure() -> OperationBuilder {
+fn measure(own_tasks: &OwnTasks) -> OperationBuilder {
     let description = "The body is that of the task's own path, in any of its media types, with `task` beside the \
                        options. No model is asked to write anything; where the text is close to a limit, the first \
                        model of the chain may be asked to count it. A request that would be refused for its size is \
@@ -152,10 +172,10 @@ fn measure() -> OperationBuilder {
         .summary(Some("What a request would take"))
         .description(Some(description))
         .parameter_ref(headers::parameter("stream"))
-        .parameter(files::parameter(Options::Measured))
+        .parameter(files::parameter(Options::Measured(own_tasks)))
         .parameter_ref(headers::parameter("X-Request-Timeout-Ms"))
         .parameter_ref(headers::parameter("X-Request-Id"))
-        .request_body(Some(files::add(body, Options::Measured).build()))
+        .request_body(Some(files::add(body, Options::Measured(own_tasks)).build()))
         .responses(errors::of_a_measure(responses))
 }
 
@@ -339,7 +359,7 @@ fn metrics() -> OperationBuilder {
         .response("405", errors::reference(FailureCode::MethodNotAllowed))
 }
 
-fn request_body(schema: &str, examples: Vec<request_examples::Example>) -> RequestBodyBuilder {
+pub(super) fn request_body(schema: &str, examples: Vec<request_examples::Example>) -> RequestBodyBuilder {
     let examples = examples.into_iter().map(|given| example(given.name, given.summary, given.body));
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(schema)))
@@ -362,11 +382,11 @@ pub(super) fn plain_text(name: &str, summary: &str, shown: &str) -> Content {
         .build()
 }
 
-fn transcripts(schema: Schema, streams: Streams) -> Content {
+pub(super) fn transcripts(schema: Schema, streams: impl Iterator<Item = Stream>) -> Content {
     let examples = streams.map(|(name, summary, bytes)| example(name, summary, bytes.into()));
     ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
 }
 
-fn example(name: &str, summary: &str, value: Value) -> (String, Example) {
+pub(super) fn example(name: &str, summary: &str, value: Value) -> (String, Example) {
     (name.to_owned(), ExampleBuilder::new().summary(summary).value(Some(value)).build())
 }

@@ -15,9 +15,12 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{ComponentsBuilder, Ref};
 
 use super::answers::REPRESENTATIONS;
+use super::generators;
 use super::options::{self, Member, Range, not_both, nullable, only};
-use super::refine;
+use super::{own_tasks, refine};
 use crate::domain::TaskKind;
+use crate::pipeline::OwnTasks;
+use crate::tasks::Generator;
 
 /// What `stream` may be in a body.
 const STREAM_VALUES: [&str; 5] = REPRESENTATIONS;
@@ -39,18 +42,20 @@ const BULLETS: &str = "The points to expand: a list, or a string with one point 
                        most 5000 characters; at least one that is not blank.";
 
 /// The schemas of all bodies, as components.
-pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
-    let measured = TaskKind::ALL.map(|kind| (kind.as_str(), measure_name(kind)));
-    let measured = measured.into_iter().chain([("refine", refine::MEASURE)]);
-    let measured = measured.map(|(word, name)| (word, reference(name)));
+pub(super) fn components(components: ComponentsBuilder, own: &OwnTasks) -> ComponentsBuilder {
+    let on_text = TaskKind::ALL.map(|kind| (kind.as_str(), measure_name(kind).to_owned())).into_iter();
+    let generated =
+        Generator::ALL.map(|generator| (generator.as_str(), generators::measure_name(generator).to_owned()));
+    let of_own = own.iter().map(|(name, spec)| (name.as_str(), own_tasks::measure_name(spec)));
+    let named: Vec<(&str, String)> =
+        on_text.chain(generated).chain([("refine", refine::MEASURE.to_owned())]).chain(of_own).collect();
+    let measured = named.iter().map(|(task, schema)| (*task, reference(schema)));
     let measure = OneOfBuilder::new()
         .description(Some("The body of the task's own path, with `task` beside it."))
         .discriminator(Some(Discriminator::with_mapping("task", measured)));
-    let measure = TaskKind::ALL
-        .into_iter()
-        .map(measure_name)
-        .chain([refine::MEASURE])
-        .fold(measure, |measure, name| measure.item(Ref::from_schema_name(name)));
+    let measure = named
+        .iter()
+        .fold(measure, |measure, (_, schema)| measure.item(Ref::from_schema_name(schema.as_str())));
     TaskKind::ALL.into_iter().fold(components.schema(MEASURE, measure), |components, kind| {
         components
             .schema(v1_name(kind), v1(kind, Task::OfItsPath))
@@ -158,9 +163,17 @@ fn material(kind: TaskKind) -> ObjectBuilder {
     if kind == TaskKind::Expand {
         body = body.property("bullets", bullets());
     }
+    text_members(body)
+}
+
+/// The text, under each of its names.
+pub(super) fn text_members(body: ObjectBuilder) -> ObjectBuilder {
     let text = |about: &str| nullable(Type::String).pattern(Some(NOT_BLANK)).description(Some(about));
     body.property("text", text(TEXT))
-        .property("prompt", text("Another name for `text`."))
+        .property(
+            "prompt",
+            text("Another name for `text`. Where nothing else says how to answer, the answer is the AI SDK's chunks."),
+        )
         .property("input", text("Another name for `text`."))
 }
 
@@ -184,7 +197,8 @@ pub(super) fn about_the_answer() -> [(&'static str, Schema); 5] {
         .enum_values(Some(values.chain([Value::Null])))
         .description(Some(
             "How the answer is written; `true` means `sse` and `false` means `json`. The query parameter \
-             `stream` comes before it, the header `Accept` after it.",
+             `stream` comes before it, the header `Accept` after it, and then a text called `prompt`, which \
+             means `ui`.",
         ));
     let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(INCLUDED));
     let include = ArrayBuilder::new()
@@ -238,14 +252,14 @@ pub(super) fn on_failover() -> Schema {
         .description(Some(
             "What happens when a model breaks off after part of a stream was sent. `error`: the stream ends \
              with the event `error`. `restart`: the event `reset` makes what was sent void, and the next model \
-             starts over; not for plain text. Answers in one piece start over by themselves.",
+             starts over; not for plain text, `ui` and chat completions. Answers in one piece start over by \
+             themselves.",
         ))
         .into()
 }
 
 /// Exactly one member carries what is to be worked on.
 fn one_material(kind: TaskKind) -> Schema {
-    let text = || Object::with_type(Type::String);
     let rule = match kind {
         TaskKind::Summarize | TaskKind::Rephrase => "Exactly one of `text`, `prompt` and `input`.",
         TaskKind::Expand => "Exactly one of `bullets`, `text`, `prompt` and `input`.",
@@ -255,8 +269,13 @@ fn one_material(kind: TaskKind) -> Schema {
         let given = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::String]));
         one = one.item(only("bullets", given).required("bullets"));
     }
+    one_text(one)
+}
+
+/// The same where the text is all there is.
+pub(super) fn one_text(mut one: OneOfBuilder) -> Schema {
     for name in ["text", "prompt", "input"] {
-        one = one.item(only(name, text()).required(name));
+        one = one.item(only(name, Object::with_type(Type::String)).required(name));
     }
     one.into()
 }

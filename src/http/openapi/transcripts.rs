@@ -13,8 +13,10 @@ use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL, REQUEST_ID, SECOND_M
 use crate::domain::CallFailure;
 use crate::pipeline::{Failure, WarningCode};
 
-/// Name, sentence and bytes of each.
-pub(super) type Streams = [(&'static str, &'static str, String); 6];
+/// Name, sentence and bytes.
+pub(super) type Stream = (&'static str, &'static str, String);
+
+type Streams = [Stream; 6];
 
 /// Whole streams as SSE: name, sentence, bytes.
 pub(super) fn sse_transcripts() -> Streams {

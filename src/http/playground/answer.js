@@ -11,7 +11,7 @@ export const money = (usd) => (usd && usd < 0.0001 ? "< $0.0001" : `$${usd.toFix
 const isData = (text) => /^\s*[[{]/.test(text);
 
 // From so many parts on, cells are small and without numbers.
-const DENSE = 120;
+const DENSE = 80;
 // Further away from the end than this, the reader is reading.
 const NEAR_THE_END = 40;
 const LONGEST_READ_OUT = 150;
@@ -40,7 +40,7 @@ export class Answer {
 		clearInterval(this.countdown);
 		Object.assign(this, {
 			text: "", task: null, before: null, first: null, parts: [], trail: new Map(), stage: "", model: null,
-			running: false, done: null, usage: null, requestId: null, follows: true, drawn: {},
+			running: false, done: null, usage: null, requestId: null, follows: true, drawn: {}, suggestions: [],
 		});
 		for (const id of ["work", "problem", "trail", "figures"]) find(id).hidden = true;
 		find("problem").replaceChildren();
@@ -109,6 +109,7 @@ export class Answer {
 		this.trail.set(way, reasons.set(reason, (reasons.get(reason) ?? 0) + 1));
 		if (reasons.get(reason) === 1) this.say(`${this.nameOf(from)}: ${said(reason)}. Now asking ${this.nameOf(to)}.`);
 		this.drawTrail();
+		if (stage === "final") this.model = to;
 		const part = stage === "map" ? this.parts[chunk_index] : null;
 		if (!part) return;
 		part.fell = `${said(reason)}, then ${this.nameOf(to)}`;
@@ -118,6 +119,12 @@ export class Answer {
 	on_delta({ text }) {
 		this.first ??= performance.now() - this.began;
 		this.text += text;
+		if (this.streams) this.paintSoon();
+	}
+
+	// All of them come before the text, which is the first one again.
+	on_suggestion({ index, text }) {
+		this.suggestions[index] = card(`Suggestion ${index + 1}`, text);
 		if (this.streams) this.paintSoon();
 	}
 
@@ -182,7 +189,9 @@ export class Answer {
 		this.frame = undefined;
 		const { output, text, running } = this;
 		if (!text && !running) return this.empty("There is no answer.");
-		const data = !running && this.view === "rendered" && isData(text) ? structured(text) : null;
+		let data = this.suggestions.filter(Boolean);
+		if (this.view !== "rendered") data = null;
+		else if (!data.length) data = !running && isData(text) ? structured(text) : null;
 		output.className = this.view === "raw" || (isData(text) && !data) ? "output raw" : "output";
 		if (data) output.replaceChildren(...data);
 		else if (this.view === "changes" && !running) this.compare();
@@ -269,14 +278,14 @@ export class Answer {
 		const first = timing ? timing.time_to_first_token_ms : this.first;
 		const { input_tokens, output_tokens, cache_read_input_tokens: cached, model_calls } = usage ?? {};
 		row("Model", this.model && this.nameOf(this.model), "", "wide");
+		const id = this.requestId;
+		row("Request", id && el("button", { id: "request-id", title: "Copy the request id", onclick: () => this.copy(id, "request id") }, id), "", "wide");
 		row("Time", seconds(timing?.total_ms ?? (this.running ? performance.now() - this.began : this.took)));
 		row("First token", first == null ? "–" : seconds(first));
 		row("Speed", timing?.tokens_per_second && count(Math.round(timing.tokens_per_second)), "tokens/s");
 		row("Tokens in", usage && count(input_tokens), cached && `${count(cached)} cached`);
 		row("Tokens out", usage && count(output_tokens), model_calls > 1 && `${model_calls} calls`);
 		row("Cost", cost && (cost.usd == null ? "unknown" : (cost.estimated ? "≈ " : "") + money(cost.usd)));
-		const id = this.requestId;
-		row("Request", id && el("button", { id: "request-id", title: "Copy the request id", onclick: () => this.copy(id, "request id") }, id), "", "wide");
 	}
 
 	async copy(text, what) {
@@ -323,6 +332,8 @@ export class Answer {
 	}
 }
 
+const card = (title, text) => el("div", { class: "post" }, el("h3", {}, title), text);
+
 /** Data of a task that answers with data: posts as cards, everything else as it is. */
 function structured(text) {
 	let data;
@@ -331,9 +342,7 @@ function structured(text) {
 	} catch {
 		return null;
 	}
-	const posts = Array.isArray(data) ? data : data.posts;
-	if (!Array.isArray(posts) || !posts.length || !posts.every((post) => post?.platform && typeof post.text === "string")) {
-		return [el("pre", {}, el("code", {}, JSON.stringify(data, null, 2)))];
-	}
-	return posts.map(({ platform, text }) => el("div", { class: "post" }, el("h3", {}, `${platform} · ${count([...text].length)} characters`), text));
+	const { posts } = data;
+	if (!Array.isArray(posts)) return [el("pre", {}, el("code", {}, JSON.stringify(data, null, 2)))];
+	return posts.map(({ platform, text, length, max_length }) => card(`${platform} · ${length} of ${max_length}`, text));
 }

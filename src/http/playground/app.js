@@ -48,8 +48,7 @@ function applyPreferences() {
 	const { theme } = preferences;
 	if (theme === "auto") delete document.documentElement.dataset.theme;
 	else document.documentElement.dataset.theme = theme;
-	find("theme").textContent = { auto: "Auto", light: "Light", dark: "Dark" }[theme];
-	find("theme").setAttribute("aria-label", `Colours: ${find("theme").textContent}`);
+	find("theme").textContent = `Theme: ${theme}`;
 	find("streaming").checked = preferences.streaming;
 	find("keep").checked = preferences.keep;
 	store.write("preferences", preferences);

@@ -77,13 +77,17 @@ export function tasksOf({ tasks }) {
 	const order = Object.keys(TASKS);
 	const place = ({ task }) => (order.includes(task) ? order.indexOf(task) : order.length);
 	const shown = tasks.filter(({ task }) => task !== "refine").sort((a, b) => place(a) - place(b));
-	return shown.map(({ task: name, path, options, input }) => {
+	return shown.map(({ task: name, path, options, input_schema: input }) => {
 		const row = TASKS[name] ?? {};
 		const told = { ...input?.properties, ...options };
 		const text = Object.keys(told).find((member) => TEXTS.includes(member)) ?? "text";
 		const member = row.member ?? (() => text);
 		const isOption = (one) => !(TEXTS.includes(one) || NEVER.includes(one) || one === member(""));
-		const offered = Object.keys(told).filter(isOption).map((one) => [one, described(told[one], name in TASKS ? STARTERS.options[one] : undefined)]);
+		const offered = Object.keys(told).filter(isOption).map((one) => {
+			// What must be there begins with an example.
+			const example = input?.required?.includes(one) ? (told[one].examples ?? told[one].enum)?.[0] : undefined;
+			return [one, described(told[one], name in TASKS ? STARTERS.options[one] : example)];
+		});
 		const handling = Object.keys(HANDLING).map((one) => [one, described(HANDLING[one])]);
 		return {
 			label: titled(name), source: "Text", hint: "The text to work on.", files: true,
@@ -176,10 +180,8 @@ export function named(task, values) {
 	return found;
 }
 
-/** The members of a JSON body. */
-export function members(task, values, text) {
-	return { [task.member(text)]: task.lines ? linesOf(text) : text, ...named(task, values) };
-}
+/** The member that holds the text. */
+const textOf = (task, text) => ({ [task.member(text)]: task.lines ? linesOf(text) : text });
 
 /** What is sent: JSON, or a form with the file. */
 export function request(task, values, text, file, more = {}) {
@@ -189,7 +191,7 @@ export function request(task, values, text, file, more = {}) {
 		form.append("file", file, file.name);
 		return { path: task.path, headers: {}, body: form };
 	}
-	const body = JSON.stringify({ ...members(task, values, text), ...more });
+	const body = JSON.stringify({ ...textOf(task, text), ...named(task, values), ...more });
 	return { path: task.path, headers: { "Content-Type": "application/json" }, body };
 }
 
@@ -231,7 +233,7 @@ export function snippet(language, task, values, text, file, hasUi) {
   const { on_failover, ...options } = named(task, values);
   const handling = on_failover && { on_failover };
   const json = (value, indent = 2, margin = "  ") => JSON.stringify(value, null, indent).replaceAll("\n", `\n${margin}`);
-  const body = (more) => ({ ...members(task, {}, cut), ...options, ...more });
+  const body = (more) => ({ ...textOf(task, cut), ...options, ...more });
   const quoted = (value) => `'${value.replaceAll("'", "'\\''")}'`;
   if (language === "curl") {
     const sent = file

@@ -1,6 +1,6 @@
 // Three texts to begin with. The long one is made here, so that the page stays small.
 
-const NOTE = `Hi all, sorry for the late update! We can't ship the new export on Thursday because the last load test showed that files over 2 GB fail about one time in fifty. I think we know why: the worker gives up before the storage has answered, and nobody retries. Marta has a fix and it looks good, but it needs a day of soaking. So the plan is: soak over the weekend, ship on Tuesday morning, and tell the three pilot customers today that it will be Tuesday. If anybody sees a problem with that, please shout before noon. Thanks a lot, and sorry again!`;
+const NOTE = `Hi all, sorry for the late update! We can't ship the new export on Thursday because the last load test showed that files over 2 GB fail about one time in fifty. I think we know why: the worker gives up before the storage has answered, and nobody retries. Marta has a fix and it looks good, but it needs a day of soaking. So the plan is: soak over the weekend, ship on Tuesday morning, and tell the three pilot customers today that it will be Tuesday. If anybody sees a problem with that, please shout before noon. Thanks a lot!`;
 
 const ARTICLE = `# A library that lends more than books
 
@@ -18,12 +18,12 @@ Twice a week, volunteers help with letters from offices and with applications. "
 
 Running the house takes 2.1 million euros a year, 300,000 more than the two branches that it replaced. The city council argued about that sum for a whole winter. A study then found that visits by people over 70 had tripled.
 
-Other towns have noticed. Delegations from eleven countries came last year to see the lockers. The most common question, says Holm, is how many things are never brought back. The answer is one in two hundred, and most of those are umbrellas.`;
+How many things are never brought back? One in two hundred, says Holm, and most of those are umbrellas.`;
 
 const SUBJECTS = ["The harbour office", "The dredging crew", "The fishermen's guild", "The pilot station", "The ferry company", "The town council", "The lighthouse keeper"];
-const DEEDS = ["put off the repair of the east pier", "asked for a new crane at the grain quay", "measured the depth of the inner channel", "moved the fish auction to the old warehouse", "counted the vessels that waited for the tide", "replaced the chains of the outer buoys", "opened the sluice for the spring flood", "reported a loss of moorings in the gale"];
-const REASONS = ["because the autumn storms had come early", "after two accidents in one week", "so that larger vessels could enter at low tide", "since the budget of the year was almost spent", "although the neighbours had objected", "while the railway was closed"];
-const ENDS = ["The work took {n} days and cost {m} crowns.", "Of {m} vessels, {n} were delayed by more than a day.", "The minutes name {n} witnesses and no dissent.", "The board set aside {m} crowns and asked for a report within {n} weeks.", "Between {n} and {m} people watched from the quay."];
+const DEEDS = ["put off the repair of the east pier", "asked for a new crane at the grain quay", "moved the fish auction to the old warehouse", "counted the vessels that waited for the tide", "replaced the chains of the outer buoys", "opened the sluice for the spring flood", "reported a loss of moorings in the gale"];
+const REASONS = ["because the autumn storms had come early", "after two accidents in one week", "so that larger vessels could enter at low tide", "since the budget of the year was almost spent", "while the railway was closed"];
+const ENDS = ["The work took {n} days and cost {m} crowns.", "Of {m} vessels, {n} were delayed by more than a day.", "The minutes name {n} witnesses and no dissent.", "The board set aside {m} crowns and asked for a report within {n} weeks."];
 
 /** The minutes of a harbour board: the same text each time, about 130,000 tokens. */
 function minutes() {

@@ -239,8 +239,7 @@ fn forced_tool(schema: &OutputSchema) -> Result<ToolConfiguration, BuildError> {
 }
 
 fn json_schema(schema: &OutputSchema) -> Result<OutputConfig, BuildError> {
-    let definition =
-        JsonSchemaDefinition::builder().name(schema.name()).schema(schema.schema().to_string()).build()?;
+    let definition = JsonSchemaDefinition::builder().name(schema.name()).schema(schema.text()).build()?;
     let format = OutputFormat::builder()
         .r#type(OutputFormatType::JsonSchema)
         .structure(OutputFormatStructure::JsonSchema(definition))

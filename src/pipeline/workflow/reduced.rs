@@ -20,12 +20,12 @@ use crate::pipeline::layout::groups;
 use crate::pipeline::progress::Progress;
 use crate::pipeline::work::{Restart, WorkEvent};
 use crate::routing::{FinishReason, Mode, RouteError};
-use crate::tasks::{Part, Summarize};
+use crate::tasks::{Part, Reduced};
 use crate::telemetry::{CallStage, ChunkStatus};
 
 /// The work on a document whose parts are summed up and merged.
 pub(in crate::pipeline) struct ReducedRun {
-    task: Summarize,
+    task: Reduced,
     /// The parts, until their summaries have taken their place.
     items: Vec<Item>,
     round: Round,
@@ -109,7 +109,7 @@ impl Item {
 }
 
 impl ReducedRun {
-    pub(super) fn new(task: Summarize, parts: Vec<Part>, room: u32, desk: &Desk) -> Self {
+    pub(super) fn new(task: Reduced, parts: Vec<Part>, room: u32, desk: &Desk) -> Self {
         let fan_out = FanOut::over(parts.len(), desk.live.limits.max_parallel);
         let count = u32::try_from(parts.len()).unwrap_or(u32::MAX);
         Self {
@@ -360,7 +360,7 @@ fn together(summaries: &[Summary]) -> String {
     summaries.iter().map(shown).collect::<String>().trim_end().to_owned()
 }
 
-fn assignment(task: &Summarize, item: &Item, desk: &Desk) -> Assignment {
+fn assignment(task: &Reduced, item: &Item, desk: &Desk) -> Assignment {
     let (boundary, fixed) = (desk.fences.boundary(), Boundary::fixed(""));
     let (prompt, key, output, stage) = match item {
         Item::Part(part) if part.text.trim().is_empty() => return Assignment::Nothing,

@@ -177,6 +177,8 @@ async fn what_would_change_the_answer_and_cannot_be_done_is_refused() {
         problem["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
     assert_eq!(pointers, ["/messages/1", "/messages/2"]);
     assert!(app.sim.calls().is_empty());
+    let query = app.post(&format!("{PATH}?stream=sse"), body(TEXT)).send().await;
+    assert_problem(&query, 422, "validation_failed");
     let not_json = Request::post(app.api, PATH).header("content-type", "text/plain").body("a");
     assert_problem(&not_json.send().await, 415, "unsupported_media_type");
     let broken = Request::post(app.api, PATH).header("content-type", "application/json").body("{");
@@ -229,8 +231,8 @@ async fn an_error_in_mid_stream_is_a_chunk_and_nothing_follows_it() {
 /// OpenAI's clients would send it a third time.
 #[tokio::test]
 async fn a_client_that_has_tried_again_is_told_not_to() {
-    let app = TestApp::start().await;
-    app.sim.set_scenario("*", Scenario::Error { error: ApiError::ModelNotReady });
+    let app = TestApp::with(&[("ROUTING__MAX_RETRIES", "0")]).await;
+    app.sim.set_scenario("*", Scenario::Error { error: ApiError::ServiceQuotaExceeded });
     for (count, advice) in [("0", "true"), ("1", "false"), ("2", "false"), ("many", "true")] {
         let answer = app.post(PATH, body(TEXT)).header("x-stainless-retry-count", count).send().await;
         assert_eq!(answer.status, 503, "{}", answer.text());

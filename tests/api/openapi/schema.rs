@@ -50,6 +50,7 @@ fn misfit(document: &Value, schema: &Value, value: &Value) -> Option<String> {
                 .is_some_and(|items| !items.iter().any(|item| misfit(document, rule, item).is_none())),
             "minItems" => value.as_array().is_some_and(|items| items.len() < count()),
             "maxItems" => value.as_array().is_some_and(|items| items.len() > count()),
+            "minLength" => value.as_str().is_some_and(|text| text.chars().count() < count()),
             "maxLength" => value.as_str().is_some_and(|text| text.chars().count() > count()),
             "items" => {
                 let items = value.as_array().map_or(&[][..], Vec::as_slice);

@@ -43,6 +43,12 @@ pub const GROUP: Group = Group {
         .streamed(ANSWERS_ESTIMATED),
         Row::new("empty-content", "An answer without any text.", falls_back("empty_answer", 1)),
         Row::new("empty-text", "An answer of no characters.", falls_back("empty_answer", 1)),
+        Row::new(
+            "invalid-json",
+            "Where data is asked for, it ends in the middle or has another shape: the model is asked once more, \
+             and then the request fails with 502 `output_invalid`. Prose, as here, is not touched.",
+            ANSWERS,
+        ),
     ],
 };
 

@@ -1,4 +1,4 @@
-//! One table of a models file, read key by key.
+//! One table of a file of models or of a task, read key by key.
 //!
 //! Owns the key paths and the messages. A key that nobody read is unknown, and
 //! that is a problem too.
@@ -9,7 +9,7 @@ use crate::config::layers::Origin;
 use crate::config::problems::{Problems, advice};
 
 /// A table and what has been read of it.
-pub(super) struct Section<'a> {
+pub(in crate::config) struct Section<'a> {
     path: &'a str,
     table: &'a Table,
     origin: &'a Origin,
@@ -19,17 +19,17 @@ pub(super) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    pub(super) fn new(path: &'a str, table: &'a Table, origin: &'a Origin) -> Self {
+    pub(in crate::config) fn new(path: &'a str, table: &'a Table, origin: &'a Origin) -> Self {
         Self { path, table, origin, note: String::new(), known: Vec::new() }
     }
 
     /// Ends every message from now on.
-    pub(super) fn set_note(&mut self, note: String) {
+    pub(in crate::config) fn set_note(&mut self, note: String) {
         self.note = note;
     }
 
     /// The value of a key that must be there. `None` comes with a problem.
-    pub(super) fn required<T>(
+    pub(in crate::config) fn required<T>(
         &mut self,
         key: &'static str,
         expected: &str,
@@ -45,7 +45,7 @@ impl<'a> Section<'a> {
     }
 
     /// The value of a key that may be missing: `Some(None)` then. `None` comes with a problem.
-    pub(super) fn optional<T>(
+    pub(in crate::config) fn optional<T>(
         &mut self,
         key: &'static str,
         expected: &str,
@@ -62,17 +62,17 @@ impl<'a> Section<'a> {
     }
 
     /// A key that is read elsewhere.
-    pub(super) fn know(&mut self, key: &'static str) {
+    pub(in crate::config) fn know(&mut self, key: &'static str) {
         self.known.push(key);
     }
 
     /// Adds a problem about a key.
-    pub(super) fn refuse(&self, key: &str, message: &str, problems: &mut Problems) {
+    pub(in crate::config) fn refuse(&self, key: &str, message: &str, problems: &mut Problems) {
         problems.add(path_of(self.path, key), self.origin, format!("{message}{}", self.note));
     }
 
     /// Tells the keys that nobody read.
-    pub(super) fn finish(self, problems: &mut Problems) {
+    pub(in crate::config) fn finish(self, problems: &mut Problems) {
         for key in self.table.keys().filter(|key| !self.known.contains(&key.as_str())) {
             self.refuse(key, &format!("unknown key, {}", advice(key, &self.known)), problems);
         }
@@ -80,6 +80,6 @@ impl<'a> Section<'a> {
 }
 
 /// The path of a key in the table at `path`, which is empty for the whole file.
-pub(super) fn path_of(path: &str, key: &str) -> String {
+pub(in crate::config) fn path_of(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
