@@ -384,8 +384,8 @@ fn different_options_make_different_prompts() {
             continue;
         }
         let (name, options) = (String::new(), String::new());
-        let Case { wanted, material, step, .. } = *case;
-        let default = Case { wanted, name, options, material, step };
+        let Case { ref wanted, material, step, .. } = *case;
+        let default = Case { wanted: wanted.clone(), name, options, material, step };
         let system = |case: &Case| case.render().split("===== system =====").nth(1).unwrap().to_owned();
         assert_ne!(system(case), system(&default), "{}/{} changes nothing", case.wanted.name(), case.name);
     }
