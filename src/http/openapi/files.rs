@@ -95,7 +95,7 @@ impl Options<'_> {
 
 /// The schemas of options that come with files, as components.
 pub(super) fn components(components: ComponentsBuilder, own_tasks: &OwnTasks) -> ComponentsBuilder {
-    let built_in = TaskKind::ALL.map(Options::Of).into_iter();
+    let built_in = TaskKind::ALL.map(Options::Of).into_iter().chain([Options::Refined]);
     let all = built_in.chain(own_tasks.values().map(|spec| Options::Own(spec)));
     all.chain([Options::Measured(own_tasks)]).fold(components, |components, options| {
         components.schema(options.query_name(), query(options)).schema(options.form_name(), form(options))
