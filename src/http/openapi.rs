@@ -23,6 +23,7 @@ mod paths;
 mod request_examples;
 mod requests;
 mod transcripts;
+mod written;
 
 pub(super) use answers::REPRESENTATIONS;
 use serde_json::Value;
