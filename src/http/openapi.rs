@@ -24,6 +24,7 @@ mod refine;
 mod request_examples;
 mod requests;
 mod transcripts;
+mod written;
 
 pub(super) use answers::REPRESENTATIONS;
 use serde_json::Value;

@@ -5,9 +5,12 @@
 //! against the number that callers are told. It calls nobody; where a model's own count
 //! could change the outcome, it says so.
 
+mod bounds;
+
 use std::sync::Arc;
 
-use super::choice::{ChainChoice, Preference, choose};
+use self::bounds::{beyond, is_close, margin, scaled};
+use super::choice::{ChainChoice, choose};
 use super::desk::of_later;
 use super::estimator::{Correction, Estimator};
 use super::forecast::{CannotMerge, Forecast, Scale, forecast};
@@ -16,9 +19,11 @@ use super::layout::{Layout, Room, Rooms, Sizes, is_at_once, outlined, parts};
 use super::live::{Limits, Live};
 use super::work::Call;
 use crate::chunk::TextProfile;
-use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskName};
+use crate::domain::{Boundary, Cost, Fences, Passage, Prompt, TaskName};
 use crate::routing::{Chain, fits_all};
-use crate::tasks::{Fields, Joined, OwnStrategy, Part, Reduced, SummaryStrategy, Task, Wanted};
+use crate::tasks::{Joined, OwnStrategy, Part, Reduced, SummaryStrategy, Task};
+
+pub(super) use self::bounds::quota;
 
 /// A request that can be run.
 pub struct Plan {
@@ -465,54 +470,5 @@ enum Way {
     InParts,
 }
 
-/// Whether a number is so near a boundary that its margin may put it on the other side.
-fn is_close(with_margin: u32, boundary: u32, number: u32) -> bool {
-    let margin = with_margin.saturating_sub(number);
-    boundary > 0 && number.abs_diff(boundary) <= margin
-}
-
 /// The two fences around a document.
 const FENCES_TOKENS: u32 = 48;
-
-/// How much more than expected a text may be for a model.
-fn margin(size: &InputSize, model: &ModelId) -> f64 {
-    f64::from(size.at_most(model)) / f64::from(size.expected(model).max(1)) - 1.0
-}
-
-/// The limit that a plan with parts exceeds, if it does.
-fn beyond(forecast: &Forecast, limits: Limits, requested: u32, quota: u32) -> Option<PlanError> {
-    let (chunks, max_chunks) = (forecast.chunks, limits.max_chunks);
-    if chunks > max_chunks {
-        return Some(PlanError::TooManyChunks { chunks, max_chunks, requested, quota });
-    }
-    let (cost, most_cost, max_cost) = (forecast.cost?, forecast.most_cost?, limits.max_cost);
-    (most_cost > max_cost).then_some(PlanError::TooExpensive { cost, most_cost, max_cost })
-}
-
-/// The most tokens a document may have, for the task with its default options.
-pub(super) fn quota(
-    wanted: &Wanted,
-    live: &Arc<Live>,
-    estimator: &Arc<Estimator>,
-    kept: &Arc<KeptParts>,
-    fences: &Arc<Fences>,
-) -> u32 {
-    // Short words, so that the promise holds for ordinary text: an answer's length follows words.
-    const SAMPLE: &str = "a text of short words as most of us write it";
-    let Some(task) = wanted.read(&mut Fields::new(wanted.sample(SAMPLE))) else { return 0 };
-    let order = Order::new(&task, &ChainChoice::Preferred(Preference::Auto), live, estimator, kept, fences);
-    let draft = order.and_then(|mut order| {
-        order.look();
-        order.full_draft()
-    });
-    draft.map_or(0, |draft| draft.quota)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "neither is negative, and a float that is too large becomes the largest number"
-)]
-fn scaled(tokens: u32, factor: f64) -> u32 {
-    (f64::from(tokens) * factor).floor() as u32
-}

@@ -296,7 +296,7 @@ impl Run {
             Some((first, after)) => (Some(after), Some(first.elapsed())),
             // Suggestions are written side by side, and their tokens are told together.
             None if self.strategy == Strategy::Several => (None, Some(upstream)),
-            None => (None, accounts.last_latency),
+            None => (None, accounts.last_call),
         };
         let seconds = generation.map_or(0.0, |time| time.as_secs_f64());
         let tokens = accounts.ledger.usage().output_tokens as f64;

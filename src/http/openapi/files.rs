@@ -16,6 +16,7 @@ use utoipa::openapi::{ComponentsBuilder, Ref, Required};
 use super::options::{self, Member};
 use super::refine;
 use super::request_examples::LIBRARY;
+use super::written::as_written;
 use super::{own_tasks, requests};
 use crate::documents::DocumentFormat;
 use crate::domain::{TaskKind, TaskName};
@@ -192,7 +193,7 @@ fn written_as_text(schema: &Value) -> Schema {
     if schema["type"] == "array" {
         list(schema["description"].as_str().unwrap_or_default())
     } else {
-        own_tasks::as_written(schema)
+        as_written(schema)
     }
 }
 
