@@ -9,7 +9,7 @@ mod bounds;
 
 use std::sync::Arc;
 
-use self::bounds::{beyond, is_close, margin, scaled};
+use self::bounds::{beyond, is_close, margin, scaled, too_large};
 use super::choice::{ChainChoice, choose};
 use super::desk::of_later;
 use super::estimator::{Correction, Estimator};
@@ -225,16 +225,7 @@ impl Order {
             }
         }
         .min(limits.max_input_tokens);
-        let too_large = |requested: u32, quota: u32| match &self.task {
-            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => {
-                PlanError::InputTooLarge { requested, quota }
-            }
-            Task::Refine(_) => {
-                let with_the_rest = |tokens: u32| tokens.saturating_add(later.base_tokens());
-                let quota = (quota > 0).then(|| with_the_rest(quota));
-                PlanError::ConversationTooLarge { requested: with_the_rest(requested), quota }
-            }
-        };
+        let too_large = |requested, quota| too_large(&self.task, later.base_tokens(), requested, quota);
         if at_once.largest == 0 || (matches!(way, Way::InParts) && part_tokens == 0) {
             return Err(too_large(requested, 0));
         }
@@ -246,7 +237,6 @@ impl Order {
                     _ => PlanError::TooLongForSeveral { requested, quota },
                 })
             }
-            _ if requested > limits.max_input_tokens => Some(PlanError::InputTooLarge { requested, quota }),
             Way::InParts if document_tokens.div_ceil(part_tokens.max(1)) > limits.max_chunks => {
                 let chunks = document_tokens.div_ceil(part_tokens.max(1));
                 Some(PlanError::TooManyChunks { chunks, max_chunks: limits.max_chunks, requested, quota })
