@@ -80,32 +80,48 @@ const MAX_FIELD_CHARS: usize = 1_000_000;
 
 /// `is_measured`: there, `task` is the refinement itself.
 fn body(is_measured: bool) -> Schema {
-    let text = |about: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(about));
     let task = match is_measured {
         true => text("This task.").enum_values(Some(["refine"])),
-        false => text(ABOUT_TASK).pattern(Some(TASK_PATTERN)).max_length(Some(MAX_TASK_CHARS)),
+        false => task_of_the_result(),
     };
-    let given = |about: &str| nullable(Type::String).pattern(Some(NOT_BLANK)).description(Some(about));
     let wish = |about: &str| given(about).max_length(Some(MAX_INSTRUCTION_CHARS));
-    let mut body = ObjectBuilder::new()
-        .property("task", task)
+    let mut body = add_members(ObjectBuilder::new().property("task", task))
+        .property("instruction", wish(ABOUT_INSTRUCTION))
+        .property("prompt", wish("Another name for `instruction`."));
+    for (name, schema) in requests::about_the_answer() {
+        body = body.property(name, schema);
+    }
+    let rules = vec![one_input(), one_of(["instruction", "prompt"]), requests::chain_or_preference()];
+    requests::closed(body, rules)
+}
+
+/// Adds what a body has in which the wish stands elsewhere.
+pub(super) fn add_members_of_chat(body: ObjectBuilder) -> ObjectBuilder {
+    add_members(body.property("task", task_of_the_result()))
+}
+
+/// Adds all but the name of the task and the wish.
+fn add_members(body: ObjectBuilder) -> ObjectBuilder {
+    let body = body
         .required("task")
         .property("input", given(ABOUT_INPUT))
         .property("text", given("Another name for `input`."))
         .property("result", text(ABOUT_RESULT).pattern(Some(NOT_BLANK)))
         .required("result")
-        .property("instruction", wish(ABOUT_INSTRUCTION))
-        .property("prompt", wish("Another name for `instruction`."))
         .property("history", history());
-    for member in options().iter().chain([&options::preference()]) {
-        body = requests::with(body, member);
-    }
-    for (name, schema) in requests::about_the_answer() {
-        body = body.property(name, schema);
-    }
-    let rules =
-        vec![one_of(["input", "text"]), one_of(["instruction", "prompt"]), requests::chain_or_preference()];
-    requests::closed(body, rules)
+    options().iter().chain([&options::preference()]).fold(body, requests::with)
+}
+
+fn task_of_the_result() -> ObjectBuilder {
+    text(ABOUT_TASK).pattern(Some(TASK_PATTERN)).max_length(Some(MAX_TASK_CHARS))
+}
+
+fn text(about: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(about))
+}
+
+fn given(about: &str) -> ObjectBuilder {
+    nullable(Type::String).pattern(Some(NOT_BLANK)).description(Some(about))
 }
 
 fn history() -> Schema {
@@ -122,6 +138,11 @@ fn history() -> Schema {
         .max_items(Some(MAX_ROUNDS))
         .description(Some(ABOUT_HISTORY))
         .into()
+}
+
+/// That what the result was made from is there under one of its names.
+pub(super) fn one_input() -> Schema {
+    one_of(["input", "text"])
 }
 
 /// Two names of one member.
