@@ -223,8 +223,6 @@ impl<'a> From<&'a Catalogue> for ModelsBody<'a> {
             chain: &catalogue.task_chain(task).name,
             guardrail: catalogue.task_guardrails.get(task).map(|guardrail| &*guardrail.name),
         };
-        // A refinement goes on from an answer, and a completion has one message.
-        let models = catalogue.tasks().filter(|task| **task != TaskName::REFINE);
         let task_model = |task: &TaskName| TaskModelBody {
             id: format!("{MODEL_PREFIX}{task}"),
             object: "model",
@@ -233,7 +231,7 @@ impl<'a> From<&'a Catalogue> for ModelsBody<'a> {
         };
         Self {
             object: "list",
-            data: models.map(task_model).collect(),
+            data: catalogue.tasks().map(task_model).collect(),
             models: catalogue.models.iter().map(|model| ModelBody::from(&**model)).collect(),
             chains: catalogue.chains.values().map(|one| chain(one)).collect(),
             tasks: catalogue.tasks().map(task).collect(),

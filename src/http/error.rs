@@ -305,6 +305,13 @@ impl From<PlanError> for ApiError {
                     Figures { requested: Some(requested), quota: Some(quota), ..Figures::default() };
                 Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
             }
+            PlanError::ConversationTooLarge { requested, quota } => {
+                let detail = format!(
+                    "The text, the result and the instruction have about {requested} tokens together. A refinement is made at once, and no model of this chain takes so much: shorten the text or the result, or ask for another chain."
+                );
+                let figures = Figures { requested: Some(requested), quota, ..Figures::default() };
+                Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
+            }
             PlanError::TooLongForSeveral { requested, quota } => {
                 let detail = format!(
                     "The text has about {requested} tokens; several suggestions (`n`) are made only of a text that is worked on at once, with at most {quota}. Shorten the text or ask for one."

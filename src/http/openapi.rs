@@ -20,6 +20,7 @@ mod modules;
 mod options;
 mod own_tasks;
 mod paths;
+mod refine;
 mod request_examples;
 mod requests;
 mod transcripts;
@@ -66,6 +67,7 @@ fn document(own_tasks: &OwnTasks) -> OpenApi {
     let components = answers::components(components, own_tasks);
     let components = requests::components(components, own_tasks);
     let components = generators::components(components);
+    let components = refine::components(components);
     let components = files::components(components, own_tasks);
     let components = own_tasks::components(components, own_tasks);
     let components = events::components(components);

@@ -9,8 +9,9 @@ mod bounds;
 
 use std::sync::Arc;
 
-use self::bounds::{beyond, is_close, margin, scaled};
+use self::bounds::{beyond, is_close, margin, scaled, too_large};
 use super::choice::{ChainChoice, choose};
+use super::desk::of_later;
 use super::estimator::{Correction, Estimator};
 use super::forecast::{CannotMerge, Forecast, Scale, forecast};
 use super::kept_parts::{Cut, KeptParts};
@@ -44,6 +45,9 @@ pub enum PlanError {
     UnknownChain { known: Vec<String> },
     #[error("the text has about {requested} tokens, the quota is {quota}")]
     InputTooLarge { requested: u32, quota: u32 },
+    /// Tokens of all that was said: the text, the answers to it and the wishes.
+    #[error("the conversation has about {requested} tokens, more than a model takes at once")]
+    ConversationTooLarge { requested: u32, quota: Option<u32> },
     #[error("the text has about {requested} tokens, and several suggestions are made of at most {quota}")]
     TooLongForSeveral { requested: u32, quota: u32 },
     #[error("the text makes {chunks} parts, the limit is {max_chunks}")]
@@ -144,7 +148,7 @@ impl Order {
             Task::Rephrase(_) | Task::Expand(_) | Task::Own(_) => {
                 output.expected_tokens <= limits.target_answer_tokens
             }
-            Task::Generate(_) => true,
+            Task::Generate(_) | Task::Refine(_) => true,
         };
         if !wanted {
             return Err(prompt);
@@ -194,7 +198,9 @@ impl Order {
         let document_tokens = self.profile.base_tokens();
         let base = f64::from(document_tokens.max(1));
         let limits = self.limits();
-        let rules = TextProfile::of(&prompt.system);
+        let mut rules = TextProfile::of(&prompt.system);
+        let later = of_later(&prompt);
+        rules += later;
         let rules_tokens = rules.base_tokens().saturating_add(FENCES_TOKENS);
         let rules_size = self.estimator.size(&rules, &self.chain, None);
         let rules_base = f64::from(rules.base_tokens().max(1));
@@ -219,17 +225,18 @@ impl Order {
             }
         }
         .min(limits.max_input_tokens);
+        let too_large = |requested, quota| too_large(&self.task, later.base_tokens(), requested, quota);
         if at_once.largest == 0 || (matches!(way, Way::InParts) && part_tokens == 0) {
-            return Err(PlanError::InputTooLarge { requested, quota: 0 });
+            return Err(too_large(requested, 0));
         }
         let excess = match way {
+            _ if requested > limits.max_input_tokens => Some(too_large(requested, quota)),
             Way::AtOnceOnly if document_tokens > self.most_at_once_only(at_once, &room) => {
                 Some(match self.task.suggestions() {
-                    1 => PlanError::InputTooLarge { requested, quota },
+                    1 => too_large(requested, quota),
                     _ => PlanError::TooLongForSeveral { requested, quota },
                 })
             }
-            _ if requested > limits.max_input_tokens => Some(PlanError::InputTooLarge { requested, quota }),
             Way::InParts if document_tokens.div_ceil(part_tokens.max(1)) > limits.max_chunks => {
                 let chunks = document_tokens.div_ceil(part_tokens.max(1));
                 Some(PlanError::TooManyChunks { chunks, max_chunks: limits.max_chunks, requested, quota })
@@ -271,7 +278,7 @@ impl Order {
                 OwnStrategy::MapConcat => None,
             },
             Task::Rephrase(_) | Task::Expand(_) => None,
-            Task::Generate(_) => Some(at_once.largest),
+            Task::Generate(_) | Task::Refine(_) => Some(at_once.largest),
         };
         let boundaries = boundary.map(told).into_iter().chain([limits.max_input_tokens]);
         let is_close = self.correction.is_none()
@@ -294,6 +301,8 @@ impl Order {
                 };
                 (way, part)
             }
+            // An answer is changed as a whole.
+            Task::Refine(_) => (Way::AtOnceOnly, 0),
             Task::Rephrase(task) if task.suggestions() > 1 => (Way::AtOnceOnly, 0),
             Task::Rephrase(task) => {
                 self.joined_way(&Joined::Rephrase(task.clone()), document_tokens, at_once, room)
@@ -321,7 +330,11 @@ impl Order {
         let limits = self.live.limits;
         let of_task = match &self.task {
             Task::Own(task) => task.spec().max_input_tokens(),
-            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) => None,
+            Task::Summarize(_)
+            | Task::Rephrase(_)
+            | Task::Expand(_)
+            | Task::Generate(_)
+            | Task::Refine(_) => None,
         };
         let max_input_tokens =
             of_task.map_or(limits.max_input_tokens, |most| most.min(limits.max_input_tokens));
@@ -336,7 +349,12 @@ impl Order {
             }
             // A longer text that is written anew is always worked on in parts.
             Task::Own(task) if task.spec().strategy() == OwnStrategy::MapReduce => at_once.smallest,
-            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => 0,
+            Task::Summarize(_)
+            | Task::Rephrase(_)
+            | Task::Expand(_)
+            | Task::Generate(_)
+            | Task::Refine(_)
+            | Task::Own(_) => 0,
         }
     }
 
@@ -344,7 +362,9 @@ impl Order {
     fn most_at_once_only(&self, at_once: Rooms, room: &Room<'_>) -> u32 {
         match &self.task {
             Task::Rephrase(task) => room.written_at_once(&Joined::Rephrase(task.clone())),
-            Task::Summarize(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => at_once.largest,
+            Task::Summarize(_) | Task::Expand(_) | Task::Generate(_) | Task::Refine(_) | Task::Own(_) => {
+                at_once.largest
+            }
         }
     }
 
@@ -364,7 +384,7 @@ impl Order {
     fn in_parts(&self, part_tokens: u32, room: &Room<'_>, prompt: Prompt) -> (Layout, Cut) {
         let way = match &self.task {
             Task::Summarize(task) => task.strategy() as u32,
-            Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => 0,
+            Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Refine(_) | Task::Own(_) => 0,
         };
         // How it was cut does not depend on who watches.
         let key = self.kept.key(&self.task.prompt(&Boundary::fixed("")), way, &self.chain.name, None);
@@ -389,7 +409,7 @@ impl Order {
             return self.at_once(self.single(prompt));
         }
         match &self.task {
-            Task::Generate(_) => self.at_once(self.single(prompt)),
+            Task::Generate(_) | Task::Refine(_) => self.at_once(self.single(prompt)),
             Task::Rephrase(task) => Layout::Joined { task: Joined::Rephrase(task.clone()), parts },
             Task::Expand(task) => Layout::Joined { task: Joined::Expand(task.clone()), parts },
             Task::Summarize(task) if task.strategy() == SummaryStrategy::Refine => {
@@ -411,9 +431,7 @@ impl Order {
                 Layout::Several { task: task.clone(), first: call }
             }
             _ if call.request.output_schema.is_some() => Layout::Checked { task: self.task.clone(), call },
-            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => {
-                Layout::Single(call)
-            }
+            _ => Layout::Single(call),
         }
     }
 

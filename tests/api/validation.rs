@@ -217,7 +217,13 @@ async fn what_capabilities_promise_is_what_a_request_may_have() {
             continue;
         }
         let words = usize::try_from(promised * 12 / 10).unwrap();
-        let mut body = json!({"text": "word ".repeat(words)});
+        let text = "word ".repeat(words);
+        let mut body = match task["task"].as_str() {
+            Some("refine") => {
+                json!({"task": "expand", "input": text, "result": "word", "instruction": "more"})
+            }
+            _ => json!({ "text": text }),
+        };
         if task["task"] == "social-posts" {
             body["platforms"] = json!(["x"]);
         }

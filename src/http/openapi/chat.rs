@@ -19,7 +19,7 @@ use super::super::wire::{Chunks, CostBody};
 use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL};
 use super::options::{self, nullable};
 use super::request_examples::{Example, LIBRARY};
-use super::{dialects, errors, generators, headers, own_tasks, paths, requests};
+use super::{dialects, errors, generators, headers, own_tasks, paths, refine, requests};
 use crate::domain::TaskKind;
 use crate::pipeline::{FinishReason, OwnTasks, Strategy};
 use crate::tasks::{Generator, Wanted};
@@ -58,6 +58,7 @@ fn body_name(task: &Wanted) -> String {
         Wanted::Generate(Generator::BlogPost) => "ChatBlogPostRequest",
         Wanted::Generate(Generator::ProductDescription) => "ChatProductDescriptionRequest",
         Wanted::Generate(Generator::SocialPosts) => "ChatSocialPostsRequest",
+        Wanted::Refine => "ChatRefineRequest",
         Wanted::Own(spec) => return format!("tasks.{}.chat", spec.name()),
     };
     name.to_owned()
@@ -72,6 +73,7 @@ fn about_messages(task: &Wanted) -> String {
             "One message of the role `user`: the `features`, one per line."
         }
         Wanted::Generate(Generator::SocialPosts) => "One message of the role `user`: the `content`.",
+        Wanted::Refine => "One message of the role `user`: the `instruction`.",
     };
     let system = if task.takes_context() {
         "Messages of the roles `system` and `developer` become the `context` of the task."
@@ -89,6 +91,7 @@ fn add_options(body: ObjectBuilder, task: &Wanted) -> ObjectBuilder {
             .chain([&options::preference()])
             .fold(body, |body, member| body.property(member.name, member.range.schema(member.about))),
         Wanted::Generate(generator) => generators::add_members(body, *generator, task.matter()),
+        Wanted::Refine => refine::add_members(body),
         Wanted::Own(spec) => own_tasks::add_members(body, spec),
     }
 }
@@ -133,6 +136,7 @@ fn body(task: &Wanted) -> Schema {
     }
     let rule = match task {
         Wanted::OnText(_) | Wanted::Generate(_) => None,
+        Wanted::Refine => Some(refine::one_input()),
         Wanted::Own(spec) => own_tasks::rule_between_members(spec),
     };
     requests::closed(body, rule.into_iter().collect())
@@ -177,7 +181,8 @@ fn frame() -> Schema {
 /// The operation.
 pub(super) fn operation() -> OperationBuilder {
     let description = "The tasks for clients of OpenAI's: a task is a model, the user's message is \
-                       what it works on: its text, or the `topic`, the `features` or the `content` of a generator. The options \
+                       what it works on: its text, or the `topic`, the `features` or the `content` of a generator, \
+                       the `instruction` of a refinement. The options \
                        of the task stand beside OpenAI's members (their clients call it `extra_body`). A member of \
                        OpenAI's that would change the answer and cannot be honoured is refused, such as `temperature`, \
                        `max_tokens`, `seed` and `tools`.\n\nA stream's head waits for the first word: what fails before \

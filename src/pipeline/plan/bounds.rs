@@ -12,7 +12,7 @@ use crate::pipeline::estimator::Estimator;
 use crate::pipeline::forecast::Forecast;
 use crate::pipeline::kept_parts::KeptParts;
 use crate::pipeline::live::{Limits, Live};
-use crate::tasks::{Fields, Wanted};
+use crate::tasks::{Fields, Task, Wanted};
 
 /// Whether a number is so near a boundary that its margin may put it on the other side.
 pub(super) fn is_close(with_margin: u32, boundary: u32, number: u32) -> bool {
@@ -23,6 +23,21 @@ pub(super) fn is_close(with_margin: u32, boundary: u32, number: u32) -> bool {
 /// How much more than expected a text may be for a model.
 pub(super) fn margin(size: &InputSize, model: &ModelId) -> f64 {
     f64::from(size.at_most(model)) / f64::from(size.expected(model).max(1)) - 1.0
+}
+
+/// The refusal of a text that is too long. A conversation is told the tokens of all that was
+/// said; `later_tokens` are those after the document.
+pub(super) fn too_large(task: &Task, later_tokens: u32, requested: u32, quota: u32) -> PlanError {
+    match task {
+        Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => {
+            PlanError::InputTooLarge { requested, quota }
+        }
+        Task::Refine(_) => {
+            let with_the_rest = |tokens: u32| tokens.saturating_add(later_tokens);
+            let quota = (quota > 0).then(|| with_the_rest(quota));
+            PlanError::ConversationTooLarge { requested: with_the_rest(requested), quota }
+        }
+    }
 }
 
 /// The limit that a plan with parts exceeds, if it does.

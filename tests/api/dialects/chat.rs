@@ -29,13 +29,14 @@ async fn complete(app: &TestApp, more: Value) -> Answer {
 }
 
 /// Every task, as `GET /v1/models` lists them.
-const MODELS: [&str; 8] = [
+const MODELS: [&str; 9] = [
     "redraft/summarize",
     "redraft/rephrase",
     "redraft/expand",
     "redraft/blog-post",
     "redraft/product-description",
     "redraft/social-posts",
+    "redraft/refine",
     "redraft/extract-action-items",
     "redraft/translate",
 ];
@@ -45,6 +46,7 @@ fn needed(model: &str) -> Value {
     match model {
         "redraft/product-description" => json!({"name": "Lumo"}),
         "redraft/social-posts" => json!({"platforms": ["x"]}),
+        "redraft/refine" => json!({"task": "rephrase", "input": TEXT, "result": "The ferry leaves at 9:15."}),
         "redraft/translate" => json!({"target_language": "en"}),
         _ => json!({}),
     }
@@ -149,7 +151,7 @@ async fn other_tasks_and_chains_are_models_too_and_the_list_names_the_tasks() {
 }
 
 #[tokio::test]
-async fn what_a_generator_writes_about_is_the_users_message() {
+async fn what_a_task_cannot_do_without_is_the_users_message() {
     let app = TestApp::start().await;
     let user = |content: &str| json!([{"role": "user", "content": content}]);
     for (path, name, matter, more) in [
@@ -157,10 +159,12 @@ async fn what_a_generator_writes_about_is_the_users_message() {
         ("blog-post", "topic", "How to read a map", json!({"output": "json"})),
         ("product-description", "features", "warm light\n- clips to a book", json!({"name": "Lumo lamp"})),
         ("social-posts", "content", TEXT, json!({"platforms": ["x", "bluesky"], "context": "For locals."})),
+        ("refine", "instruction", "Shorter, please.", needed("redraft/refine")),
     ] {
         let mut ours = more.clone();
         ours[name] = matter.into();
-        let ours = app.post(&format!("/v1/generate/{path}"), ours).send().await.json();
+        let at = if path == "refine" { "/v1/refine".to_owned() } else { format!("/v1/generate/{path}") };
+        let ours = app.post(&at, ours).send().await.json();
         let mut asked = more;
         asked["model"] = format!("redraft/{path}").into();
         asked["messages"] = user(matter);
@@ -203,6 +207,13 @@ async fn what_is_wrong_with_a_generators_matter_points_to_the_message() {
             vec!["/max_tokens"],
         ),
         ("social-posts", "A text.".to_owned(), json!({}), vec!["/platforms"]),
+        ("refine", "a".repeat(2_001), needed("redraft/refine"), vec!["/messages/0/content"]),
+        (
+            "refine",
+            "Shorter.".to_owned(),
+            json!({"prompt": "b"}),
+            vec!["/input", "/prompt", "/result", "/task"],
+        ),
         (
             "social-posts",
             "A text.".to_owned(),
