@@ -60,6 +60,8 @@ const MAX_ROUNDS: usize = 10;
 
 impl Refine {
     pub(super) const TEMPERATURE: f32 = 0.5;
+    /// The names of the member that says what is to be changed.
+    pub(super) const MATTER: &'static [&'static str] = &["instruction", "prompt"];
 
     pub(super) fn read(fields: &mut Fields) -> Option<Self> {
         // What an input is called elsewhere; and a box for one line of text calls what is

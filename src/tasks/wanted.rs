@@ -46,7 +46,8 @@ impl Wanted {
         matches!(self, Self::OnText(_) | Self::Refine | Self::Own(_))
     }
 
-    /// The names of the member that holds what the user says to the task, the usual one first.
+    /// The names of the member that holds what a user says, the usual one first: what the task
+    /// works on, or of a refinement what is to be changed.
     pub fn matter(&self) -> &'static [&'static str] {
         match self {
             Self::OnText(TaskKind::Summarize | TaskKind::Rephrase) | Self::Own(_) => {
@@ -54,8 +55,7 @@ impl Wanted {
             }
             Self::OnText(TaskKind::Expand) => &["text", "prompt", "input", "bullets"],
             Self::Generate(generator) => generator.matter(),
-            // What it works on has been said before; what is new is the wish.
-            Self::Refine => &["instruction", "prompt"],
+            Self::Refine => Refine::MATTER,
         }
     }
 

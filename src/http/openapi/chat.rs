@@ -91,7 +91,7 @@ fn add_options(body: ObjectBuilder, task: &Wanted) -> ObjectBuilder {
             .chain([&options::preference()])
             .fold(body, |body, member| body.property(member.name, member.range.schema(member.about))),
         Wanted::Generate(generator) => generators::add_members(body, *generator, task.matter()),
-        Wanted::Refine => refine::add_members_of_chat(body),
+        Wanted::Refine => refine::add_members(body),
         Wanted::Own(spec) => own_tasks::add_members(body, spec),
     }
 }
@@ -181,7 +181,8 @@ fn frame() -> Schema {
 /// The operation.
 pub(super) fn operation() -> OperationBuilder {
     let description = "The tasks for clients of OpenAI's: a task is a model, the user's message is \
-                       what it works on: its text, or the `topic`, the `features` or the `content` of a generator. The options \
+                       what it works on: its text, or the `topic`, the `features` or the `content` of a generator, \
+                       the `instruction` of a refinement. The options \
                        of the task stand beside OpenAI's members (their clients call it `extra_body`). A member of \
                        OpenAI's that would change the answer and cannot be honoured is refused, such as `temperature`, \
                        `max_tokens`, `seed` and `tools`.\n\nA stream's head waits for the first word: what fails before \

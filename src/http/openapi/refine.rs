@@ -82,12 +82,13 @@ const MAX_FIELD_CHARS: usize = 1_000_000;
 fn body(is_measured: bool) -> Schema {
     let task = match is_measured {
         true => text("This task.").enum_values(Some(["refine"])),
-        false => task_of_the_result(),
+        false => result_task(),
     };
     let wish = |about: &str| given(about).max_length(Some(MAX_INSTRUCTION_CHARS));
-    let mut body = add_members(ObjectBuilder::new().property("task", task))
+    let mut body = add_what_was_said(ObjectBuilder::new(), task)
         .property("instruction", wish(ABOUT_INSTRUCTION))
         .property("prompt", wish("Another name for `instruction`."));
+    body = add_options(body);
     for (name, schema) in requests::about_the_answer() {
         body = body.property(name, schema);
     }
@@ -95,24 +96,32 @@ fn body(is_measured: bool) -> Schema {
     requests::closed(body, rules)
 }
 
-/// Adds what a body has in which the wish stands elsewhere.
-pub(super) fn add_members_of_chat(body: ObjectBuilder) -> ObjectBuilder {
-    add_members(body.property("task", task_of_the_result()))
+/// Adds all that a body has beside what is to be changed.
+pub(super) fn add_members(body: ObjectBuilder) -> ObjectBuilder {
+    add_options(add_what_was_said(body, result_task()))
 }
 
-/// Adds all but the name of the task and the wish.
-fn add_members(body: ObjectBuilder) -> ObjectBuilder {
-    let body = body
+/// Exactly one member carries the text that the result was made from.
+pub(super) fn one_input() -> Schema {
+    one_of(["input", "text"])
+}
+
+fn add_what_was_said(body: ObjectBuilder, task: ObjectBuilder) -> ObjectBuilder {
+    body.property("task", task)
         .required("task")
         .property("input", given(ABOUT_INPUT))
         .property("text", given("Another name for `input`."))
         .property("result", text(ABOUT_RESULT).pattern(Some(NOT_BLANK)))
         .required("result")
-        .property("history", history());
+        .property("history", history())
+}
+
+fn add_options(body: ObjectBuilder) -> ObjectBuilder {
     options().iter().chain([&options::preference()]).fold(body, requests::with)
 }
 
-fn task_of_the_result() -> ObjectBuilder {
+/// The task that the result came from.
+fn result_task() -> ObjectBuilder {
     text(ABOUT_TASK).pattern(Some(TASK_PATTERN)).max_length(Some(MAX_TASK_CHARS))
 }
 
@@ -138,11 +147,6 @@ fn history() -> Schema {
         .max_items(Some(MAX_ROUNDS))
         .description(Some(ABOUT_HISTORY))
         .into()
-}
-
-/// That what the result was made from is there under one of its names.
-pub(super) fn one_input() -> Schema {
-    one_of(["input", "text"])
 }
 
 /// Two names of one member.

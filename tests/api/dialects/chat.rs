@@ -46,7 +46,7 @@ fn needed(model: &str) -> Value {
     match model {
         "redraft/product-description" => json!({"name": "Lumo"}),
         "redraft/social-posts" => json!({"platforms": ["x"]}),
-        "redraft/refine" => json!({"task": "summarize", "input": TEXT, "result": "The library opened."}),
+        "redraft/refine" => json!({"task": "rephrase", "input": TEXT, "result": "The ferry leaves at 9:15."}),
         "redraft/translate" => json!({"target_language": "en"}),
         _ => json!({}),
     }
@@ -151,7 +151,7 @@ async fn other_tasks_and_chains_are_models_too_and_the_list_names_the_tasks() {
 }
 
 #[tokio::test]
-async fn what_a_generator_writes_about_is_the_users_message() {
+async fn what_a_task_cannot_do_without_is_the_users_message() {
     let app = TestApp::start().await;
     let user = |content: &str| json!([{"role": "user", "content": content}]);
     for (path, name, matter, more) in [
@@ -159,10 +159,12 @@ async fn what_a_generator_writes_about_is_the_users_message() {
         ("blog-post", "topic", "How to read a map", json!({"output": "json"})),
         ("product-description", "features", "warm light\n- clips to a book", json!({"name": "Lumo lamp"})),
         ("social-posts", "content", TEXT, json!({"platforms": ["x", "bluesky"], "context": "For locals."})),
+        ("refine", "instruction", "Shorter, please.", needed("redraft/refine")),
     ] {
         let mut ours = more.clone();
         ours[name] = matter.into();
-        let ours = app.post(&format!("/v1/generate/{path}"), ours).send().await.json();
+        let at = if path == "refine" { "/v1/refine".to_owned() } else { format!("/v1/generate/{path}") };
+        let ours = app.post(&at, ours).send().await.json();
         let mut asked = more;
         asked["model"] = format!("redraft/{path}").into();
         asked["messages"] = user(matter);
@@ -190,25 +192,6 @@ async fn what_a_generator_writes_about_is_the_users_message() {
 }
 
 #[tokio::test]
-async fn what_is_wished_of_a_result_is_the_users_message() {
-    let app = TestApp::start().await;
-    let said = json!({"task": "summarize", "input": TEXT, "result": "The library opened on Monday."});
-    let mut ours = said.clone();
-    ours["instruction"] = "longer".into();
-    let ours = app.post("/v1/refine", ours).send().await.json();
-    let mut asked = said;
-    asked["model"] = "redraft/refine".into();
-    asked["messages"] = json!([{"role": "user", "content": "longer"}]);
-    let told = complete(&app, asked.clone()).await;
-    assert_eq!(told.json()["choices"][0]["message"]["content"], ours["text"], "{}", told.text());
-    assert_eq!(told.json()["usage"]["prompt_tokens"], ours["usage"]["input_tokens"]);
-    asked["instruction"] = "shorter".into();
-    let problem = complete(&app, asked).await;
-    assert_eq!(assert_problem(&problem, 422, "validation_failed")["errors"][0]["pointer"], "/instruction");
-    assert!(app.stop().await);
-}
-
-#[tokio::test]
 async fn what_is_wrong_with_a_generators_matter_points_to_the_message() {
     let app = TestApp::start().await;
     let user = |content: String| json!([{"role": "user", "content": content}]);
@@ -224,6 +207,13 @@ async fn what_is_wrong_with_a_generators_matter_points_to_the_message() {
             vec!["/max_tokens"],
         ),
         ("social-posts", "A text.".to_owned(), json!({}), vec!["/platforms"]),
+        ("refine", "a".repeat(2_001), needed("redraft/refine"), vec!["/messages/0/content"]),
+        (
+            "refine",
+            "Shorter.".to_owned(),
+            json!({"prompt": "b"}),
+            vec!["/input", "/prompt", "/result", "/task"],
+        ),
         (
             "social-posts",
             "A text.".to_owned(),
