@@ -43,15 +43,17 @@ pub enum Author {
 /// all of it: one whose name begins with `document` if there is one, and among equals the longest.
 /// The task is read from `system` and from what stands outside of all regions.
 pub fn write(system: &str, user_text: &str) -> String {
-    if let Some(schema) = schema_in(system) {
-        return write_json(&schema, system, user_text);
-    }
     let (document, around) = document::find(user_text);
-    if let Some(answer) = own_tasks::write(system, document) {
+    // A model without a place for system text has it before the document.
+    let instructions = if system.is_empty() { around.as_str() } else { system };
+    if let Some(schema) = schema_in(instructions) {
+        return data(&schema, instructions, document);
+    }
+    if let Some(answer) = own_tasks::write(instructions, document) {
         return answer;
     }
-    if let Some(piece) = generate::asked(system) {
-        return generate::write(piece, document, system);
+    if let Some(piece) = generate::asked(instructions) {
+        return generate::write(piece, document, instructions);
     }
     let brief = Brief::read(system, &around);
     let answer = match brief.form {

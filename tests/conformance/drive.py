@@ -12,7 +12,13 @@ import urllib.request
 
 SHORT = "The new library opened on Monday. It holds 40,000 books. Größe, 日本語 and \"quotes\" stay.\n\n- Entry is free."
 STRINGS = {"context": "For readers in a hurry.", "shared_context": "A series about the town.", "output_language": "pt-BR"}
-LISTS = {"expected_input_languages": ["en", "de"]}
+LISTS = {
+    "expected_input_languages": ["en", "de"],
+    "keywords": ["library", "\"Größe\""],
+    "outline": ["Why", "How"],
+    "features": ["warm light", "clips to a book"],
+    "platforms": ["x", "linkedin", "facebook", "instagram", "threads", "mastodon", "bluesky"],
+}
 # An answer to a text, and what is wished of the next one.
 ROUND = {"result": "The new library opened on Monday. Entry is free.", "instruction": "Shorter, and say \"40,000\"."}
 # How a task is fed; the second one in the older interface.
@@ -68,14 +74,14 @@ class Service:
 
 def values_of(name, option):
     """The values of an option that are worth trying."""
+    if option["type"] == "array":
+        return [LISTS[name]]
     if "values" in option:
         return option["values"]
     if option["type"] == "integer":
         return [option["minimum"], min(option["maximum"], 7), option["maximum"]]
-    if option["type"] == "array":
-        return [LISTS[name]]
     if "max_length" in option:
-        return [STRINGS[name], "x" * option["max_length"]]
+        return [STRINGS.get(name, "new parents"), "x" * option["max_length"]]
     return [STRINGS[name]]
 
 
@@ -89,10 +95,25 @@ def option_sets(options):
 
 
 def about(task, text):
-    """A body for this task about this text."""
-    if task["task"] == "refine":
-        return {"task": "summarize", "input": text, **ROUND}
-    return {"text": text}
+    """A body for this task about this text, or about its beginning where no more is taken."""
+    match task["task"]:
+        case "refine":
+            return {"task": "summarize", "input": text, **ROUND}
+        case "blog-post":
+            return {"topic": text[:1000]}
+        case "product-description":
+            return {"name": "Lumo", "features": [text[:500]]}
+        case "social-posts":
+            return {"content": text, "platforms": ["x", "mastodon"]}
+    # Members that a task of its own needs come with an example.
+    schema = task.get("input_schema", {})
+    needed = {name: schema["properties"][name]["examples"][0] for name in schema.get("required", ())}
+    return {"text": text, **needed}
+
+
+def is_brief(task):
+    """Whether its matter is never long."""
+    return task["task"] in ("blog-post", "product-description")
 
 
 def inputs(task):
@@ -109,6 +130,8 @@ def every_option(service, task):
         for body in inputs(task):
             # Whole and streamed, and the other two in turn.
             for representation in ("json", "sse", REPRESENTATIONS[2 + number % 2]):
+                if representation == "text" and options.get("n", 1) > 1:
+                    continue
                 service.post(f"{task['path']}?stream={representation}", {**body, **options})
 
 
@@ -142,6 +165,8 @@ def long_text(paragraphs):
 
 def long_documents(service, task, chains):
     """Texts in parts; and one close to the limit, where the service has them counted."""
+    if is_brief(task):
+        return
     strategies = task["options"].get("strategy", {}).get("values", [None])
     for strategy in strategies:
         if strategy == "single":

@@ -44,6 +44,16 @@ fn an_empty_document_has_an_empty_answer() {
 }
 
 #[test]
+fn rules_before_the_document_are_read_as_system_text_is() {
+    let rules = "Answer with JSON.\nJSON schema:\n\
+        {\"type\":\"object\",\"properties\":{\"line\":{\"type\":\"string\"}},\"required\":[\"line\"]}";
+    let document = "<document-1>\nA ferry leaves.\n</document-1>";
+    let told = write(rules, document);
+    assert!(serde_json::from_str::<serde_json::Value>(&told).unwrap()["line"].is_string(), "{told}");
+    assert_eq!(write("", &format!("{rules}\n\n{document}")), told);
+}
+
+#[test]
 fn bullets_belong_to_the_document() {
     let document = "Cats sleep a lot. Dogs run every day. Birds sing in the morning. Fish swim.";
     let answer = write("Summarize in 2 bullets.", document);
