@@ -38,7 +38,7 @@ pub use money::{Cost, PriceFactors, Prices, UsdPerMillionTokens};
 pub use output_schema::{InvalidOutputSchema, OutputSchema};
 pub use output_size::OutputSize;
 pub use passage::Passage;
-pub use prompt::{Boundary, FencedDocument, Fences, Prompt};
+pub use prompt::{Boundary, Exchange, FencedDocument, Fences, Prompt};
 pub use request_metadata::RequestMetadata;
 pub use service_terms::{Metered, ServiceTerms, ServiceTier};
 pub use task_kind::TaskKind;

@@ -154,6 +154,8 @@ pub fn routes(api: Api) -> Router {
         .route("/v1/summarize", post(|api, request| task_routes::run(OnText(Summarize), api, request)))
         .route("/v1/rephrase", post(|api, request| task_routes::run(OnText(Rephrase), api, request)))
         .route("/v1/expand", post(|api, request| task_routes::run(OnText(Expand), api, request)))
+        // Their answers, changed
+        .route("/v1/refine", post(|api, request| task_routes::run(Wanted::Refine, api, request)))
         // Generators
         .route("/v1/generate/blog-post", post(task_routes::blog_post))
         .route("/v1/generate/product-description", post(task_routes::product_description))

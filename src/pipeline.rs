@@ -281,7 +281,7 @@ impl Pipeline {
 /// Looks at the document and makes the plan, off the threads that serve requests where
 /// it takes long.
 async fn drafted(order: &mut Order, way: fn(&Order) -> Result<Draft, PlanError>) -> Result<Draft, PlanError> {
-    if order.document.len() <= LARGE_DOCUMENT_BYTES {
+    if order.task.text_bytes() <= LARGE_DOCUMENT_BYTES {
         order.look();
         return way(order);
     }

@@ -16,6 +16,7 @@ mod own;
 mod part;
 mod prompt;
 mod reduced;
+mod refine;
 mod rephrase;
 mod review;
 mod size;
@@ -38,6 +39,7 @@ pub use own::{
 };
 pub use part::Part;
 pub use reduced::Reduced;
+pub use refine::{Refine, RefineFormat};
 pub use rephrase::{Rephrase, RephraseFormat, RephraseLength, RephraseTone, Style};
 pub use review::{Remark, Review, Reviewed};
 pub use suggestion::{MOST_SUGGESTIONS, Suggestion, bare_wording};
@@ -59,6 +61,7 @@ pub enum Task {
     Summarize(Summarize),
     Rephrase(Rephrase),
     Expand(Expand),
+    Refine(Refine),
     Generate(Generate),
     /// A task from a file.
     Own(OwnTask),
@@ -75,6 +78,13 @@ impl Task {
             TaskKind::Rephrase => Rephrase::read(fields).map(Self::Rephrase),
             TaskKind::Expand => Expand::read(fields).map(Self::Expand),
         };
+        task.filter(|_| fields.problem_count() == problems_before)
+    }
+
+    /// The same for a refinement.
+    pub fn read_refine(fields: &mut Fields) -> Option<Self> {
+        let problems_before = fields.problem_count();
+        let task = Refine::read(fields).map(Self::Refine);
         task.filter(|_| fields.problem_count() == problems_before)
     }
 
@@ -98,6 +108,7 @@ impl Task {
             Self::Summarize(_) => TaskKind::Summarize.into(),
             Self::Rephrase(_) => TaskKind::Rephrase.into(),
             Self::Expand(_) => TaskKind::Expand.into(),
+            Self::Refine(_) => TaskName::REFINE,
             Self::Generate(task) => task.generator().name(),
             Self::Own(task) => task.spec().name().clone(),
         }
@@ -109,8 +120,19 @@ impl Task {
             Self::Summarize(task) => task.document(),
             Self::Rephrase(task) => task.document(),
             Self::Expand(task) => task.document(),
+            Self::Refine(task) => task.document(),
             Self::Generate(task) => task.document(),
             Self::Own(task) => task.document(),
+        }
+    }
+
+    /// The size of everything that the caller wants to have read.
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) | Self::Generate(_) | Self::Own(_) => {
+                self.document().len()
+            }
+            Self::Refine(task) => task.text_bytes(),
         }
     }
 
@@ -120,6 +142,7 @@ impl Task {
             Self::Summarize(task) => task.prompt(boundary),
             Self::Rephrase(task) => task.prompt(boundary),
             Self::Expand(task) => task.prompt(boundary),
+            Self::Refine(task) => task.prompt(boundary),
             Self::Generate(task) => task.prompt(boundary),
             Self::Own(task) => task.prompt(boundary),
         }
@@ -131,6 +154,7 @@ impl Task {
             Self::Summarize(task) => task.output_size(input_tokens),
             Self::Rephrase(task) => task.output_size(input_tokens),
             Self::Expand(task) => task.output_size(input_tokens),
+            Self::Refine(task) => task.output_size(),
             Self::Generate(task) => task.output_size(),
             Self::Own(task) => task.output_size(input_tokens),
         }
@@ -142,6 +166,7 @@ impl Task {
             Self::Summarize(_) => Summarize::TEMPERATURE,
             Self::Rephrase(_) => Rephrase::TEMPERATURE,
             Self::Expand(_) => Expand::TEMPERATURE,
+            Self::Refine(_) => Refine::TEMPERATURE,
             Self::Generate(task) => task.temperature(),
             Self::Own(task) => task.temperature(),
         }
@@ -151,7 +176,7 @@ impl Task {
     pub fn suggestions(&self) -> u32 {
         match self {
             Self::Rephrase(task) => task.suggestions(),
-            Self::Summarize(_) | Self::Expand(_) | Self::Generate(_) | Self::Own(_) => 1,
+            Self::Summarize(_) | Self::Expand(_) | Self::Generate(_) | Self::Refine(_) | Self::Own(_) => 1,
         }
     }
 
@@ -161,6 +186,7 @@ impl Task {
             Self::Summarize(task) => task.format(),
             Self::Rephrase(task) => task.format(),
             Self::Expand(task) => task.format(),
+            Self::Refine(task) => task.format(),
             Self::Generate(task) => task.format(),
             Self::Own(task) => task.spec().format(),
         }
@@ -172,6 +198,7 @@ impl Task {
             Self::Summarize(_) => "summary",
             Self::Rephrase(_) => "rephrase",
             Self::Expand(_) => "expansion",
+            Self::Refine(_) => "refinement",
             Self::Generate(task) => task.object(),
             Self::Own(_) => "task_result",
         }
@@ -180,7 +207,7 @@ impl Task {
     /// The shape of the answer, where it is data and has to be checked.
     pub fn output_schema(&self) -> Option<Arc<OutputSchema>> {
         match self {
-            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) => None,
+            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) | Self::Refine(_) => None,
             Self::Generate(task) => task.output_schema().map(Arc::new),
             Self::Own(task) => task.spec().output_schema().cloned(),
         }
@@ -201,7 +228,7 @@ impl Task {
     /// it cannot be changed any more.
     pub fn review(&self, answer: &str, earlier: Option<&str>, was_told: bool) -> Review {
         match self {
-            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) => {
+            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) | Self::Refine(_) => {
                 Review::Good(Reviewed { text: answer.to_owned(), remarks: Vec::new() })
             }
             Self::Generate(task) => task.review(answer, earlier, was_told),
@@ -212,7 +239,9 @@ impl Task {
     /// What the model is told after an answer that could not be used.
     pub fn second_prompt(&self, answer: &str, problem: &str, boundary: &Boundary) -> Prompt {
         match self {
-            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) => self.prompt(boundary),
+            Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) | Self::Refine(_) => {
+                self.prompt(boundary)
+            }
             Self::Own(task) => task.second_prompt(answer, problem, boundary),
             Self::Generate(task) => task.second_prompt(answer, problem, boundary),
         }

@@ -143,7 +143,8 @@ impl ConverseRequest {
     }
 
     pub(crate) fn prompt_bytes(&self) -> usize {
-        self.system.len() + self.user_text.len()
+        let earlier: usize = self.around.before().iter().map(|(_, text)| text.len()).sum();
+        self.system.len() + earlier + self.user_text.len()
     }
 }
 

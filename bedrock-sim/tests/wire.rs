@@ -9,6 +9,8 @@ mod client;
 mod admin;
 #[path = "wire/caching.rs"]
 mod caching;
+#[path = "wire/conversations.rs"]
+mod conversations;
 #[path = "wire/guardrails.rs"]
 mod guardrails;
 #[path = "wire/llm.rs"]

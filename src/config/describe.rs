@@ -171,7 +171,7 @@ mod tests {
         }
         let pasted: toml::Table = text.parse().unwrap();
         assert_eq!(pasted["http"]["listen"].as_str(), Some("127.0.0.1:0"));
-        assert_eq!(pasted.len(), 15);
+        assert_eq!(pasted.len(), 16);
     }
 
     #[test]

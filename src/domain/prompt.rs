@@ -1,8 +1,10 @@
-//! The shape of a prompt: rules on one side, the fenced document on the other.
+//! The shape of a prompt: rules on one side, the fenced document on the other, and what was
+//! said of it since.
 //!
-//! The document is data. It stands alone in the user turn between two lines that
+//! The document is data. It stands alone in the first user turn between two lines that
 //! carry a random boundary, so that text inside it cannot pretend to end it. It
 //! is shared, not copied: a prompt that is tried on three models holds it once.
+//! What a user says of an answer stands in turns of its own, outside of every fence.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -53,7 +55,7 @@ impl fmt::Display for Boundary {
     }
 }
 
-/// The user turn: an opening fence, the document, a closing fence.
+/// The first user turn: an opening fence, the document, a closing fence.
 #[derive(Clone)]
 pub struct FencedDocument {
     /// What of the whole document helps to understand this part of it, in fences of its
@@ -71,6 +73,16 @@ impl FencedDocument {
     }
 }
 
+/// What was said after the document: an answer to it, and what the user wishes of the next.
+/// Neither is blank.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// In the assistant's turn. It comes back by way of the caller, who may have changed it.
+    pub answer: Passage,
+    /// In a user turn of its own.
+    pub wish: Passage,
+}
+
 /// Everything a model is told in one call.
 #[derive(Clone)]
 pub struct Prompt {
@@ -85,6 +97,8 @@ pub struct Prompt {
     pub quoted: Range<usize>,
     /// The document to work on.
     pub user: FencedDocument,
+    /// What came after it, in order; empty where the document is all that was said.
+    pub later: Vec<Exchange>,
 }
 
 impl Prompt {
@@ -96,12 +110,24 @@ impl Prompt {
             document,
             closing: String::new(),
         };
-        Self { system: String::new(), shared_bytes: 0, quoted: 0..0, user }
+        Self { system: String::new(), shared_bytes: 0, quoted: 0..0, user, later: Vec::new() }
     }
 
     /// The rules that other calls are told, too, and the rest of them.
     pub fn split_system(&self) -> (&str, &str) {
         self.system.split_at_checked(self.shared_bytes).unwrap_or((&self.system, ""))
+    }
+
+    /// The answers that came back with the caller's wishes, as one text; `None` where there are none.
+    pub fn answers_so_far(&self) -> Option<Passage> {
+        match self.later.as_slice() {
+            [] => None,
+            [only] => Some(only.answer.clone()),
+            several => {
+                let answers: Vec<&str> = several.iter().map(|exchange| &*exchange.answer).collect();
+                Some(answers.join("\n\n").into())
+            }
+        }
     }
 
     /// The rules before the quotation of the document, the quotation, and the rules behind it.
@@ -117,7 +143,13 @@ impl Prompt {
 /// Tells sizes alone: a prompt holds somebody's document.
 impl fmt::Debug for Prompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Prompt({} bytes of rules, {:?})", self.system.len(), self.user)
+        write!(f, "Prompt({} bytes of rules, {:?}, {:?})", self.system.len(), self.user, self.later)
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Exchange({:?}, {:?})", self.answer, self.wish)
     }
 }
 

@@ -4,18 +4,20 @@
 //! cause goes to the log through the request's record and never into an answer.
 //! The shape is RFC 9457 (problem+json) with our members beside it.
 
+mod response;
+
 use std::time::Duration;
 
-use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use super::wire::{AttemptBody, FieldProblemBody, OpenAiError, Problem};
-use crate::documents::DocumentFormat;
 use crate::domain::{FailureCode, RequestId};
 use crate::pipeline::admission::Refusal;
 use crate::pipeline::{AttemptReport, Failure, PlanError};
 use crate::tasks::FieldProblem;
+
+pub(super) use response::ProblemCode;
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 pub(super) const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
@@ -286,49 +288,7 @@ impl ApiError {
             },
         }
     }
-
-    /// The answer as problem+json.
-    pub(super) fn response(&self, request_id: &RequestId) -> Response {
-        let body =
-            serde_json::to_vec(&self.problem(request_id)).expect("strings and numbers always serialize");
-        let mut response = self.with_headers(body);
-        response.headers_mut().insert(CONTENT_TYPE, PROBLEM_JSON);
-        response
-    }
-
-    /// The answer with another body: the status and headers stay the same.
-    pub(super) fn with_headers(&self, body: impl IntoResponse) -> Response {
-        let row = row(self.code);
-        let mut response = (row.status, body).into_response();
-        let headers = response.headers_mut();
-        headers
-            .insert(X_SHOULD_RETRY, HeaderValue::from_static(if row.retryable { "true" } else { "false" }));
-        if let Some(wait) = self.wait() {
-            headers.insert(RETRY_AFTER, HeaderValue::from(milliseconds(wait).div_ceil(1000).max(1)));
-            headers.insert(RETRY_AFTER_MS, HeaderValue::from(milliseconds(wait)));
-        }
-        if self.code == FailureCode::UnsupportedMediaType {
-            let json = HeaderValue::from_static("application/json");
-            headers.insert(ACCEPT_POST, if self.accepts_json_only { json } else { accept_post() });
-        }
-        if self.body_unread || self.code == FailureCode::ShuttingDown {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response.extensions_mut().insert(ProblemCode(self.code));
-        response
-    }
 }
-
-/// What bodies may be.
-fn accept_post() -> HeaderValue {
-    let types = ["application/json", "multipart/form-data"].into_iter();
-    let types: Vec<&str> = types.chain(DocumentFormat::MEDIA_TYPES.iter().copied()).collect();
-    HeaderValue::from_str(&types.join(", ")).expect("media types are visible ASCII")
-}
-
-/// Tells the layers above which error an answer carries.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ProblemCode(pub FailureCode);
 
 impl From<PlanError> for ApiError {
     fn from(error: PlanError) -> Self {
@@ -343,6 +303,13 @@ impl From<PlanError> for ApiError {
                 );
                 let figures =
                     Figures { requested: Some(requested), quota: Some(quota), ..Figures::default() };
+                Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
+            }
+            PlanError::ConversationTooLarge { requested, quota } => {
+                let detail = format!(
+                    "The text, the result and the instruction have about {requested} tokens together. A refinement is made at once, and no model of this chain takes so much: shorten the text or the result, or ask for another chain."
+                );
+                let figures = Figures { requested: Some(requested), quota, ..Figures::default() };
                 Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
             }
             PlanError::TooLongForSeveral { requested, quota } => {
@@ -367,8 +334,8 @@ impl From<PlanError> for ApiError {
                 Self { figures, ..Self::detailed(FailureCode::InputTooLarge, detail) }
             }
             PlanError::CannotMerge => {
-                let detail = "The models of this chain are too small to merge the summaries of so long a text. Ask for \
-                              another chain, for `strategy: \"refine\"`, or send a shorter text.";
+                let detail = "The models of this chain are too small to merge what the parts of so long a text give. Ask \
+                              for another chain, or, of a summary, for `strategy: \"refine\"`; or send a shorter text.";
                 Self::detailed(FailureCode::InputTooLarge, detail)
             }
             PlanError::TooExpensive { cost, most_cost, max_cost } => {

@@ -40,7 +40,7 @@ pub(super) async fn capabilities(State(api): State<Api>) -> Json<Value> {
             "input_quota_tokens": api.0.pipeline.input_quota(&wanted),
         });
         let more = match &wanted {
-            Wanted::OnText(_) | Wanted::Generate(_) => json!({
+            Wanted::OnText(_) | Wanted::Generate(_) | Wanted::Refine => json!({
                 "options": openapi::options(&wanted),
                 "output_languages": "any BCP 47 tag; without one, the language of the text",
             }),
@@ -68,6 +68,7 @@ pub(super) fn path_of(wanted: &Wanted) -> String {
     match wanted {
         Wanted::OnText(kind) => format!("/v1/{kind}"),
         Wanted::Generate(generator) => format!("/v1/generate/{}", generator.as_str()),
+        Wanted::Refine => "/v1/refine".to_owned(),
         Wanted::Own(spec) => format!("/v1/tasks/{}", spec.name()),
     }
 }

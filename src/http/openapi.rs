@@ -20,9 +20,11 @@ mod modules;
 mod options;
 mod own_tasks;
 mod paths;
+mod refine;
 mod request_examples;
 mod requests;
 mod transcripts;
+mod written;
 
 pub(super) use answers::REPRESENTATIONS;
 use serde_json::Value;
@@ -65,6 +67,7 @@ fn document(own_tasks: &OwnTasks) -> OpenApi {
     let components = answers::components(components, own_tasks);
     let components = requests::components(components, own_tasks);
     let components = generators::components(components);
+    let components = refine::components(components);
     let components = files::components(components, own_tasks);
     let components = own_tasks::components(components, own_tasks);
     let components = events::components(components);

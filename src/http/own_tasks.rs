@@ -38,7 +38,7 @@ pub(super) fn find(name: &str, live: &Live) -> Result<Wanted, ApiError> {
 /// The task that is wanted, as it is now.
 pub(super) fn current(wanted: Wanted, live: &Live) -> Result<Wanted, ApiError> {
     match wanted {
-        Wanted::OnText(_) | Wanted::Generate(_) => Ok(wanted),
+        Wanted::OnText(_) | Wanted::Generate(_) | Wanted::Refine => Ok(wanted),
         Wanted::Own(spec) => find(spec.name().as_str(), live),
     }
 }

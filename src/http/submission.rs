@@ -81,7 +81,7 @@ pub(super) async fn read(
     }
     let task = wanted.read(&mut fields);
     let task = finish(fields, task)?;
-    record.set_input_bytes(task.document().len());
+    record.set_input_bytes(task.text_bytes());
     Ok(Submission { task, chain, dialect, deadline, live, manners, warnings, can_be_cut, include_text, held })
 }
 

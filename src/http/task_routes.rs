@@ -91,7 +91,7 @@ pub(super) async fn start(
         Err(error) => return Err((record, error.into())),
     };
     // From here on admission bounds the memory of ordinary documents.
-    let held = (task.document().len() > LONG_DOCUMENT_BYTES).then(|| Arc::new(held));
+    let held = (task.text_bytes() > LONG_DOCUMENT_BYTES).then(|| Arc::new(held));
     let context = AnswerContext {
         generation_id: GenerationId::generate(),
         request_id,

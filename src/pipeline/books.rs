@@ -29,8 +29,8 @@ pub(super) struct Accounts {
     pub last_model: Option<ModelId>,
     /// Of work that was done one after the other.
     pub upstream: Duration,
-    /// Of the last call.
-    pub last_latency: Option<Duration>,
+    /// Of the last call, to the end of its answer.
+    pub last_call: Option<Duration>,
 }
 
 impl Books {
@@ -39,8 +39,9 @@ impl Books {
         self.lock().ledger.add(model, metered, estimated);
     }
 
-    /// Writes down the calls of a route that has ended or is left.
-    pub(super) fn close(&self, route: &Route, upstream: Duration) {
+    /// Writes down the calls of a route that has ended or is left. `writing` is how long the
+    /// last one went on after its first word.
+    pub(super) fn close(&self, route: &Route, upstream: Duration, writing: Duration) {
         let mut accounts = self.lock();
         let in_flight = route.in_flight();
         accounts.calls = accounts.calls.saturating_add(route.calls_made());
@@ -49,8 +50,9 @@ impl Books {
         if let Some(model) = last {
             accounts.last_model = Some(model.clone());
         }
-        accounts.last_latency =
-            route.attempts().last().map(|attempt| attempt.latency).or(accounts.last_latency);
+        if let Some(attempt) = route.attempts().last() {
+            accounts.last_call = Some(attempt.latency + writing);
+        }
         accounts.upstream += upstream;
         accounts.attempts.extend(route.attempts().iter().map(report));
     }

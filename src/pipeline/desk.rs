@@ -149,10 +149,21 @@ impl Call {
         profile += TextProfile::of(&prompt.user.before);
         profile += TextProfile::of_english(prompt.user.opening.len());
         profile += TextProfile::of_english(prompt.user.closing.len());
+        profile += of_later(&prompt);
         let input = size(&profile);
         let request = RouteRequest { temperature, ..RouteRequest::of(prompt, input, output) };
         Self { request, profile }
     }
+}
+
+/// The profile of what was said after the document.
+pub(super) fn of_later(prompt: &Prompt) -> TextProfile {
+    let mut profile = TextProfile::default();
+    for exchange in &prompt.later {
+        profile += TextProfile::of(&exchange.answer);
+        profile += TextProfile::of(&exchange.wish);
+    }
+    profile
 }
 
 /// The longest rules without a caller's background.

@@ -86,6 +86,9 @@ impl KeptParts {
             (PROMPT_VERSION, CHUNKER_VERSION, chain, max_tokens).hash(&mut hasher);
             (&prompt.system, &prompt.user.before, &prompt.user.opening, &*prompt.user.document)
                 .hash(&mut hasher);
+            for exchange in &prompt.later {
+                (&*exchange.answer, &*exchange.wish).hash(&mut hasher);
+            }
             hasher.finish()
         };
         PartKey(hash(&self.hashers[0]), hash(&self.hashers[1]))
@@ -172,7 +175,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::{Cut, KeepPolicy, KeptPart, KeptParts, PartKey};
-    use crate::domain::{Guardrail, GuardrailStream, OnBlock, Prompt};
+    use crate::domain::{Exchange, Guardrail, GuardrailStream, OnBlock, Prompt};
     use std::time::Duration;
     use tokio::time::advance;
 
@@ -263,6 +266,27 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+    }
+
+    #[test]
+    fn conversations_about_one_document_have_names_of_their_own() {
+        let kept = KeptParts::new();
+        let key = |later: &[(&str, &str)]| {
+            let exchange =
+                |(answer, wish): &(&str, &str)| Exchange { answer: (*answer).into(), wish: (*wish).into() };
+            let later = later.iter().map(exchange).collect();
+            kept.key(&Prompt { later, ..prompt("rules", "text") }, 1, "chain", None)
+        };
+        let conversations: [&[(&str, &str)]; 5] = [
+            &[],
+            &[("an answer", "shorter")],
+            &[("an answer", "longer")],
+            &[("an answers", "horter")],
+            &[("an answer", "shorter"), ("an", "longer")],
+        ];
+        let keys = conversations.map(key);
+        assert_eq!(key(&[("an answer", "shorter")]), keys[1]);
+        assert!((0..5).all(|at| keys.iter().skip(at + 1).all(|later| *later != keys[at])));
     }
 
     #[test]

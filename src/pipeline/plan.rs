@@ -5,9 +5,13 @@
 //! against the number that callers are told. It calls nobody; where a model's own count
 //! could change the outcome, it says so.
 
+mod bounds;
+
 use std::sync::Arc;
 
-use super::choice::{ChainChoice, Preference, choose};
+use self::bounds::{beyond, is_close, margin, scaled, too_large};
+use super::choice::{ChainChoice, choose};
+use super::desk::of_later;
 use super::estimator::{Correction, Estimator};
 use super::forecast::{CannotMerge, Forecast, Scale, forecast};
 use super::kept_parts::{Cut, KeptParts};
@@ -15,9 +19,11 @@ use super::layout::{Layout, Room, Rooms, Sizes, is_at_once, outlined, parts};
 use super::live::{Limits, Live};
 use super::work::Call;
 use crate::chunk::TextProfile;
-use crate::domain::{Boundary, Cost, Fences, InputSize, ModelId, Passage, Prompt, TaskName};
+use crate::domain::{Boundary, Cost, Fences, Passage, Prompt, TaskName};
 use crate::routing::{Chain, fits_all};
-use crate::tasks::{Fields, Joined, OwnStrategy, Part, Reduced, SummaryStrategy, Task, Wanted};
+use crate::tasks::{Joined, OwnStrategy, Part, Reduced, SummaryStrategy, Task};
+
+pub(super) use self::bounds::quota;
 
 /// A request that can be run.
 pub struct Plan {
@@ -39,6 +45,9 @@ pub enum PlanError {
     UnknownChain { known: Vec<String> },
     #[error("the text has about {requested} tokens, the quota is {quota}")]
     InputTooLarge { requested: u32, quota: u32 },
+    /// Tokens of all that was said: the text, the answers to it and the wishes.
+    #[error("the conversation has about {requested} tokens, more than a model takes at once")]
+    ConversationTooLarge { requested: u32, quota: Option<u32> },
     #[error("the text has about {requested} tokens, and several suggestions are made of at most {quota}")]
     TooLongForSeveral { requested: u32, quota: u32 },
     #[error("the text makes {chunks} parts, the limit is {max_chunks}")]
@@ -139,7 +148,7 @@ impl Order {
             Task::Rephrase(_) | Task::Expand(_) | Task::Own(_) => {
                 output.expected_tokens <= limits.target_answer_tokens
             }
-            Task::Generate(_) => true,
+            Task::Generate(_) | Task::Refine(_) => true,
         };
         if !wanted {
             return Err(prompt);
@@ -189,7 +198,9 @@ impl Order {
         let document_tokens = self.profile.base_tokens();
         let base = f64::from(document_tokens.max(1));
         let limits = self.limits();
-        let rules = TextProfile::of(&prompt.system);
+        let mut rules = TextProfile::of(&prompt.system);
+        let later = of_later(&prompt);
+        rules += later;
         let rules_tokens = rules.base_tokens().saturating_add(FENCES_TOKENS);
         let rules_size = self.estimator.size(&rules, &self.chain, None);
         let rules_base = f64::from(rules.base_tokens().max(1));
@@ -214,17 +225,18 @@ impl Order {
             }
         }
         .min(limits.max_input_tokens);
+        let too_large = |requested, quota| too_large(&self.task, later.base_tokens(), requested, quota);
         if at_once.largest == 0 || (matches!(way, Way::InParts) && part_tokens == 0) {
-            return Err(PlanError::InputTooLarge { requested, quota: 0 });
+            return Err(too_large(requested, 0));
         }
         let excess = match way {
+            _ if requested > limits.max_input_tokens => Some(too_large(requested, quota)),
             Way::AtOnceOnly if document_tokens > self.most_at_once_only(at_once, &room) => {
                 Some(match self.task.suggestions() {
-                    1 => PlanError::InputTooLarge { requested, quota },
+                    1 => too_large(requested, quota),
                     _ => PlanError::TooLongForSeveral { requested, quota },
                 })
             }
-            _ if requested > limits.max_input_tokens => Some(PlanError::InputTooLarge { requested, quota }),
             Way::InParts if document_tokens.div_ceil(part_tokens.max(1)) > limits.max_chunks => {
                 let chunks = document_tokens.div_ceil(part_tokens.max(1));
                 Some(PlanError::TooManyChunks { chunks, max_chunks: limits.max_chunks, requested, quota })
@@ -266,7 +278,7 @@ impl Order {
                 OwnStrategy::MapConcat => None,
             },
             Task::Rephrase(_) | Task::Expand(_) => None,
-            Task::Generate(_) => Some(at_once.largest),
+            Task::Generate(_) | Task::Refine(_) => Some(at_once.largest),
         };
         let boundaries = boundary.map(told).into_iter().chain([limits.max_input_tokens]);
         let is_close = self.correction.is_none()
@@ -289,6 +301,8 @@ impl Order {
                 };
                 (way, part)
             }
+            // An answer is changed as a whole.
+            Task::Refine(_) => (Way::AtOnceOnly, 0),
             Task::Rephrase(task) if task.suggestions() > 1 => (Way::AtOnceOnly, 0),
             Task::Rephrase(task) => {
                 self.joined_way(&Joined::Rephrase(task.clone()), document_tokens, at_once, room)
@@ -316,7 +330,11 @@ impl Order {
         let limits = self.live.limits;
         let of_task = match &self.task {
             Task::Own(task) => task.spec().max_input_tokens(),
-            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) => None,
+            Task::Summarize(_)
+            | Task::Rephrase(_)
+            | Task::Expand(_)
+            | Task::Generate(_)
+            | Task::Refine(_) => None,
         };
         let max_input_tokens =
             of_task.map_or(limits.max_input_tokens, |most| most.min(limits.max_input_tokens));
@@ -331,7 +349,12 @@ impl Order {
             }
             // A longer text that is written anew is always worked on in parts.
             Task::Own(task) if task.spec().strategy() == OwnStrategy::MapReduce => at_once.smallest,
-            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => 0,
+            Task::Summarize(_)
+            | Task::Rephrase(_)
+            | Task::Expand(_)
+            | Task::Generate(_)
+            | Task::Refine(_)
+            | Task::Own(_) => 0,
         }
     }
 
@@ -339,7 +362,9 @@ impl Order {
     fn most_at_once_only(&self, at_once: Rooms, room: &Room<'_>) -> u32 {
         match &self.task {
             Task::Rephrase(task) => room.written_at_once(&Joined::Rephrase(task.clone())),
-            Task::Summarize(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => at_once.largest,
+            Task::Summarize(_) | Task::Expand(_) | Task::Generate(_) | Task::Refine(_) | Task::Own(_) => {
+                at_once.largest
+            }
         }
     }
 
@@ -359,7 +384,7 @@ impl Order {
     fn in_parts(&self, part_tokens: u32, room: &Room<'_>, prompt: Prompt) -> (Layout, Cut) {
         let way = match &self.task {
             Task::Summarize(task) => task.strategy() as u32,
-            Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => 0,
+            Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Refine(_) | Task::Own(_) => 0,
         };
         // How it was cut does not depend on who watches.
         let key = self.kept.key(&self.task.prompt(&Boundary::fixed("")), way, &self.chain.name, None);
@@ -384,7 +409,7 @@ impl Order {
             return self.at_once(self.single(prompt));
         }
         match &self.task {
-            Task::Generate(_) => self.at_once(self.single(prompt)),
+            Task::Generate(_) | Task::Refine(_) => self.at_once(self.single(prompt)),
             Task::Rephrase(task) => Layout::Joined { task: Joined::Rephrase(task.clone()), parts },
             Task::Expand(task) => Layout::Joined { task: Joined::Expand(task.clone()), parts },
             Task::Summarize(task) if task.strategy() == SummaryStrategy::Refine => {
@@ -406,9 +431,7 @@ impl Order {
                 Layout::Several { task: task.clone(), first: call }
             }
             _ if call.request.output_schema.is_some() => Layout::Checked { task: self.task.clone(), call },
-            Task::Summarize(_) | Task::Rephrase(_) | Task::Expand(_) | Task::Generate(_) | Task::Own(_) => {
-                Layout::Single(call)
-            }
+            _ => Layout::Single(call),
         }
     }
 
@@ -437,54 +460,5 @@ enum Way {
     InParts,
 }
 
-/// Whether a number is so near a boundary that its margin may put it on the other side.
-fn is_close(with_margin: u32, boundary: u32, number: u32) -> bool {
-    let margin = with_margin.saturating_sub(number);
-    boundary > 0 && number.abs_diff(boundary) <= margin
-}
-
 /// The two fences around a document.
 const FENCES_TOKENS: u32 = 48;
-
-/// How much more than expected a text may be for a model.
-fn margin(size: &InputSize, model: &ModelId) -> f64 {
-    f64::from(size.at_most(model)) / f64::from(size.expected(model).max(1)) - 1.0
-}
-
-/// The limit that a plan with parts exceeds, if it does.
-fn beyond(forecast: &Forecast, limits: Limits, requested: u32, quota: u32) -> Option<PlanError> {
-    let (chunks, max_chunks) = (forecast.chunks, limits.max_chunks);
-    if chunks > max_chunks {
-        return Some(PlanError::TooManyChunks { chunks, max_chunks, requested, quota });
-    }
-    let (cost, most_cost, max_cost) = (forecast.cost?, forecast.most_cost?, limits.max_cost);
-    (most_cost > max_cost).then_some(PlanError::TooExpensive { cost, most_cost, max_cost })
-}
-
-/// The most tokens a document may have, for the task with its default options.
-pub(super) fn quota(
-    wanted: &Wanted,
-    live: &Arc<Live>,
-    estimator: &Arc<Estimator>,
-    kept: &Arc<KeptParts>,
-    fences: &Arc<Fences>,
-) -> u32 {
-    // Short words, so that the promise holds for ordinary text: an answer's length follows words.
-    const SAMPLE: &str = "a text of short words as most of us write it";
-    let Some(task) = wanted.read(&mut Fields::new(wanted.sample(SAMPLE))) else { return 0 };
-    let order = Order::new(&task, &ChainChoice::Preferred(Preference::Auto), live, estimator, kept, fences);
-    let draft = order.and_then(|mut order| {
-        order.look();
-        order.full_draft()
-    });
-    draft.map_or(0, |draft| draft.quota)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "neither is negative, and a float that is too large becomes the largest number"
-)]
-fn scaled(tokens: u32, factor: f64) -> u32 {
-    (f64::from(tokens) * factor).floor() as u32
-}

@@ -151,7 +151,7 @@ impl Run {
             }
             Some(Ok(Verdict::Blocked(_))) => self.end_in_failure(Ending::of(
                 FailureCode::ContentFiltered,
-                "the guardrail blocked the document before any model was called",
+                "the guardrail blocked the text before any model was called",
             )),
             Some(Err(error)) => self.end_in_failure(unscreened(error)),
             None => self.end_in_failure(Ending::of(FailureCode::ShuttingDown, "")),
@@ -296,7 +296,7 @@ impl Run {
             Some((first, after)) => (Some(after), Some(first.elapsed())),
             // Suggestions are written side by side, and their tokens are told together.
             None if self.strategy == Strategy::Several => (None, Some(upstream)),
-            None => (None, accounts.last_latency),
+            None => (None, accounts.last_call),
         };
         let seconds = generation.map_or(0.0, |time| time.as_secs_f64());
         let tokens = accounts.ledger.usage().output_tokens as f64;
@@ -342,14 +342,21 @@ fn unscreened(error: RouteError) -> Ending {
     Ending { code, detail: Some(detail.into()), ..ending }
 }
 
-/// The guardrail's look at a document that is worked on in parts: a blocked one then
-/// costs no model call. A document that goes out whole is looked at by the call that takes it.
+/// The guardrail's look before any model is called: at a document that is worked on in parts,
+/// so that a blocked one costs no model call, and at answers that came back by way of the
+/// caller, which stand in turns that no guardrail looks at. Everything else of a document
+/// that goes out whole is looked at by the call that takes it.
 fn screening(desk: &Desk, layout: &Layout) -> Option<BoxFuture<'static, Result<Verdict, RouteError>>> {
     let guardrail = desk.guardrail.as_ref()?;
+    let text = match layout {
+        Layout::Single(call) => call.request.prompt.answers_so_far()?,
+        Layout::Several { .. } | Layout::Checked { .. } => return None,
+        Layout::Joined { .. } | Layout::Reduced { .. } | Layout::Refined { .. } => whole(layout.parts())?,
+    };
     let options = ScreeningOptions {
         guardrail: Arc::clone(guardrail),
         region: desk.chain.stages[0].targets[0].target.region.clone(),
-        text: whole(layout.parts())?,
+        text,
         policy: Arc::clone(&desk.live.routing),
         deadline: desk.deadline,
     };

@@ -76,6 +76,8 @@ pub(super) struct Work {
     phase: Phase,
     attempts_booked: usize,
     upstream: Duration,
+    /// Of the last answer that came in pieces: the time after its first word.
+    writing: Duration,
     written: Written,
     /// Whether the books know how it ended.
     closed: bool,
@@ -122,6 +124,7 @@ impl Work {
             phase: Phase::Routing,
             attempts_booked: 0,
             upstream: Duration::ZERO,
+            writing: Duration::ZERO,
             written: Written::default(),
             closed: false,
         }
@@ -206,6 +209,7 @@ impl Work {
         match self.route.broke_off(&error, self.restart.is_allowed()) {
             Ok(()) => {
                 let written = std::mem::take(&mut self.written);
+                self.writing = Duration::ZERO;
                 self.phase = Phase::Routing;
                 WorkEvent::Reset(Reset { reason: error.failure, discarded_chars: written.chars })
             }
@@ -229,7 +233,8 @@ impl Work {
     fn stop_writing(&mut self) -> Option<Arc<Model>> {
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Writing { model, since, .. } => {
-                self.upstream += since.elapsed();
+                self.writing = since.elapsed();
+                self.upstream += self.writing;
                 Some(model)
             }
             Phase::Routing | Phase::Told { .. } | Phase::Over => None,
@@ -287,7 +292,7 @@ impl Work {
         } else if let Some(model) = self.route.in_flight().and_then(|id| self.chain.model(id)) {
             self.books.add(model, estimated(&self.call, model, 0), true);
         }
-        self.books.close(&self.route, self.upstream);
+        self.books.close(&self.route, self.upstream, self.writing);
     }
 
     fn model(&self, id: &ModelId) -> Arc<Model> {

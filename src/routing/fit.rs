@@ -177,7 +177,7 @@ mod tests {
         let data = RouteRequest { output_schema: Some(Arc::new(schema)), ..request(100, 50) };
         assert_eq!(fit(&data, &able).unwrap_err(), Misfit);
         assert!(fit(&data, &structured).unwrap().output_schema.is_some());
-        let told = RouteRequest { tells_schema: true, ..data.clone() };
+        let told = RouteRequest { tells_schema: true, ..data };
         assert!(fit(&told, &structured).unwrap().output_schema.is_some());
         assert!(fit(&told, &able).unwrap().output_schema.is_none());
         let guardrail = Guardrail {

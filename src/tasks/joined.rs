@@ -84,7 +84,9 @@ mod tests {
         match Task::read(kind, &mut Fields::new(members)).unwrap() {
             Task::Rephrase(task) => Joined::Rephrase(task),
             Task::Expand(task) => Joined::Expand(task),
-            Task::Summarize(_) | Task::Generate(_) | Task::Own(_) => panic!("it is not joined"),
+            Task::Summarize(_) | Task::Generate(_) | Task::Refine(_) | Task::Own(_) => {
+                panic!("it is not joined")
+            }
         }
     }
 

@@ -63,6 +63,7 @@ impl Part {
             rules,
             fenced: voice.fenced(boundary),
             before: self.before_fenced(boundary),
+            ..Scene::default()
         }
     }
 
@@ -71,7 +72,8 @@ impl Part {
         let mut rules =
             vec![format!("The document is part {} of {} of a longer text.", self.number, self.total)];
         rules.extend(self.before_rule(verb, boundary));
-        Scene { subject: Subject::Parts, rules, fenced: None, before: self.before_fenced(boundary) }
+        let before = self.before_fenced(boundary);
+        Scene { subject: Subject::Parts, rules, before, ..Scene::default() }
     }
 
     /// A part that is brought into a summary of the parts before it.
@@ -87,7 +89,7 @@ impl Part {
             ),
         ];
         let before = format!("<so-far-{boundary}>\n{so_far}\n</so-far-{boundary}>\n");
-        Scene { subject: Subject::Parts, rules, fenced: None, before }
+        Scene { subject: Subject::Parts, rules, before, ..Scene::default() }
     }
 
     fn has_context(&self) -> bool {
@@ -168,7 +170,7 @@ pub(super) fn merged_scene() -> Scene {
             .to_owned(),
         "Treat them as one text: never mention parts, summaries or the lines in square brackets.".to_owned(),
     ];
-    Scene { subject: Subject::Parts, rules, fenced: None, before: String::new() }
+    Scene { subject: Subject::Parts, rules, ..Scene::default() }
 }
 
 /// The scene of answers to parts that are merged.
@@ -181,7 +183,7 @@ pub(super) fn merged_answers_scene() -> Scene {
          in square brackets."
             .to_owned(),
     ];
-    Scene { subject: Subject::Parts, rules, fenced: None, before: String::new() }
+    Scene { subject: Subject::Parts, rules, ..Scene::default() }
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl Suggestion<'_> {
             ));
             format!("<taken-{boundary}>\n{taken}\n</taken-{boundary}>")
         });
-        Scene { subject: Subject::Suggestions, rules, fenced, before: String::new() }
+        Scene { subject: Subject::Suggestions, rules, fenced, ..Scene::default() }
     }
 }
 

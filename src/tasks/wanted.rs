@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Fields, Generator, OwnTaskSpec, Task};
+use super::{Fields, Generator, OwnTaskSpec, Refine, Task};
 use crate::domain::{TaskKind, TaskName};
 
 /// What a path asks for, before its body is read.
@@ -13,19 +13,22 @@ pub enum Wanted {
     /// A task that works on a text.
     OnText(TaskKind),
     Generate(Generator),
+    /// An answer to one of the tasks, changed.
+    Refine,
     /// A task from a file, which works on a text as well.
     Own(Arc<OwnTaskSpec>),
 }
 
 impl Wanted {
     /// Everything that is built in, in the order of the documentation.
-    pub const BUILT_IN: [Self; 6] = [
+    pub const BUILT_IN: [Self; 7] = [
         Self::OnText(TaskKind::Summarize),
         Self::OnText(TaskKind::Rephrase),
         Self::OnText(TaskKind::Expand),
         Self::Generate(Generator::BlogPost),
         Self::Generate(Generator::ProductDescription),
         Self::Generate(Generator::SocialPosts),
+        Self::Refine,
     ];
 
     /// The task's name.
@@ -33,13 +36,14 @@ impl Wanted {
         match self {
             Self::OnText(kind) => (*kind).into(),
             Self::Generate(generator) => generator.name(),
+            Self::Refine => TaskName::REFINE,
             Self::Own(spec) => spec.name().clone(),
         }
     }
 
     /// Whether the body may be a file, whose text the task works on.
     pub fn takes_files(&self) -> bool {
-        matches!(self, Self::OnText(_) | Self::Own(_))
+        matches!(self, Self::OnText(_) | Self::Refine | Self::Own(_))
     }
 
     /// The shortest body that the task takes, with these words as its matter.
@@ -47,6 +51,7 @@ impl Wanted {
         let mut members = match self {
             Self::OnText(_) => Map::new(),
             Self::Generate(generator) => return generator.sample(words),
+            Self::Refine => return Refine::sample(words),
             Self::Own(spec) => spec.example(),
         };
         members.insert("text".to_owned(), words.into());
@@ -58,6 +63,7 @@ impl Wanted {
         match self {
             Self::OnText(kind) => Task::read(*kind, fields),
             Self::Generate(generator) => Task::read_generate(*generator, fields),
+            Self::Refine => Task::read_refine(fields),
             Self::Own(spec) => Task::read_own(spec, fields),
         }
     }

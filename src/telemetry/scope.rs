@@ -12,10 +12,11 @@ use super::labels::{
 use super::metrics::{Metrics, OPERATION, PROVIDER};
 use crate::domain::{CalendarDate, CallFailure, FailureCode, ModelId, Region, TaskName};
 
-const ROUTES_AT_START: [&str; 8] = [
+const ROUTES_AT_START: [&str; 9] = [
     "/v1/summarize",
     "/v1/rephrase",
     "/v1/expand",
+    "/v1/refine",
     "/v1/chat/completions",
     "/v1/tasks/{name}",
     "/api/summarize",

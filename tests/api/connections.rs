@@ -60,6 +60,7 @@ pub fn call(region: Option<&str>) -> ModelCall {
                 document: "A door. A key. A lock.".into(),
                 closing: format!("\n</{fence}>"),
             },
+            later: Vec::new(),
         }),
         max_tokens: 100,
         temperature: None,

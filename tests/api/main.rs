@@ -30,6 +30,7 @@ mod openapi;
 mod own_tasks;
 mod parts;
 mod playground;
+mod refine;
 mod reload;
 mod replay;
 mod shadow;

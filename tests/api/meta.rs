@@ -202,6 +202,7 @@ async fn capabilities_list_every_task_with_its_options_and_limits() {
             "blog-post",
             "product-description",
             "social-posts",
+            "refine",
             "extract-action-items",
             "translate"
         ]

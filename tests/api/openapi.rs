@@ -88,6 +88,10 @@ fn every_member_that_is_read_is_described() {
             members(&document, &format!("/v1/{task}")).keys().cloned().collect();
         assert_eq!(described, read, "{task}");
     }
+    let mut read = names_read(&["src/tasks/refine.rs"]);
+    read.extend(shared.iter().chain(&request_wide).cloned());
+    read.extend(["text", "prompt"].map(str::to_owned));
+    assert_eq!(members(&document, "/v1/refine").keys().cloned().collect::<BTreeSet<String>>(), read);
 }
 
 #[tokio::test]

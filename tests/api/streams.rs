@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bedrock_sim::{Outcome, Pacing, Scenario, Sim, SimOptions, StreamError};
+use bedrock_sim::{Operation, Outcome, Pacing, Scenario, Sim, SimOptions, StreamError};
 use serde_json::json;
 
 use crate::support::TestApp;
@@ -222,6 +222,21 @@ async fn deltas_leave_one_by_one_also_for_a_client_that_accepts_gzip() {
         let deltas = app.sim.calls().last().unwrap().deltas_sent;
         assert!(pieces >= deltas, "{dialect}: {pieces} pieces for {deltas} deltas");
     }
+}
+
+#[tokio::test]
+async fn a_json_answer_that_was_written_in_pieces_tells_how_long_the_writing_took() {
+    let pacing = Pacing { first_delta: Duration::ZERO, between_deltas: Duration::from_millis(2) };
+    let sim = Sim::start(SimOptions { pacing, ..SimOptions::default() }).await.unwrap();
+    let app = TestApp::over(sim, &[]).await;
+    let answer = app.post("/v1/rephrase", json!({"text": TEXT.repeat(30)})).send().await.json();
+    let call = app.sim.calls().pop().unwrap();
+    assert_eq!(call.operation, Operation::ConverseStream, "too short to be asked for in pieces");
+    let (timing, deltas) = (&answer["timing"], u32::try_from(call.deltas_sent).unwrap());
+    assert!(deltas > 20, "{deltas}");
+    let (written, total) = (timing["generation_time_ms"].as_f64(), timing["total_ms"].as_f64());
+    let least = (pacing.between_deltas * (deltas - 1)).as_secs_f64() * 1000.0;
+    assert!(written.unwrap() >= least && written <= total, "{timing}, {deltas} deltas");
 }
 
 #[tokio::test]

@@ -214,6 +214,9 @@ describe("the service", () => {
     assert.ok(answer.result.usage.output_tokens > 0);
     assert.equal(await rephrase(TEXT).text(), await wholeAnswer("rephrase"));
     assert.equal(await expand(["a ferry", "at nine"]).text(), await wholeAnswer("expand", { bullets: ["a ferry", "at nine"] }));
+    const { run } = client({ baseUrl: API });
+    const topic = "Reading aloud";
+    assert.equal(await run("/v1/generate/blog-post", { topic }).text(), await wholeAnswer("generate/blog-post", { topic }));
   });
 
   test("a request that is refused costs nothing", async () => {

@@ -2,29 +2,46 @@
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { readFile } from "node:fs/promises";
-import { mkdtemp, rm } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { chromium } from "playwright-core";
+import { at, code } from "./recipes.mjs";
 import { API, TEXT, everyModel, modelCalls, pause, reset, wholeAnswer } from "./service.mjs";
 
 const executablePath = process.env.REDRAFT_CHROMIUM;
 const here = (file) => new URL(file, import.meta.url);
+
+/** The harness of the web platform's tests, and the web's interfaces, as they are published. */
+function harness(path) {
+  const [, folder, name] = path.match(/^\/(resources|interfaces)\/([\w-]+\.(?:js|idl))$/) ?? [];
+  if (!folder) return [];
+  const file = { resources: "node_modules/wpt-runner/testharness", interfaces: "node_modules/@webref/idl" }[folder];
+  return [folder === "resources" ? "text/javascript" : "text/plain", readFileSync(here(`${file}/${name}`), "utf8")];
+}
 
 describe("pages", { skip: executablePath ? false : "there is no Chromium" }, () => {
   let server, origin, folder, browser;
 
   before(async () => {
     const page = (await readFile(here("../../examples/clients/page.html"), "utf8")).replaceAll("http://127.0.0.1:8080", API);
+    const snippet = (heading) => `<!doctype html><title>${heading}</title><output></output><script type="module">
+      const output = document.querySelector("output"), article = ${JSON.stringify(TEXT)};
+      ${at(API, code(heading))}
+      document.title = "Done";</script>`;
     const files = {
+      "/client.html": ["text/html", snippet("client.js")],
+      "/polyfill.html": ["text/html", snippet("polyfill.js")],
+      "/idl.html": ["text/html", await readFile(here("idl.html"), "utf8")],
       "/page.html": ["text/html", page],
       "/empty.html": ["text/html", "<!doctype html><title>Empty</title>"],
       "/interfaces.mjs": ["text/javascript", await readFile(here("interfaces.mjs"), "utf8")],
     };
     server = createServer(({ url }, response) => {
-      const [type, text] = files[url] ?? [];
+      const [path] = url.split("?");
+      const [type, text] = files[path] ?? harness(path);
       response.writeHead(type ? 200 : 404, { "content-type": `${type ?? "text/plain"}; charset=utf-8` }).end(text);
     });
     await new Promise((go) => server.listen(0, "127.0.0.1", go));
@@ -45,8 +62,9 @@ describe("pages", { skip: executablePath ? false : "there is no Chromium" }, () 
 
   beforeEach(reset);
 
-  async function open(path) {
+  async function open(path, setUp = () => {}) {
     const page = await browser.newPage();
+    await page.addInitScript(setUp);
     const errors = [];
     page.on("pageerror", (error) => errors.push(error.message));
     await page.goto(origin + path);
@@ -83,6 +101,31 @@ describe("pages", { skip: executablePath ? false : "there is no Chromium" }, () 
       await pause(20);
     }
     assert.deepEqual(errors, []);
+    await page.close();
+  });
+
+  test("the modules do what docs/CLIENTS.md begins with", async () => {
+    const table = [["/client.html", { type: "tldr", output_language: "de" }], ["/polyfill.html", { type: "tldr", output_language: "en" }]];
+    for (const [path, options] of table) {
+      // As a browser that has no such interface: this one may have it, and no model for it.
+      const { page, errors } = await open(path, () => delete globalThis.Summarizer);
+      await page.waitForFunction(() => document.title === "Done").catch(() => assert.fail(`${path}: ${errors}`));
+      assert.equal(await page.textContent("output"), await wholeAnswer("summarize", { text: TEXT, ...options }));
+      assert.deepEqual(errors, []);
+      await page.close();
+    }
+  });
+
+  test("the polyfill passes the web platform's own interface tests", async () => {
+    const { page } = await open(`/idl.html?${encodeURIComponent(API)}`);
+    await page.waitForFunction(() => globalThis.results);
+    const { harness, tests } = await page.evaluate(() => globalThis.results);
+    assert.equal(harness, 0);
+    assert.deepEqual(tests.filter(({ status }) => status !== 0), []);
+    for (const name of ["Summarizer", "Writer", "Rewriter", "CreateMonitor"]) {
+      assert.ok(tests.some((test) => test.name.startsWith(`${name} interface: `)), name);
+    }
+    assert.ok(tests.length > 100, `${tests.length} tests`);
     await page.close();
   });
 

@@ -1,6 +1,6 @@
-// `/polyfill.js` against the interfaces of the Writing Assistance APIs: what the draft's Web IDL says of every member,
-// and what the web platform's own tests ask of their behaviour, told in tests of our own. In Node, and in a browser
-// where there is one (`pages.test.mjs`).
+// `/polyfill.js` against the interfaces of the Writing Assistance APIs, in Node: what the draft's Web IDL says of every
+// member, and what the draft asks of their behaviour. Where there is a browser, `pages.test.mjs` runs the web platform's
+// own interface tests, on the Web IDL as it is published.
 
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";

@@ -17,7 +17,10 @@ if ! cmp -s "$here/package-lock.json" "$here/node_modules/.installed"; then
   cp "$here/package-lock.json" "$here/node_modules/.installed"
 fi
 if command -v python3 >/dev/null; then
-  [ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
+  if ! [ -x "$work/venv/bin/pip" ]; then
+    rm -rf "$work/venv"
+    python3 -m venv "$work/venv"
+  fi
   "$work/venv/bin/python" -c 'import httpx' 2>/dev/null ||
     "$work/venv/bin/pip" install --quiet --disable-pip-version-check 'httpx==0.28.1'
   export REDRAFT_PYTHON="$work/venv/bin/python"
@@ -37,6 +40,7 @@ stop() {
   done
 }
 trap stop EXIT
+trap 'exit 130' INT TERM
 
 # Waits until a file tells an address: address_in FILE PATTERN PROCESS
 address_in() {
@@ -59,14 +63,17 @@ processes+=("$!")
 REDRAFT_SIM=$(address_in "$work/sim.out" '^.* \(http:.*\)$' "$!")
 
 # The service finds nothing else than the simulator: no profile, no proxy, no metadata service. Pages of every origin
-# may call it, heartbeats come often, the limit on texts is within reach, and failures that are meant close no model.
+# may call it, heartbeats come often, the limit on texts is within reach, texts need not be long to be worked on in
+# parts, and failures that are meant close no model.
 : >"$work/redraft.out"
 env -i PATH="$PATH" HOME="$work" \
   AWS_ENDPOINT_URL_BEDROCK_RUNTIME="$REDRAFT_SIM" AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=AKIDSIMULATED \
   AWS_SECRET_ACCESS_KEY=simulated AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/dev/null \
-  AWS_SHARED_CREDENTIALS_FILE=/dev/null NO_PROXY=127.0.0.1 no_proxy=127.0.0.1 \
-  REDRAFT__OPS__LISTEN=127.0.0.1:0 REDRAFT__HTTP__HEARTBEAT_MS=20 REDRAFT__HTTP__ALLOWED_ORIGINS='*' REDRAFT__LIMITS__MAX_INPUT_TOKENS=20000 \
-  REDRAFT__ROUTING__MAX_RETRIES=0 REDRAFT__BREAKER__CONSECUTIVE_FAILURES=1000 REDRAFT__BREAKER__MIN_CALLS=100000 \
+  AWS_SHARED_CREDENTIALS_FILE=/dev/null NO_PROXY=127.0.0.1 no_proxy=127.0.0.1 REDRAFT__OPS__LISTEN=127.0.0.1:0 \
+  REDRAFT__HTTP__HEARTBEAT_MS=20 REDRAFT__HTTP__ALLOWED_ORIGINS='*' \
+  REDRAFT__LIMITS__MAX_INPUT_TOKENS=20000 REDRAFT__DOCUMENTS__TARGET_CHUNK_TOKENS=1000 \
+  REDRAFT__ROUTING__MAX_RETRIES=0 REDRAFT__BREAKER__OUT_MS=1 \
+  REDRAFT__BREAKER__CONSECUTIVE_FAILURES=1000 REDRAFT__BREAKER__MIN_CALLS=100000 \
   "$target/debug/redraft" serve --listen 127.0.0.1:0 >"$work/redraft.out" 2>&1 &
 processes+=("$!")
 REDRAFT_API="http://$(address_in "$work/redraft.out" '^.*"message":"redraft is listening","api":"\([^"]*\)".*$' "$!")"
@@ -75,5 +82,5 @@ export REDRAFT_SIM REDRAFT_API NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 cd "$here"
 tests=("$@")
 [ ${#tests[@]} -gt 0 ] || tests=(*.test.mjs)
-# The simulator does the same for everybody, so one file at a time.
-node --test --test-concurrency=1 "${tests[@]}"
+# The simulator does the same for everybody, so one file at a time. What hangs is ended, a test or all of them.
+timeout --kill-after=10 600 node --test --test-concurrency=1 --test-timeout=60000 "${tests[@]}"

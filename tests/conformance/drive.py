@@ -13,6 +13,8 @@ import urllib.request
 SHORT = "The new library opened on Monday. It holds 40,000 books. Größe, 日本語 and \"quotes\" stay.\n\n- Entry is free."
 STRINGS = {"context": "For readers in a hurry.", "shared_context": "A series about the town.", "output_language": "pt-BR"}
 LISTS = {"expected_input_languages": ["en", "de"]}
+# An answer to a text, and what is wished of the next one.
+ROUND = {"result": "The new library opened on Monday. Entry is free.", "instruction": "Shorter, and say \"40,000\"."}
 # How a task is fed; the second one in the older interface.
 OLDER = {
     "summarize": [{"text": SHORT}, {"text": SHORT, "max_length": 1}],
@@ -86,15 +88,25 @@ def option_sets(options):
     yield {name: value for name, value in {**STRINGS, **LISTS}.items() if name in options}
 
 
+def about(task, text):
+    """A body for this task about this text."""
+    if task["task"] == "refine":
+        return {"task": "summarize", "input": text, **ROUND}
+    return {"text": text}
+
+
 def inputs(task):
-    yield {"text": SHORT}
-    if task == "expand":
+    yield about(task, SHORT)
+    if task["task"] == "refine":
+        # A second round, whose answers and wishes speak as a template would.
+        yield {**about(task, SHORT), "history": [{name: f"{said} {CONTROLS}" for name, said in ROUND.items()}]}
+    if task["task"] == "expand":
         yield {"bullets": ["launch on 3 May", "works offline"]}
 
 
 def every_option(service, task):
     for number, options in enumerate(option_sets(task["options"])):
-        for body in inputs(task["task"]):
+        for body in inputs(task):
             # Whole and streamed, and the other two in turn.
             for representation in ("json", "sse", REPRESENTATIONS[2 + number % 2]):
                 service.post(f"{task['path']}?stream={representation}", {**body, **options})
@@ -108,7 +120,7 @@ def allowed_of(chain):
 def every_chain(service, task, chains):
     for chain in chains:
         for representation in ("json", "sse"):
-            body = {"text": SHORT, "chain": chain["name"]}
+            body = {**about(task, SHORT), "chain": chain["name"]}
             service.post(f"{task['path']}?stream={representation}", body, allowed_of(chain))
 
 
@@ -118,7 +130,8 @@ def every_fallback(service, task, chains):
         for model in chain["models"][:-1]:
             service.scenario(model, "model-timeout")
             for representation in ("json", "sse"):
-                service.post(f"{task['path']}?stream={representation}", {"text": SHORT, "chain": chain["name"]})
+                body = {**about(task, SHORT), "chain": chain["name"]}
+                service.post(f"{task['path']}?stream={representation}", body)
         service.clear_scenarios()
 
 
@@ -135,14 +148,15 @@ def long_documents(service, task, chains):
             continue
         options = {"strategy": strategy} if strategy else {}
         for representation in ("json", "sse"):
-            service.post(f"{task['path']}?stream={representation}", {"text": long_text(120), **options})
+            service.post(f"{task['path']}?stream={representation}", {**about(task, long_text(120)), **options})
     for chain in chains:
         options = {"chain": chain["name"]}
-        told = lambda text: json.loads(service.post("/v1/measure", {"text": text, "task": task["task"], **options}))
+        measured = lambda text: {**about(task, text), "task": task["task"], **options}
+        told = lambda text: json.loads(service.post("/v1/measure", measured(text)))
         first = told(long_text(60))
         paragraphs = int(60 * first["input_quota"] * 0.99 / first["input_usage"])
-        body = {"text": long_text(paragraphs), **options}
-        told(body["text"])
+        body = {**about(task, long_text(paragraphs)), **options}
+        told(long_text(paragraphs))
         # Whether it fits is for the count to say.
         service.post(task["path"], body, allowed=(200, 413))
 
@@ -151,7 +165,7 @@ def strange_texts(service, task, chains):
     """A document that speaks as a template, a guardrail or somebody else would."""
     for chain in (chain for chain in chains if chain["name"].startswith(("only-", "guarded-"))):
         for representation in ("json", "sse"):
-            body = {"text": CONTROLS, "chain": chain["name"]}
+            body = {**about(task, CONTROLS), "chain": chain["name"]}
             # What the simulator's author makes of it is not the matter.
             service.post(f"{task['path']}?stream={representation}", body, ANY)
 
@@ -161,9 +175,9 @@ def watched_documents(service, task, chains):
     for chain in (chain for chain in chains if chain["name"].startswith("watched-")):
         for representation in ("json", "sse"):
             path = f"{task['path']}?stream={representation}"
-            service.post(path, {"text": long_text(120), "chain": chain["name"]})
-            service.post(path, {"text": f"{long_text(120)}\n\n{BLOCKED}", "chain": chain["name"]}, ANY)
-            service.post(path, {"text": f"{SHORT} {BLOCKED}", "chain": chain["name"]}, ANY)
+            service.post(path, {**about(task, long_text(120)), "chain": chain["name"]})
+            for text in (f"{long_text(120)}\n\n{BLOCKED}", f"{SHORT} {BLOCKED}"):
+                service.post(path, {**about(task, text), "chain": chain["name"]}, ANY)
 
 
 def remembered_beginnings(service, task, chains):
@@ -172,7 +186,7 @@ def remembered_beginnings(service, task, chains):
     for chain in (chain for chain in chains if chain["name"].startswith(("remembering", "watched-"))):
         for number in range(3):
             for representation in ("json", "sse"):
-                body = {"text": f"Door {number}. {SHORT}", "shared_context": background, "chain": chain["name"]}
+                body = {"shared_context": background, "chain": chain["name"], **about(task, f"Door {number}. {SHORT}")}
                 service.post(f"{task['path']}?stream={representation}", body)
 
 
@@ -182,7 +196,7 @@ def tenants(service, task, chains):
     for tenant in TENANTS:
         for chain in models:
             for representation in ("json", "sse"):
-                body = {"text": SHORT, "chain": chain}
+                body = {**about(task, SHORT), "chain": chain}
                 headers = {"x-tenant": tenant, "x-request-id": "r" * 128}
                 service.post(f"{task['path']}?stream={representation}", body, headers=headers)
 

@@ -58,24 +58,28 @@ def listed(shape, least=1, most=None):
     return {"type": "list", "member": {"shape": f"native:{shape}"}, "min": least, **({"max": most} if most else {})}
 
 
-def template(before, after, marks):
-    """A prompt between `before` and `after`, in which nothing is taken for a mark of the template."""
-    return {"type": "string", "pattern": f"{before}(?:(?!{marks})[\\s\\S])+{after}"}
+def template(before, after, marks, between):
+    """A prompt between `before` and `after`, in which nothing is taken for a mark of the template. Where an answer was
+    answered, `between` parts what the user says from that answer, and that from what the user says to it."""
+    said = f"(?:(?!{marks})[\\s\\S])+"
+    answer, user = between
+    return {"type": "string", "pattern": f"{before}{said}(?:{answer}{said}{user}{said})*{after}"}
 
 
 def turns(begin, header, end):
-    """A prompt of Llama from its third generation on: rules, if there are any, and the user's turn."""
+    """A prompt of Llama from its third generation on: rules, if there are any, and the turns, the user's first."""
     said = r"(?:(?!<\|\w+\|>)[\s\S])+"
     rules, user, answer = (header.format(role) + r"\n\n" for role in ("system", "user", "assistant"))
-    return {"type": "string", "pattern": f"{begin}(?:{rules}{said}{end})?{user}{said}{end}{answer}"}
+    first, later = f"{user}{said}{end}", f"{answer}{said}{end}{user}{said}{end}"
+    return {"type": "string", "pattern": f"{begin}(?:{rules}{said}{end})?{first}(?:{later})*{answer}"}
 
 
 SHAPES = {
     "Text": {"type": "string", "min": 1},
     "Flag": {"type": "boolean"},
     "Temperature": {"type": "double", "min": 0, "max": 1},
-    "User": {"type": "string", "enum": ["user"]},
-    "Role": {"type": "string", "enum": ["system", "user"]},
+    "Speaker": {"type": "string", "enum": ["user", "assistant"]},
+    "Role": {"type": "string", "enum": ["system", "user", "assistant"]},
     # Anthropic, Claude 3 and later.
     "anthropic_messages": structure(
         ("anthropic_version", "max_tokens", "messages"),
@@ -87,8 +91,8 @@ SHAPES = {
     ),
     "AnthropicVersion": {"type": "string", "enum": ["bedrock-2023-05-31"]},
     "TokensOfClaude": tokens(128_000),
-    "AnthropicTurns": listed("AnthropicTurn", most=1),
-    "AnthropicTurn": structure(("role", "content"), role="User", content="AnthropicBlocks"),
+    "AnthropicTurns": listed("AnthropicTurn"),
+    "AnthropicTurn": structure(("role", "content"), role="Speaker", content="AnthropicBlocks"),
     "AnthropicBlocks": listed("AnthropicBlock"),
     "AnthropicBlock": structure(("type", "text"), type="AnthropicBlockType", text="Text"),
     "AnthropicBlockType": {"type": "string", "enum": ["text"]},
@@ -100,7 +104,9 @@ SHAPES = {
         stop_sequences="Stops",
         temperature="Temperature",
     ),
-    "AnthropicPrompt": template(r"\n\nHuman: ", r"\n\nAssistant:", r"\n\n(?:Human|Assistant):"),
+    "AnthropicPrompt": template(
+        r"\n\nHuman: ", r"\n\nAssistant:", r"\n\n(?:Human|Assistant):", (r"\n\nAssistant: ", r"\n\nHuman: ")
+    ),
     "Stops": listed("Text"),
     # Amazon.
     "amazon_nova": structure(
@@ -111,8 +117,8 @@ SHAPES = {
         inferenceConfig="NovaInference",
     ),
     "NovaVersion": {"type": "string", "enum": ["messages-v1"]},
-    "NovaTurns": listed("NovaTurn", most=1),
-    "NovaTurn": structure(("role", "content"), role="User", content="NovaBlocks"),
+    "NovaTurns": listed("NovaTurn"),
+    "NovaTurn": structure(("role", "content"), role="Speaker", content="NovaBlocks"),
     "NovaBlocks": listed("NovaBlock"),
     "NovaSystem": listed("NovaBlock"),
     "NovaBlock": structure(("text",), text="Text"),
@@ -121,7 +127,7 @@ SHAPES = {
     "amazon_titan_text": structure(
         ("inputText", "textGenerationConfig"), inputText="TitanPrompt", textGenerationConfig="TitanConfig"
     ),
-    "TitanPrompt": template("User: ", r"\nBot:", r"\n(?:User|Bot):"),
+    "TitanPrompt": template("User: ", r"\nBot:", r"\n(?:User|Bot):", (r"\nBot: ", r"\nUser: ")),
     "TitanConfig": structure(("maxTokenCount",), maxTokenCount="TokensOfTitan", temperature="Temperature"),
     "TokensOfTitan": tokens(8_192),
     # Meta.
@@ -133,6 +139,7 @@ SHAPES = {
         r"<s>\[INST\] (?:<<SYS>>\n(?:(?!</?s>|\[/?INST\]|<</?SYS>>)[\s\S])+\n<</SYS>>\n\n)?",
         r" \[/INST\]",
         r"</?s>|\[/?INST\]|<</?SYS>>",
+        (r" \[/INST\] ", r" </s><s>\[INST\] "),
     ),
     "Llama3Prompt": turns(
         r"<\|begin_of_text\|>", r"<\|start_header_id\|>{}<\|end_header_id\|>", r"<\|eot_id\|>"
@@ -140,11 +147,19 @@ SHAPES = {
     "Llama4Prompt": turns(r"<\|begin_of_text\|>", r"<\|header_start\|>{}<\|header_end\|>", r"<\|eot\|>"),
     # Mistral, DeepSeek.
     "mistral": asked("max_tokens", "TokensOfMistral", prompt="MistralPrompt"),
-    "MistralPrompt": template(r"<s>\[INST\] ", r" \[/INST\]", r"</?s>|\[/?(?:INST|AVAILABLE_TOOLS|TOOL_RESULTS)\]"),
+    "MistralPrompt": template(
+        r"<s>\[INST\] ",
+        r" \[/INST\]",
+        r"</?s>|\[/?(?:INST|AVAILABLE_TOOLS|TOOL_RESULTS)\]",
+        (r" \[/INST\] ", r"</s>\[INST\] "),
+    ),
     "TokensOfMistral": tokens(8_192),
     "deepseek": asked("max_tokens", "TokensOfDeepSeek", prompt="DeepSeekPrompt"),
     "DeepSeekPrompt": template(
-        "<｜begin▁of▁sentence｜><｜User｜>", r"<｜Assistant｜><think>\n", "<｜|</?think>"
+        "<｜begin▁of▁sentence｜><｜User｜>",
+        r"<｜Assistant｜><think>\n",
+        "<｜|</?think>",
+        ("<｜Assistant｜>", "<｜end▁of▁sentence｜><｜User｜>"),
     ),
     "TokensOfDeepSeek": tokens(32_768),
     # Cohere.
@@ -159,9 +174,13 @@ SHAPES = {
         ("message", "max_tokens"),
         message="Text",
         preamble="Text",
+        chat_history="CohereTurns",
         max_tokens="TokensOfCohere",
         temperature="Temperature",
     ),
+    "CohereTurns": listed("CohereTurn", least=2),
+    "CohereTurn": structure(("role", "message"), role="CohereSpeaker", message="Text"),
+    "CohereSpeaker": {"type": "string", "enum": ["USER", "CHATBOT"]},
     "TokensOfCohere": tokens(4_096),
     # AI21.
     "ai21_jurassic": asked("maxTokens", "TokensOfJurassic", prompt="Text"),
@@ -171,7 +190,7 @@ SHAPES = {
     # Chat completions.
     "openai": asked("max_tokens", "TokensOfChat", messages="ChatTurns"),
     "TokensOfChat": tokens(128_000),
-    "ChatTurns": listed("ChatTurn", most=2),
+    "ChatTurns": listed("ChatTurn"),
     "ChatTurn": structure(("role", "content"), role="Role", content="Text"),
     # Bedrock's own.
     "WholeGuardrail": structure(("tagSuffix",), tagSuffix="TagSuffix"),
@@ -201,7 +220,9 @@ def judge(validator, record, found):
     if name == "ai21_jurassic" and streams:
         found.append(f"{place}: the family has no streams")
     roles = [turn.get("role") for turn in body.get("messages", ()) if isinstance(turn, dict)]
-    if roles and roles not in (["user"], ["system", "user"]):
+    # Rules, if there are any; then the user first and last, with an answer between two turns of the user's.
+    spoken = roles[1:] if roles[:1] == ["system"] else roles
+    if roles and (len(spoken) % 2 == 0 or spoken != (["user", "assistant"] * len(spoken))[: len(spoken)]):
         found.append(f"{place}.messages: turns of {', '.join(map(str, roles))}")
     guarded(validator, record, streams, f"{place}.{GUARDRAIL}", found)
 

@@ -397,6 +397,46 @@ class NativeBodies(unittest.TestCase):
         self.assertIn("the other way", self.problems("cohere_command", {**command, "stream": True}, whole)[0])
         self.assertIn("no streams", self.problems("ai21_jurassic", self.BODIES["ai21_jurassic"], streamed)[0])
 
+    def test_a_conversation_is_of_turns_that_take_turns(self):
+        header = "<|start_header_id|>{}<|end_header_id|>\n\n{}<|eot_id|>"
+        said = [("user", "One."), ("assistant", "Two."), ("user", "Hello.")]
+        turns = [{"role": role, "content": text} for role, text in said]
+        blocks = [{"role": role, "content": [{"type": "text", "text": text}]} for role, text in said]
+        nova = [{"role": role, "content": [{"text": text}]} for role, text in said]
+        history = [{"role": "USER", "message": "One."}, {"role": "CHATBOT", "message": "Two."}]
+        claude = "\n\nHuman: One.\n\nAssistant: Two.\n\nHuman: Hello.\n\nAssistant:"
+        llama = "<|begin_of_text|>" + "".join(header.format(*turn) for turn in said)
+        llama += "<|start_header_id|>assistant<|end_header_id|>\n\n"
+        deepseek = (
+            "<｜begin▁of▁sentence｜><｜User｜>One.<｜Assistant｜>Two.<｜end▁of▁sentence｜>"
+            "<｜User｜>Hello.<｜Assistant｜><think>\n"
+        )
+        told = {
+            "anthropic_messages": {"messages": blocks},
+            "amazon_nova": {"messages": nova},
+            "openai": {"messages": self.CHAT["messages"][:1] + turns},
+            "cohere_command_r": {"chat_history": history},
+            "anthropic_text": {"prompt": claude},
+            "amazon_titan_text": {"inputText": "User: One.\nBot: Two.\nUser: Hello.\nBot:"},
+            "meta_llama2": {"prompt": "<s>[INST] One. [/INST] Two. </s><s>[INST] Hello. [/INST]"},
+            "meta_llama3": {"prompt": llama},
+            "mistral": {"prompt": "<s>[INST] One. [/INST] Two.</s>[INST] Hello. [/INST]"},
+            "deepseek": {"prompt": deepseek},
+        }
+        for name, members in told.items():
+            with self.subTest(name=name):
+                self.assertEqual(self.problems(name, {**self.BODIES[name], **members}), [])
+                # The assistant does not have the last word, and nobody speaks twice.
+                for place, value in members.items():
+                    if isinstance(value, str):
+                        half = value.replace("Two.", "Two." + value[:40], 1)
+                        wrong = {place: half}
+                    elif place == "messages":
+                        wrong = {place: value[:-1]}
+                    else:
+                        wrong = {place: value[:1]}
+                    self.assertNotEqual(self.problems(name, {**self.BODIES[name], **wrong}), [], wrong)
+
     def test_turns_stand_in_order(self):
         turned = {**self.CHAT, "messages": self.CHAT["messages"][::-1]}
         self.assertIn("turns of user, system", self.problems("openai", turned)[0])

@@ -11,6 +11,7 @@ mod queries;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -259,6 +260,34 @@ fn the_image_is_pinned_and_says_which_version_it_is() {
 }
 
 #[test]
+fn the_profile_with_a_model_names_flags_that_exist_and_one_context() {
+    let compose = read("docker-compose.yml");
+    let flag = |line: &str| {
+        line.trim()
+            .strip_prefix("- --")?
+            .split_once('=')
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    };
+    let flags: Vec<(String, String)> =
+        compose.lines().filter_map(flag).filter(|(name, _)| name.starts_with("llm")).collect();
+    let names: Vec<&str> = flags.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["llm", "llm-model", "llm-context"]);
+    let help = Command::new(env!("CARGO_BIN_EXE_redraft")).args(["demo", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for name in names {
+        assert!(help.contains(&format!("--{name} <")), "--{name} is not in {help}");
+    }
+    let told = yaml_values(&compose, "OLLAMA_CONTEXT_LENGTH");
+    assert_eq!(
+        told,
+        [format!("\"{}\"", flags[2].1)],
+        "the server's context is not the one that the demo is told"
+    );
+    let pulled = compose.lines().find(|line| line.contains("\"pull\"")).unwrap();
+    assert!(pulled.contains(&flags[1].1), "the model that is fetched is not the one that writes: {pulled}");
+}
+
+#[test]
 fn every_port_of_the_compose_file_is_open_to_this_machine_only() {
     let compose = read("docker-compose.yml");
     let published: Vec<&str> = compose
@@ -266,6 +295,6 @@ fn every_port_of_the_compose_file_is_open_to_this_machine_only() {
         .filter_map(|line| line.trim().strip_prefix("- \""))
         .filter(|port| port.starts_with(|c: char| c.is_ascii_digit()))
         .collect();
-    assert_eq!(published.len(), 4, "API, metrics, Prometheus, Grafana");
+    assert_eq!(published.len(), 6, "API and metrics twice, Prometheus, Grafana");
     assert!(published.iter().all(|port| port.starts_with("127.0.0.1:")), "{published:?}");
 }

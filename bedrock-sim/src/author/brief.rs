@@ -188,7 +188,7 @@ fn paragraph_of<'a>(instructions: &'a str, part: &str) -> &'a str {
     &instructions[start..end]
 }
 
-fn asks(scope: &str, words: &str) -> bool {
+pub(super) fn asks(scope: &str, words: &str) -> bool {
     place_asked(scope, words).is_some()
 }
 

@@ -22,6 +22,14 @@ pub(super) fn find(user_text: &str) -> (&str, String) {
     (user_text[chosen.inner.clone()].trim(), without(user_text, &regions))
 }
 
+/// The document's region, if any is fenced.
+pub(super) fn fenced(user_text: &str) -> Option<&str> {
+    let regions = regions(user_text);
+    let weight = |region: &&Region| (region.holds_document, region.inner.len());
+    let chosen = regions.iter().rev().max_by_key(weight)?;
+    Some(user_text[chosen.inner.clone()].trim())
+}
+
 /// The text without its fenced regions, which are material and no instructions.
 pub(super) fn outside_fences(text: &str) -> String {
     without(text, &regions(text))

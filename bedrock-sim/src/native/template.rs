@@ -139,9 +139,36 @@ fn bare(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Speaker;
 
     fn said(turns: &Turns) -> (&str, &str) {
         (&turns.system, &turns.user_text)
+    }
+
+    #[test]
+    fn what_was_said_before_is_heard_with_who_said_it() {
+        let llama_2 =
+            "<s>[INST] <<SYS>>\nBe short.\n<</SYS>>\n\nOne. [/INST] Two. </s><s>[INST] Hello. [/INST]";
+        let mistral = "<s>[INST] One. [/INST] Two.</s>[INST] Hello. [/INST]";
+        let llama_3 = "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nOne.<|eot_id|>\
+            <|start_header_id|>assistant<|end_header_id|>\n\nTwo.<|eot_id|>\
+            <|start_header_id|>user<|end_header_id|>\n\nHello.<|eot_id|>\
+            <|start_header_id|>assistant<|end_header_id|>\n\n";
+        let deepseek_prompt = "<｜begin▁of▁sentence｜><｜User｜>One.<｜Assistant｜>Two.<｜end▁of▁sentence｜><｜User｜>Hello.<｜Assistant｜><think>\n";
+        let dialogue = "User: One.\nBot: Two.\nUser: Hello.\nBot:";
+        let humane = "\n\nHuman: One.\n\nAssistant: Two.\n\nHuman: Hello.\n\nAssistant:";
+        for turns in [
+            llama(llama_2),
+            instructions(mistral),
+            llama(llama_3),
+            deepseek(deepseek_prompt),
+            titan(dialogue),
+            claude(humane).unwrap(),
+        ] {
+            let spoken: Vec<(Speaker, &str)> = turns.around.turns(&turns.user_text).collect();
+            let (user, assistant) = (Speaker::User, Speaker::Assistant);
+            assert_eq!(spoken[..3], [(user, "One."), (assistant, "Two."), (user, "Hello.")], "{turns:?}");
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) struct Turns {
     pub(super) system: String,
     /// The text of the last user turn.
     pub(super) user_text: String,
-    around: Around,
+    pub(super) around: Around,
     /// The texts of all user turns.
     pub(super) user_texts: Vec<String>,
     pub(super) ends_with_assistant: bool,

@@ -189,8 +189,10 @@ pub(super) fn told(usage: Usage, scenario: &Scenario) -> ToldUsage {
 async fn text_for(request: ConverseRequest) -> String {
     let large = request.prompt_bytes() > LARGE_PROMPT_BYTES;
     let write = move || match request.answer_schema() {
-        Some(schema) => author::write_json(schema, &request.system, &request.user_text),
-        None => author::write(&request.system, &request.user_text),
+        Some(schema) => {
+            author::answer_json(schema, &request.system, request.around.before(), &request.user_text)
+        }
+        None => author::answer(&request.system, request.around.before(), &request.user_text),
     };
     if large {
         // The author does not panic; if the runtime is going down there is nobody to answer.

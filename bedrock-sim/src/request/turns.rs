@@ -1,6 +1,7 @@
 //! The turns of a conversation around its last user message.
 //!
-//! Owns their order. The usual author reads the last user message alone, an upstream reads all.
+//! Owns their order. The usual author reads the last user message and what was said before it, an
+//! upstream reads all.
 //! The one rule it protects: each text is held once.
 
 /// Who says something.
@@ -52,6 +53,11 @@ impl Around {
         }
         self.before.append(&mut self.after);
         self.has_user = true;
+    }
+
+    /// What was said before the last user message, in order.
+    pub(crate) fn before(&self) -> &[(Speaker, String)] {
+        &self.before
     }
 
     /// All turns in their order.

@@ -52,12 +52,25 @@ async function ask(path, body, signal) {
   }
 }
 
+/** A class as Web IDL has its interfaces: their members can be listed, and they have a class string. */
+function asInterface(Class, name) {
+  for (const owner of [Class, Class.prototype]) {
+    for (const [key, member] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
+      const ofClass = owner === Class && ["prototype", "name", "length"].includes(key);
+      if (ofClass || key === "constructor") continue;
+      Object.defineProperty(owner, key, { ...member, enumerable: true });
+    }
+  }
+  Object.defineProperty(Class.prototype, Symbol.toStringTag, { value: name, configurable: true });
+  return Class;
+}
+
 /** Tells of a download, of which there is none: the model is where the service is. */
-class CreateMonitor extends EventTarget {
+const CreateMonitor = asInterface(class CreateMonitor extends EventTarget {
   #handler = null;
-  constructor(key) {
+  constructor(...given) {
     super();
-    if (key !== OURS) throw new TypeError("Illegal constructor");
+    if (given[0] !== OURS) throw new TypeError("Illegal constructor");
   }
   get ondownloadprogress() {
     return this.#handler;
@@ -67,7 +80,7 @@ class CreateMonitor extends EventTarget {
     this.#handler = typeof handler === "function" ? handler : null;
     if (this.#handler) this.addEventListener("downloadprogress", this.#handler);
   }
-}
+}, "CreateMonitor");
 
 function tellProgress(monitor, loaded) {
   const told = { loaded, total: 1, lengthComputable: true };
@@ -237,16 +250,7 @@ function define(name, method, task, words) {
     }
   };
 
-  // Members of an interface can be listed, those of a class cannot.
-  for (const owner of [Model, Model.prototype]) {
-    for (const [key, member] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
-      const ofClass = owner === Model && ["prototype", "name", "length"].includes(key);
-      if (ofClass || key === "constructor") continue;
-      Object.defineProperty(owner, key, { ...member, enumerable: true });
-    }
-  }
-  Object.defineProperty(Model.prototype, Symbol.toStringTag, { value: name, configurable: true });
-  return Model;
+  return asInterface(Model, name);
 }
 
 export const Summarizer = define("Summarizer", "summarize", "summarize", {

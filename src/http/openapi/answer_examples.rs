@@ -19,7 +19,7 @@ use super::super::wire::{
 };
 use super::answers::{REPRESENTATIONS, compat_member};
 use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL, SECOND_MODEL};
-use super::{generators, options};
+use super::{generators, options, refine};
 use crate::domain::{CallFailure, FailureCode, TaskKind};
 use crate::pipeline::{FinishReason, Strategy, WarningCode};
 use crate::tasks::{Generator, Wanted};
@@ -75,6 +75,16 @@ pub(super) fn task_example(kind: TaskKind) -> Value {
         attempts,
     };
     to_value(&answer)
+}
+
+/// The same for a refinement.
+pub(super) fn refined_example() -> Value {
+    let mut answer = task_example(TaskKind::Summarize);
+    answer["object"] = "refinement".into();
+    answer["task"] = "refine".into();
+    answer["text"] = refine::ANSWER.into();
+    answer["format"] = "as-is".into();
+    answer
 }
 
 /// An answer to the first request example of a generator.

@@ -82,6 +82,7 @@ pub(super) fn close_word_lists(components: &mut Components, own_tasks: &OwnTasks
         "summary",
         "rephrase",
         "expansion",
+        "refinement",
         "blog_post",
         "product_description",
         "social_posts",
@@ -183,7 +184,7 @@ fn compat(kind: TaskKind) -> Schema {
 fn task_words(own_tasks: &OwnTasks) -> Vec<&str> {
     let on_text = TaskKind::ALL.map(TaskKind::as_str).into_iter();
     let generated = Generator::ALL.map(Generator::as_str);
-    on_text.chain(generated).chain(own_tasks.keys().map(TaskName::as_str)).collect()
+    on_text.chain(generated).chain(["refine"]).chain(own_tasks.keys().map(TaskName::as_str)).collect()
 }
 
 fn capabilities(own_tasks: &OwnTasks) -> Schema {

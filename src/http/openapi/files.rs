@@ -14,7 +14,9 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use utoipa::openapi::{ComponentsBuilder, Ref, Required};
 
 use super::options::{self, Member};
+use super::refine;
 use super::request_examples::LIBRARY;
+use super::written::as_written;
 use super::{own_tasks, requests};
 use crate::documents::DocumentFormat;
 use crate::domain::{TaskKind, TaskName};
@@ -28,6 +30,7 @@ pub(super) const FORM: &str = "multipart/form-data";
 #[derive(Clone, Copy)]
 pub(super) enum Options<'a> {
     Of(TaskKind),
+    Refined,
     Own(&'a OwnTaskSpec),
     /// Those of every task, and which task it is.
     Measured(&'a OwnTasks),
@@ -39,6 +42,7 @@ impl Options<'_> {
             Self::Of(TaskKind::Summarize) => "SummarizeQuery".to_owned(),
             Self::Of(TaskKind::Rephrase) => "RephraseQuery".to_owned(),
             Self::Of(TaskKind::Expand) => "ExpandQuery".to_owned(),
+            Self::Refined => "RefineQuery".to_owned(),
             Self::Own(spec) => format!("{}.query", own_tasks::body_name(spec)),
             Self::Measured(_) => "MeasureQuery".to_owned(),
         }
@@ -49,6 +53,7 @@ impl Options<'_> {
             Self::Of(TaskKind::Summarize) => "SummarizeForm".to_owned(),
             Self::Of(TaskKind::Rephrase) => "RephraseForm".to_owned(),
             Self::Of(TaskKind::Expand) => "ExpandForm".to_owned(),
+            Self::Refined => "RefineForm".to_owned(),
             Self::Own(spec) => format!("{}.form", own_tasks::body_name(spec)),
             Self::Measured(_) => "MeasureForm".to_owned(),
         }
@@ -58,6 +63,7 @@ impl Options<'_> {
     fn members(self) -> Vec<(String, Schema)> {
         let of_tasks = match self {
             Self::Of(kind) => options::of(kind),
+            Self::Refined => refine::beside_a_file(),
             Self::Own(spec) => own_tasks::common(spec),
             // Options of one name differ by task in their words, so they are told once as text.
             Self::Measured(_) => Vec::new(),
@@ -79,7 +85,7 @@ impl Options<'_> {
         members.extend(about_the_answer.map(|(name, schema)| (name.to_owned(), schema)));
         if let Self::Measured(own_tasks) = self {
             // Generators take no files.
-            let built_in = TaskKind::ALL.map(TaskKind::as_str).into_iter();
+            let built_in = TaskKind::ALL.map(TaskKind::as_str).into_iter().chain(["refine"]);
             let tasks = built_in.chain(own_tasks.keys().map(TaskName::as_str));
             let task = text("The task. Its own options may stand beside it.").enum_values(Some(tasks));
             members.insert(0, ("task".to_owned(), task.into()));
@@ -90,7 +96,7 @@ impl Options<'_> {
 
 /// The schemas of options that come with files, as components.
 pub(super) fn components(components: ComponentsBuilder, own_tasks: &OwnTasks) -> ComponentsBuilder {
-    let built_in = TaskKind::ALL.map(Options::Of).into_iter();
+    let built_in = TaskKind::ALL.map(Options::Of).into_iter().chain([Options::Refined]);
     let all = built_in.chain(own_tasks.values().map(|spec| Options::Own(spec)));
     all.chain([Options::Measured(own_tasks)]).fold(components, |components, options| {
         components.schema(options.query_name(), query(options)).schema(options.form_name(), form(options))
@@ -147,6 +153,7 @@ fn form_content(options: Options<'_>) -> Content {
     let types = DocumentFormat::MEDIA_TYPES.join(", ");
     let shown = match options {
         Options::Of(_) => json!({ "file": LIBRARY, "max_words": 80 }),
+        Options::Refined => refine::form_example(),
         Options::Own(spec) => {
             let mut members = spec.example();
             members.insert("file".to_owned(), LIBRARY.into());
@@ -186,7 +193,7 @@ fn written_as_text(schema: &Value) -> Schema {
     if schema["type"] == "array" {
         list(schema["description"].as_str().unwrap_or_default())
     } else {
-        own_tasks::as_written(schema)
+        as_written(schema)
     }
 }
 

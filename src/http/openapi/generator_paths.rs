@@ -10,9 +10,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Ref, ResponseBuilder};
 
 use super::errors::{self, Family};
-use super::paths::{WRITING, example, request_body, transcripts};
-use super::transcripts::{line_transcripts, sse_transcripts};
-use super::{answer_examples, dialects, events, generators, headers};
+use super::paths::{WRITING, answer_with, example, request_body};
+use super::{answer_examples, generators, headers};
 use crate::tasks::{Generator, Wanted};
 
 /// Every generator's path and what it does.
@@ -71,14 +70,5 @@ fn answer(generator: Generator) -> ResponseBuilder {
                 .description(Some("The answer, nothing else: prose, or JSON where it is data.")),
         ))
         .examples_from_iter([example("whole", "The whole body.", text.into())]);
-    let sse = sse_transcripts().into_iter().chain([dialects::ui_transcript()]);
-    let lines = transcripts(events::lines_body(), line_transcripts().into_iter());
-    let answer = ResponseBuilder::new()
-        .description("The answer. A stream can still end in the event `error`: its status is sent before its end is known.")
-        .content("application/json", json)
-        .content("text/event-stream", transcripts(events::sse_body(), sse))
-        .content("application/x-ndjson", lines)
-        .content("text/plain", text);
-    let answer = headers::add(answer, &headers::ON_EVERY_ANSWER);
-    headers::add(answer, &["X-Generation-Id", "X-Model", "Server-Timing", "X-Accel-Buffering"])
+    answer_with(json, text)
 }

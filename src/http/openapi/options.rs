@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, Schema, SchemaType, Type};
 
-use super::{generators, own_tasks};
+use super::{generators, own_tasks, refine};
 use crate::domain::TaskKind;
 use crate::pipeline::Preference;
 use crate::tasks::{
@@ -77,6 +77,7 @@ pub(super) fn capabilities(wanted: &Wanted) -> Value {
     listed(&match wanted {
         Wanted::OnText(kind) => of(*kind),
         Wanted::Generate(generator) => of_generator(*generator),
+        Wanted::Refine => refine::options(),
         Wanted::Own(spec) => own_tasks::common(spec),
     })
 }

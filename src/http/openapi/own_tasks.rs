@@ -3,7 +3,7 @@
 //! The schema of a file goes into the document word for word, with the text and the
 //! options of all tasks beside it. Which tasks there are, the configuration says.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::OperationBuilder;
@@ -15,6 +15,7 @@ use super::errors::{self, Family};
 use super::files::{self, Options};
 use super::options::{self, Member};
 use super::request_examples::{Example, LIBRARY};
+use super::written::as_written;
 use super::{headers, paths, requests};
 use crate::pipeline::OwnTasks;
 use crate::tasks::OwnTaskSpec;
@@ -61,14 +62,6 @@ pub(super) fn own_members(spec: &OwnTaskSpec) -> impl Iterator<Item = (&str, &Va
     properties.into_iter().flatten().map(|(name, schema)| (name.as_str(), schema))
 }
 
-/// A schema that is in the document as it was written.
-pub(super) fn as_written(schema: &Value) -> Schema {
-    let words = schema.as_object().into_iter().flatten();
-    // utoipa has no place for some keywords, so all of them come in as what it calls extensions.
-    let words = Extensions::from_iter(words.map(|(word, value)| (word.clone(), value.clone())));
-    ObjectBuilder::new().schema_type(SchemaType::AnyValue).extensions(Some(words)).into()
-}
-
 fn body(spec: &OwnTaskSpec, names_task: bool) -> Schema {
     let mut body = requests::text_members(ObjectBuilder::new());
     if names_task {
@@ -90,7 +83,9 @@ fn body(spec: &OwnTaskSpec, names_task: bool) -> Schema {
     }
     let mut rules = vec![requests::one_text(OneOfBuilder::new()), requests::chain_or_preference()];
     if let Some(rule) = spec.input_schema().get("dependentRequired") {
-        rules.push(as_written(&json!({ "dependentRequired": rule })));
+        let rule = Extensions::from_iter([("dependentRequired".to_owned(), rule.clone())]);
+        let rule = ObjectBuilder::new().schema_type(SchemaType::AnyValue).extensions(Some(rule));
+        rules.push(rule.into());
     }
     requests::closed(body, rules)
 }

@@ -20,7 +20,7 @@ use super::files::Options;
 use super::transcripts::{Stream, line_transcripts, sse_transcripts};
 use super::{
     answer_examples, answers, chat, dialects, events, files, generator_paths, headers, modules, own_tasks,
-    request_examples, requests,
+    refine, request_examples, requests,
 };
 use crate::domain::{FailureCode, TaskKind};
 use crate::pipeline::OwnTasks;
@@ -46,6 +46,7 @@ pub(super) fn paths(own_tasks: &OwnTasks) -> Paths {
         paths = paths.path(path, PathItem::new(HttpMethod::Post, operation));
     }
     paths = own_tasks::paths(paths, own_tasks)
+        .path("/v1/refine", PathItem::new(HttpMethod::Post, refine()))
         .path("/v1/measure", PathItem::new(HttpMethod::Post, measure(own_tasks)))
         .path("/v1/chat/completions", PathItem::new(HttpMethod::Post, chat::operation()));
     for (path, operation) in about_the_service().into_iter().chain(modules::operations()).chain(probes()) {
@@ -91,19 +92,40 @@ fn task(kind: TaskKind) -> OperationBuilder {
         .responses(responses)
 }
 
+/// An answer to a task, changed.
+fn refine() -> OperationBuilder {
+    let body = request_body(refine::REQUEST, refine::examples());
+    let body = files::add(body, Options::Refined).build();
+    let whole = example("whole", "The whole answer.", answer_examples::refined_example());
+    let responses = ResponsesBuilder::new().response("200", answer([whole], refine::ANSWER));
+    OperationBuilder::new()
+        .tag(WRITING)
+        .operation_id(Some("refine"))
+        .summary(Some("Change an answer as its reader wishes"))
+        .description(Some(refine::ABOUT))
+        .parameter_ref(headers::parameter("stream"))
+        .parameter(files::parameter(Options::Refined))
+        .parameter_ref(headers::parameter("X-Request-Timeout-Ms"))
+        .parameter_ref(headers::parameter("X-Request-Id"))
+        .request_body(Some(body))
+        .responses(errors::of_a_task(responses, Family::Problem))
+}
+
 fn task_answer(kind: TaskKind) -> ResponseBuilder {
-    let json = ContentBuilder::new().schema(Some(Ref::from_schema_name("TaskAnswer"))).examples_from_iter(
-        answer_examples::task_examples(kind).map(|(name, about, shown)| example(name, about, shown)),
-    );
+    let examples =
+        answer_examples::task_examples(kind).map(|(name, about, shown)| example(name, about, shown));
+    answer(examples, answer_examples::text_example(kind))
+}
+
+/// An answer in all its representations; `text` is an example of its text.
+fn answer(examples: impl IntoIterator<Item = (String, Example)>, text: &str) -> ResponseBuilder {
+    let json =
+        ContentBuilder::new().schema(Some(Ref::from_schema_name("TaskAnswer"))).examples_from_iter(examples);
     let text = ContentBuilder::new()
         .schema(Some(
             ObjectBuilder::new().schema_type(Type::String).description(Some("The answer, nothing else.")),
         ))
-        .examples_from_iter([example(
-            "whole",
-            "The whole body.",
-            answer_examples::text_example(kind).into(),
-        )]);
+        .examples_from_iter([example("whole", "The whole body.", text.into())]);
     answer_with(json, text)
 }
 

@@ -17,7 +17,7 @@ use utoipa::openapi::{ComponentsBuilder, Ref};
 use super::answers::REPRESENTATIONS;
 use super::generators;
 use super::options::{self, Member, Range, not_both, nullable, only};
-use super::own_tasks;
+use super::{own_tasks, refine};
 use crate::domain::TaskKind;
 use crate::pipeline::OwnTasks;
 use crate::tasks::Generator;
@@ -33,7 +33,7 @@ const MAX_BULLETS: usize = 200;
 const MAX_BULLET_CHARS: usize = 5000;
 /// What `include` may hold.
 pub(super) const INCLUDED: [&str; 2] = ["text", "partials"];
-const NOT_BLANK: &str = "\\S";
+pub(super) const NOT_BLANK: &str = "\\S";
 
 const TEXT: &str = "The text to work on. It must hold more than white space. How many tokens it may have: see \
                     `input_quota_tokens` of `GET /v1/capabilities`.";
@@ -47,7 +47,8 @@ pub(super) fn components(components: ComponentsBuilder, own: &OwnTasks) -> Compo
     let generated =
         Generator::ALL.map(|generator| (generator.as_str(), generators::measure_name(generator).to_owned()));
     let of_own = own.iter().map(|(name, spec)| (name.as_str(), own_tasks::measure_name(spec)));
-    let named: Vec<(&str, String)> = on_text.chain(generated).chain(of_own).collect();
+    let named: Vec<(&str, String)> =
+        on_text.chain(generated).chain([("refine", refine::MEASURE.to_owned())]).chain(of_own).collect();
     let measured = named.iter().map(|(task, schema)| (*task, reference(schema)));
     let measure = OneOfBuilder::new()
         .description(Some("The body of the task's own path, with `task` beside it."))
@@ -153,7 +154,7 @@ fn one_suggestion() -> Member {
     }
 }
 
-fn with(body: ObjectBuilder, member: &Member) -> ObjectBuilder {
+pub(super) fn with(body: ObjectBuilder, member: &Member) -> ObjectBuilder {
     body.property(member.name, member.range.schema(member.about))
 }
 

@@ -61,11 +61,11 @@ fn request_with(format: NativeFormat, call: &ModelCall, delivery: Delivery, tag_
         NativeFormat::MetaLlama3 => meta_llama::request_3(&asked),
         NativeFormat::MetaLlama4 => meta_llama::request_4(&asked),
         NativeFormat::Mistral => mistral::request(&asked),
-        NativeFormat::CohereCommand => cohere_command::request(asked),
+        NativeFormat::CohereCommand => cohere_command::request(&asked),
         NativeFormat::CohereCommandR => cohere_command_r::request(asked),
-        NativeFormat::Ai21Jurassic => ai21_jurassic::request(asked),
+        NativeFormat::Ai21Jurassic => ai21_jurassic::request(&asked),
         NativeFormat::DeepSeek => deepseek::request(&asked),
-        NativeFormat::Ai21Jamba | NativeFormat::OpenAi => chat::request(asked),
+        NativeFormat::Ai21Jamba | NativeFormat::OpenAi => chat::request(&asked),
     };
     if let Some(guardrail) = &call.guardrail {
         let mut config = json!({ "tagSuffix": tag_suffix });

@@ -2,7 +2,8 @@
 //!
 //! `Converse` and `ConverseStream` take the same members in types of their own, so
 //! they are made here once and put in twice. The one rule: with a guardrail the document
-//! stands where it looks, with what else is quoted of it, and our rules never do.
+//! stands where it looks, with what else is quoted of it and what a user wishes, and our
+//! rules never do.
 
 use std::collections::HashMap;
 
@@ -25,7 +26,7 @@ use crate::inference::{BackendError, ModelCall, StructuredOutput};
 /// The members that both operations have.
 struct Members {
     system: Option<Vec<SystemContentBlock>>,
-    messages: Message,
+    messages: Vec<Message>,
     inference: InferenceConfiguration,
     tools: Option<ToolConfiguration>,
     output: Option<OutputConfig>,
@@ -39,7 +40,7 @@ macro_rules! put {
     ($members:expr, $request:expr) => {
         $request
             .set_system($members.system)
-            .messages($members.messages)
+            .set_messages(Some($members.messages))
             .inference_config($members.inference)
             .set_tool_config($members.tools)
             .set_output_config($members.output)
@@ -87,10 +88,10 @@ pub(super) fn converse_stream(
 
 /// What a call of the same prompt would send, as far as it counts.
 pub(super) fn count_input(call: &ModelCall) -> Result<CountTokensInput, BackendError> {
-    let messages = whole_turn(call).map_err(not_built)?;
+    let messages = turns(call, Watch::Nothing).map_err(not_built)?;
     let system = (!call.prompt.system.is_empty() && call.terms.accepts_system)
         .then(|| vec![SystemContentBlock::Text(call.prompt.system.clone())]);
-    let request = ConverseTokensRequest::builder().set_system(system).messages(messages);
+    let request = ConverseTokensRequest::builder().set_system(system).set_messages(Some(messages));
     Ok(CountTokensInput::Converse(request.build()))
 }
 
@@ -98,7 +99,7 @@ fn members(call: &ModelCall) -> Result<Members, BuildError> {
     let schema = call.output_schema.as_deref().zip(call.terms.structured_output);
     Ok(Members {
         system: system(call)?,
-        messages: if call.guardrail.is_some() { guarded_turn(call)? } else { whole_turn(call)? },
+        messages: turns(call, if call.guardrail.is_some() { Watch::Caller } else { Watch::Nothing })?,
         inference: inference_config(call),
         tools: match schema {
             Some((schema, StructuredOutput::Tool)) => Some(forced_tool(schema)?),
@@ -143,6 +144,33 @@ fn system(call: &ModelCall) -> Result<Option<Vec<SystemContentBlock>>, BuildErro
     }
     blocks.extend(text(behind));
     Ok(Some(blocks))
+}
+
+/// What a guardrail is shown of a conversation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watch {
+    Nothing,
+    /// What the user's turns hold of the caller's. Answers that came back are shown to it
+    /// before the call: whether it would look into an assistant's turn is not documented.
+    Caller,
+}
+
+/// The document, and what was said of it since.
+fn turns(call: &ModelCall, watch: Watch) -> Result<Vec<Message>, BuildError> {
+    let mut messages = vec![match watch {
+        Watch::Nothing => whole_turn(call)?,
+        Watch::Caller => guarded_turn(call)?,
+    }];
+    for exchange in &call.prompt.later {
+        let wish = match watch {
+            Watch::Nothing => ContentBlock::Text(exchange.wish.to_string()),
+            Watch::Caller => ContentBlock::GuardContent(guarded(&exchange.wish)?),
+        };
+        let answer = ContentBlock::Text(exchange.answer.to_string());
+        messages.push(Message::builder().role(ConversationRole::Assistant).content(answer).build()?);
+        messages.push(Message::builder().role(ConversationRole::User).content(wish).build()?);
+    }
+    Ok(messages)
 }
 
 fn whole_turn(call: &ModelCall) -> Result<Message, BuildError> {

@@ -8,8 +8,8 @@ use bedrock_sim::{ApiError, Operation, Scenario, Sim, SimOptions};
 
 use super::{BedrockBackend, BedrockSettings, CredentialsSource};
 use crate::domain::{
-    BaseModel, CallFailure, FencedDocument, Guardrail, GuardrailStream, ModelId, OnBlock, OutputSchema,
-    Prompt, Region, ServiceTier,
+    BaseModel, CallFailure, Exchange, FencedDocument, Guardrail, GuardrailStream, ModelId, OnBlock,
+    OutputSchema, Prompt, Region, ServiceTier,
 };
 use crate::inference::{
     CallTerms, ModelBackend as _, ModelCall, ModelEvent, Screening, StopReason, StructuredOutput, Verdict,
@@ -50,6 +50,7 @@ fn call(model: &str, accepts_system: bool) -> ModelCall {
             shared_bytes: 0,
             quoted: 0..0,
             user,
+            later: Vec::new(),
         }),
         max_tokens: 500,
         temperature: None,
@@ -113,6 +114,65 @@ async fn a_model_that_cannot_count_says_so_in_one_way() {
         let failed = backend.count_tokens(&claude).await.unwrap_err();
         assert_eq!((failed.kind, failed.means_uncountable()), (kind, uncountable), "{failed}");
     }
+}
+
+/// A call whose answer was answered twice.
+fn conversation(model: &str, accepts_system: bool) -> ModelCall {
+    let call = call(model, accepts_system);
+    let exchange = |answer: &str, wish: &str| Exchange { answer: answer.into(), wish: wish.into() };
+    let later = vec![
+        exchange("The bridge is open.", "Mention the price."),
+        exchange("The bridge is open; it cost four million.", "As bullets."),
+    ];
+    ModelCall { prompt: Arc::new(Prompt { later, ..Prompt::clone(&call.prompt) }), ..call }
+}
+
+#[tokio::test]
+async fn what_came_after_the_document_stands_in_turns_of_its_own() {
+    let sim = Sim::start(SimOptions::default()).await.unwrap();
+    let backend = backend(&sim).await;
+    for system_turn in [true, false] {
+        let call = conversation("us.anthropic.claude-sonnet-4-6", system_turn);
+        let answer = backend.complete(&call).await.unwrap();
+        assert_eq!(answer.text, "- The bridge is open; it cost four million.");
+        assert_eq!(text_of(&told(&backend, &call).await), answer.text);
+        let request = sim.calls().last().unwrap().request().clone();
+        let messages = request["messages"].as_array().unwrap();
+        let roles: Vec<&str> = messages.iter().map(|message| message["role"].as_str().unwrap()).collect();
+        assert_eq!(roles, ["user", "assistant", "user", "assistant", "user"]);
+        assert_eq!(messages[1]["content"], json!([{"text": "The bridge is open."}]));
+        assert_eq!(messages[4]["content"], json!([{"text": "As bullets."}]));
+        let rules = messages[0]["content"][0]["text"].as_str().unwrap().starts_with("Summarize");
+        assert_eq!(rules, !system_turn, "rules without a place of their own lead the first turn");
+    }
+    let count_as = Some(BaseModel::parse("anthropic.claude-sonnet-4-6").unwrap());
+    let call = conversation("us.anthropic.claude-sonnet-4-6", true);
+    let call = ModelCall { terms: Arc::new(CallTerms { count_as, ..CallTerms::clone(&call.terms) }), ..call };
+    let billed = backend.complete(&call).await.unwrap().usage.unwrap().tokens.input_tokens;
+    assert_eq!(backend.count_tokens(&call).await.unwrap(), billed, "all turns are counted");
+}
+
+#[tokio::test]
+async fn a_guardrail_is_shown_the_document_and_every_wish() {
+    let sim = Sim::start(SimOptions::default()).await.unwrap();
+    let backend = backend(&sim).await;
+    let guardrail = Guardrail {
+        name: "g".into(),
+        id: "gr1".to_owned(),
+        version: "1".to_owned(),
+        stream: GuardrailStream::Sync,
+        on_block: OnBlock::Refuse,
+        trace: false,
+    };
+    let call = conversation("us.anthropic.claude-sonnet-4-6", true);
+    let call = ModelCall { guardrail: Some(Arc::new(guardrail)), ..call };
+    backend.complete(&call).await.unwrap();
+    let request = sim.calls().last().unwrap().request().clone();
+    let blocks = request["messages"].as_array().unwrap().iter();
+    let blocks = blocks.flat_map(|message| message["content"].as_array().unwrap());
+    let watched: Vec<&str> =
+        blocks.filter_map(|block| block["guardContent"]["text"]["text"].as_str()).collect();
+    assert_eq!(watched, [&*call.prompt.user.document, "Mention the price.", "As bullets."]);
 }
 
 /// Everything that a stream tells.

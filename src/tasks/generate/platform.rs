@@ -148,11 +148,7 @@ const ELLIPSIS: &str = "\u{2026}";
 
 /// The longest beginning that ends at one of these places, is not blank and fits. Lengths
 /// grow with the text, so the first that does not fit ends the search.
-fn longest<'a>(
-    text: &'a str,
-    ends: impl Iterator<Item = usize>,
-    fits: impl Fn(&str) -> bool,
-) -> Option<&'a str> {
+fn longest(text: &str, ends: impl Iterator<Item = usize>, fits: impl Fn(&str) -> bool) -> Option<&str> {
     ends.map(|end| text[..end].trim_end())
         .filter(|body| !body.is_empty())
         .take_while(|body| fits(body))

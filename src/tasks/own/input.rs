@@ -305,7 +305,7 @@ fn sample(schema: &Value) -> Value {
     }
     match schema["type"].as_str() {
         Some("string") => {
-            let length = schema["minLength"].as_u64().unwrap_or(0).max(1).min(LONGEST_TEXT);
+            let length = schema["minLength"].as_u64().unwrap_or(0).clamp(1, LONGEST_TEXT);
             Value::from("a".repeat(usize::try_from(length).unwrap_or(1)))
         }
         Some("integer" | "number") => {

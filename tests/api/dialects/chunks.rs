@@ -98,7 +98,8 @@ pub fn settled(value: Value) -> Value {
     let member = |(name, value): (String, Value)| {
         let value = match (name.as_str(), value) {
             ("created", Value::Number(_)) => json!(0),
-            ("tokens_per_second", Value::Number(_)) => json!(0.0),
+            // An answer that came at once has no speed.
+            ("tokens_per_second", Value::Number(_) | Value::Null) => json!(0.0),
             (name, Value::Number(_)) if name.ends_with("_ms") => json!(0.0),
             ("id" | "messageId", Value::String(id)) if id.starts_with("gen_") => json!("gen_0"),
             ("request_id", Value::String(_)) => json!("req_0"),

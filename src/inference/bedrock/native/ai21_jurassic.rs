@@ -6,8 +6,8 @@ use super::asked::{Asked, put};
 use super::said::{Counts, Said};
 use crate::inference::StopReason;
 
-pub(super) fn request(asked: Asked) -> Value {
-    let mut body = json!({ "prompt": asked.user, "maxTokens": asked.max_tokens });
+pub(super) fn request(asked: &Asked) -> Value {
+    let mut body = json!({ "prompt": asked.folded(), "maxTokens": asked.max_tokens });
     put(&mut body, "temperature", asked.temperature);
     body
 }

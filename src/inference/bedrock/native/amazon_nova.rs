@@ -4,14 +4,17 @@
 
 use serde_json::{Value, json};
 
-use super::asked::{Asked, put};
+use super::asked::{Asked, Speaker, put};
 use super::said::{Counts, Said};
 use crate::inference::StopReason;
 
 pub(super) fn request(asked: Asked) -> Value {
+    let message =
+        |(speaker, text): (Speaker, &str)| json!({ "role": speaker.role(), "content": [{ "text": text }] });
+    let messages: Vec<Value> = asked.turns().map(message).collect();
     let mut body = json!({
         "schemaVersion": "messages-v1",
-        "messages": [{ "role": "user", "content": [{ "text": asked.user }] }],
+        "messages": messages,
         "inferenceConfig": { "maxTokens": asked.max_tokens },
     });
     put(&mut body, "system", asked.system.map(|system| json!([{ "text": system }])));

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::asked::{Asked, put};
+use super::asked::{Asked, Speaker, put};
 use super::control::{Control, defuse};
 use super::said::{Counts, Said};
 use crate::inference::StopReason;
@@ -13,9 +13,16 @@ use crate::inference::StopReason;
 pub(super) const CONTROLS: &[Control] = &[Control::LineStart("User:"), Control::LineStart("Bot:")];
 
 pub(super) fn request(asked: &Asked) -> Value {
-    let user = defuse(&asked.user, CONTROLS);
+    let mut dialogue = String::new();
+    for (speaker, text) in asked.turns() {
+        let name = match speaker {
+            Speaker::User => "User",
+            Speaker::Assistant => "Bot",
+        };
+        dialogue.push_str(&format!("{name}: {}\n", defuse(text, CONTROLS)));
+    }
     let mut body = json!({
-        "inputText": format!("User: {user}\nBot:"),
+        "inputText": format!("{dialogue}Bot:"),
         "textGenerationConfig": { "maxTokenCount": asked.max_tokens },
     });
     put(&mut body["textGenerationConfig"], "temperature", asked.temperature);

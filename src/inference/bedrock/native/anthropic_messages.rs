@@ -4,15 +4,17 @@
 
 use serde_json::{Value, json};
 
-use super::asked::{Asked, put};
+use super::asked::{Asked, Speaker, put};
 use super::said::{Counts, Said};
 use crate::inference::StopReason;
 
 pub(super) fn request(asked: Asked) -> Value {
+    let message = |(speaker, text): (Speaker, &str)| json!({ "role": speaker.role(), "content": [{ "type": "text", "text": text }] });
+    let messages: Vec<Value> = asked.turns().map(message).collect();
     let mut body = json!({
         "anthropic_version": "bedrock-2023-05-31",
         "max_tokens": asked.max_tokens,
-        "messages": [{ "role": "user", "content": [{ "type": "text", "text": asked.user }] }],
+        "messages": messages,
     });
     put(&mut body, "system", asked.system);
     put(&mut body, "temperature", asked.temperature);

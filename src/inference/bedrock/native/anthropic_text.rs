@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::asked::{Asked, put};
+use super::asked::{Asked, Speaker, put};
 use super::control::{Control, defuse};
 use super::said::{Counts, Said};
 use crate::inference::StopReason;
@@ -12,9 +12,16 @@ use crate::inference::StopReason;
 pub(super) const CONTROLS: &[Control] = &[Control::LineStart("Human:"), Control::LineStart("Assistant:")];
 
 pub(super) fn request(asked: &Asked) -> Value {
-    let user = defuse(&asked.user, CONTROLS);
+    let mut dialogue = String::new();
+    for (speaker, text) in asked.turns() {
+        let name = match speaker {
+            Speaker::User => "Human",
+            Speaker::Assistant => "Assistant",
+        };
+        dialogue.push_str(&format!("\n\n{name}: {}", defuse(text, CONTROLS)));
+    }
     let mut body = json!({
-        "prompt": format!("\n\nHuman: {user}\n\nAssistant:"),
+        "prompt": format!("{dialogue}\n\nAssistant:"),
         "max_tokens_to_sample": asked.max_tokens,
         "stop_sequences": ["\n\nHuman:"],
     });

@@ -10,10 +10,11 @@ use super::asked::{Asked, put};
 use super::said::{Counts, Said};
 use crate::inference::StopReason;
 
-pub(super) fn request(asked: Asked) -> Value {
-    let rules = asked.system.map(|system| json!({ "role": "system", "content": system }));
-    let user = json!({ "role": "user", "content": asked.user });
-    let messages: Vec<Value> = rules.into_iter().chain([user]).collect();
+pub(super) fn request(asked: &Asked) -> Value {
+    let rules = asked.system.iter().map(|system| ("system", system.as_str()));
+    let turns = asked.turns().map(|(speaker, text)| (speaker.role(), text));
+    let messages: Vec<Value> =
+        rules.chain(turns).map(|(role, text)| json!({ "role": role, "content": text })).collect();
     let mut body = json!({ "messages": messages, "max_tokens": asked.max_tokens });
     put(&mut body, "temperature", asked.temperature);
     body

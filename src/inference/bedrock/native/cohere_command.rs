@@ -10,9 +10,9 @@ use super::asked::{Asked, put};
 use super::said::{Counts, Said};
 use crate::inference::StopReason;
 
-pub(super) fn request(asked: Asked) -> Value {
+pub(super) fn request(asked: &Asked) -> Value {
     let streams = asked.delivery == Delivery::Streamed;
-    let mut body = json!({ "prompt": asked.user, "max_tokens": asked.max_tokens, "stream": streams });
+    let mut body = json!({ "prompt": asked.folded(), "max_tokens": asked.max_tokens, "stream": streams });
     put(&mut body, "temperature", asked.temperature);
     body
 }

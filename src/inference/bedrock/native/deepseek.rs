@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::asked::{Asked, put};
+use super::asked::{Asked, Speaker, put};
 use super::control::{Control, defuse};
 use super::length_or_stop;
 use super::said::{Counts, Said};
@@ -15,9 +15,17 @@ pub(super) const CONTROLS: &[Control] =
     &[Control::Anywhere("<｜"), Control::Anywhere("<think>"), Control::Anywhere("</think>")];
 
 pub(super) fn request(asked: &Asked) -> Value {
-    let user = defuse(&asked.user, CONTROLS);
+    let mut turns = String::new();
+    for (speaker, text) in asked.turns() {
+        let text = defuse(text, CONTROLS);
+        turns.push_str(&match speaker {
+            Speaker::User => format!("<｜User｜>{text}"),
+            // Without its reasoning, which the template leaves out of turns that are over.
+            Speaker::Assistant => format!("<｜Assistant｜>{text}<｜end▁of▁sentence｜>"),
+        });
+    }
     let mut body = json!({
-        "prompt": format!("<｜begin▁of▁sentence｜><｜User｜>{user}<｜Assistant｜><think>\n"),
+        "prompt": format!("<｜begin▁of▁sentence｜>{turns}<｜Assistant｜><think>\n"),
         "max_tokens": asked.max_tokens,
     });
     put(&mut body, "temperature", asked.temperature);

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::asked::{Asked, put};
+use super::asked::{Asked, Later, put};
 use super::control::{Control, defuse};
 use super::length_or_stop;
 use super::said::{Counts, Said};
@@ -28,7 +28,12 @@ pub(super) fn request_2(asked: &Asked) -> Value {
         Some(system) => format!("<<SYS>>\n{}\n<</SYS>>\n\n", defuse(system, CONTROLS_2)),
         None => String::new(),
     };
-    body(asked, format!("<s>[INST] {rules}{user} [/INST]"))
+    let mut prompt = format!("<s>[INST] {rules}{user} [/INST]");
+    for Later { assistant, user } in &asked.later {
+        let (assistant, user) = (defuse(assistant, CONTROLS_2), defuse(user, CONTROLS_2));
+        prompt.push_str(&format!(" {assistant} </s><s>[INST] {user} [/INST]"));
+    }
+    body(asked, prompt)
 }
 
 pub(super) fn request_3(asked: &Asked) -> Value {
@@ -42,12 +47,15 @@ pub(super) fn request_4(asked: &Asked) -> Value {
 }
 
 fn in_turns(asked: &Asked, turn: impl Fn(&str) -> String, end: &str) -> String {
-    let user = defuse(&asked.user, CONTROLS_3);
-    let rules = match &asked.system {
-        Some(system) => [&turn("system"), defuse(system, CONTROLS_3).as_str(), end].concat(),
-        None => String::new(),
-    };
-    ["<|begin_of_text|>", &rules, &turn("user"), &user, end, &turn("assistant")].concat()
+    let rules = asked.system.iter().map(|system| ("system", system.as_str()));
+    let turns = asked.turns().map(|(speaker, text)| (speaker.role(), text));
+    let mut prompt = "<|begin_of_text|>".to_owned();
+    for (role, text) in rules.chain(turns) {
+        prompt.push_str(&turn(role));
+        prompt.push_str(&defuse(text, CONTROLS_3));
+        prompt.push_str(end);
+    }
+    prompt + &turn("assistant")
 }
 
 fn body(asked: &Asked, prompt: String) -> Value {

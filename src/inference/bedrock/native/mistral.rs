@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::asked::{Asked, put};
+use super::asked::{Asked, Speaker, put};
 use super::control::{Control, defuse};
 use super::length_or_stop;
 use super::said::{Counts, Said};
@@ -22,8 +22,15 @@ pub(super) const CONTROLS: &[Control] = &[
 ];
 
 pub(super) fn request(asked: &Asked) -> Value {
-    let user = defuse(&asked.user, CONTROLS);
-    let mut body = json!({ "prompt": format!("<s>[INST] {user} [/INST]"), "max_tokens": asked.max_tokens });
+    let mut prompt = "<s>".to_owned();
+    for (speaker, text) in asked.turns() {
+        let text = defuse(text, CONTROLS);
+        prompt.push_str(&match speaker {
+            Speaker::User => format!("[INST] {text} [/INST]"),
+            Speaker::Assistant => format!(" {text}</s>"),
+        });
+    }
+    let mut body = json!({ "prompt": prompt, "max_tokens": asked.max_tokens });
     put(&mut body, "temperature", asked.temperature);
     body
 }

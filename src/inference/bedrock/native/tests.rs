@@ -2,6 +2,7 @@
 //! guardrails, and calls over the simulator.
 
 mod blocked;
+mod conversations;
 mod golden;
 mod guarded;
 mod order;
@@ -10,7 +11,7 @@ mod templates;
 
 use std::sync::Arc;
 
-use crate::domain::{FencedDocument, Guardrail, GuardrailStream, ModelId, OnBlock, Prompt};
+use crate::domain::{Exchange, FencedDocument, Guardrail, GuardrailStream, ModelId, OnBlock, Prompt};
 use crate::inference::{Api, CallTerms, ModelCall, ModelEvent, NativeFormat};
 
 /// The boundary of the fences and the suffix of the tags, which are random elsewhere.
@@ -27,7 +28,13 @@ fn call(format: NativeFormat, document: &str) -> ModelCall {
     ModelCall {
         model: ModelId::parse("provider.model-v1:0").unwrap(),
         region: None,
-        prompt: Arc::new(Prompt { system: RULES.to_owned(), shared_bytes: 0, quoted: 0..0, user }),
+        prompt: Arc::new(Prompt {
+            system: RULES.to_owned(),
+            shared_bytes: 0,
+            quoted: 0..0,
+            user,
+            later: Vec::new(),
+        }),
         max_tokens: 300,
         temperature: Some(0.3),
         terms: Arc::new(CallTerms {
@@ -40,6 +47,15 @@ fn call(format: NativeFormat, document: &str) -> ModelCall {
         output_schema: None,
         metadata: Arc::default(),
     }
+}
+
+/// A call whose answer was answered.
+fn conversation(format: NativeFormat, document: &str, exchanges: &[(&str, &str)]) -> ModelCall {
+    let call = call(format, document);
+    let exchange =
+        |(answer, wish): &(&str, &str)| Exchange { answer: (*answer).into(), wish: (*wish).into() };
+    let later = exchanges.iter().map(exchange).collect();
+    ModelCall { prompt: Arc::new(Prompt { later, ..Prompt::clone(&call.prompt) }), ..call }
 }
 
 fn guardrail(on_block: OnBlock) -> Arc<Guardrail> {

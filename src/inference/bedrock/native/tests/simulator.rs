@@ -17,12 +17,12 @@ use crate::inference::{
 
 /// Nobody can tell its family from its id, so the shape of the body decides.
 const OPAQUE: &str = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abcdefghijkl";
-const DOCUMENT: &str = concat!(
+pub(super) const DOCUMENT: &str = concat!(
     "The bridge in Graz is open to cyclists since March. It cost four million euros. ",
     "Traffic on the old bridge fell by a third within a month.",
 );
 
-fn model(format: NativeFormat) -> &'static str {
+pub(super) fn model(format: NativeFormat) -> &'static str {
     match format {
         NativeFormat::AnthropicMessages => "us.anthropic.claude-haiku-4-5-20251001-v1:0",
         NativeFormat::AmazonNova => "us.amazon.nova-micro-v1:0",

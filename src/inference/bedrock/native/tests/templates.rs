@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{FIXED, OnBlock, call, guardrail};
-use crate::domain::{FencedDocument, Prompt};
+use crate::domain::{Exchange, FencedDocument, Prompt};
 use crate::inference::NativeFormat;
 use crate::inference::bedrock::native::control::Control;
 use crate::inference::bedrock::native::{
@@ -77,8 +77,8 @@ fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-fn prompt(format: NativeFormat, at: &str, parts: [&str; 4], guarded: bool) -> String {
-    let [system, opening, document, closing] = parts;
+fn prompt(format: NativeFormat, at: &str, parts: [&str; 6], guarded: bool) -> String {
+    let [system, opening, document, closing, answer, wish] = parts;
     let mut call = call(format, "");
     let user = FencedDocument {
         before: String::new(),
@@ -86,7 +86,8 @@ fn prompt(format: NativeFormat, at: &str, parts: [&str; 4], guarded: bool) -> St
         document: document.into(),
         closing: closing.into(),
     };
-    call.prompt = Arc::new(Prompt { system: system.into(), shared_bytes: 0, quoted: 0..0, user });
+    let later = vec![Exchange { answer: answer.into(), wish: wish.into() }; 2];
+    call.prompt = Arc::new(Prompt { system: system.into(), shared_bytes: 0, quoted: 0..0, user, later });
     call.guardrail = guarded.then(|| guardrail(OnBlock::Refuse));
     match request_with(format, &call, Delivery::Streamed, FIXED).get(at) {
         Some(Value::String(prompt)) => prompt.clone(),
@@ -103,21 +104,23 @@ proptest! {
 
     #[test]
     fn each_control_stands_where_the_template_puts_it_and_nowhere_else(
-        system in hostile(), opening in hostile(), document in hostile(), closing in hostile(), guarded: bool,
+        system in hostile(), opening in hostile(), document in hostile(), closing in hostile(),
+        answer in hostile(), wish in hostile(), guarded: bool,
     ) {
         // Where there are no rules the template is another one.
         let system = format!("R{system}");
         for (format, at, controls) in TEMPLATES {
-            let built = prompt(format, at, [&system, &opening, &document, &closing], guarded);
-            let plain = prompt(format, at, ["R", "o", "d", "c"], guarded);
+            let built = prompt(format, at, [&system, &opening, &document, &closing, &answer, &wish], guarded);
+            let plain = prompt(format, at, ["R", "o", "d", "c", "a", "w"], guarded);
             for control in controls {
                 prop_assert_eq!(
                     control.ends(&built).len(), control.ends(&plain).len(),
                     "{:?}, {:?} in {:?}", format, control, built
                 );
             }
-            prop_assert!(without_spaces(&built).contains(&without_spaces(&document)), "no text is lost");
-            prop_assert!(without_spaces(&built).contains(&without_spaces(&system)), "no text is lost");
+            for text in [&document, &system, &answer, &wish] {
+                prop_assert!(without_spaces(&built).contains(&without_spaces(text)), "no text is lost");
+            }
         }
     }
 }
