@@ -366,7 +366,8 @@ export class Answer {
 		if (status) foot.append(`Status ${status}`);
 		const mistakes = errors.map((one) => el("li", {}, el("code", {}, one.pointer), ` ${one.detail}`));
 		const more = partial ? ["What was written before it stays below. It is not the whole answer."] : [];
-		if (mistakes.length) more.push(el("ul", {}, ...mistakes));
+		// One alone is told in the sentence before.
+		if (mistakes.length > 1) more.push(el("ul", {}, ...mistakes));
 		this.note(title, detail, ...more, foot).classList.remove("mild");
 	}
 

@@ -77,9 +77,9 @@ document.onclick = (event) => {
 // Tabs: one for each task, and the drawers below the answer
 
 function drawTabs(root, tabs, prefix, current, select) {
-	const buttons = tabs.map(({ name, label, panel, about, group }, index) => {
+	const buttons = tabs.map(({ name, label, panel, group }, index) => {
 		const begins = index && group !== tabs[index - 1].group;
-		return el("button", { role: "tab", id: `${prefix}-${name}`, class: begins && "begins", title: about, "aria-controls": panel, onclick: () => pick(name) }, label);
+		return el("button", { role: "tab", id: `${prefix}-${name}`, class: begins && "begins", "aria-controls": panel, onclick: () => pick(name) }, label);
 	});
 	const pick = (name, focus) => {
 		for (const [index, button] of buttons.entries()) {
@@ -278,7 +278,7 @@ async function change() {
 	const more = { task: task.name, result: round.result, instruction: wish, ...(history.length && { history }) };
 	page.rounds.push(round);
 	page.again = change;
-	await perform(page.refine, request(page.refine, kept, sourceOf(task, values, text), file, more), { before: round.result, plain: answer.plain });
+	await perform(page.refine, request(page.refine, kept, sourceOf(task, values, text), file, more), { before: round.result, plain: answer.ending !== "md" });
 	if (answer.text) {
 		find("wish").value = "";
 		remember(page.made, `“${wish}”`);
@@ -508,7 +508,7 @@ async function begin() {
 	}
 	const { task, values } = fromHash(page.tasks, location.hash);
 	if (task) chosen[task.name] = values;
-	const tabs = page.tasks.map(({ name, label, about, group }) => ({ name, label, about, group, panel: "panel" }));
+	const tabs = page.tasks.map(({ name, label, group }) => ({ name, label, group, panel: "panel" }));
 	pickTask = drawTabs(find("tabs"), tabs, "tab", task?.name ?? tabs[0].name, showTask);
 	showFaults().catch(() => {});
 	document.documentElement.dataset.ready = "true";

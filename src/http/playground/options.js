@@ -43,7 +43,7 @@ const WORDS_OF = {
 	style: { "": "As is" },
 };
 const HINTS = {
-	tone: "such as warm and plain", audience: "such as newcomers", outline: "one section per line",
+	tone: "such as warm and plain", audience: "such as newcomers", target_audience: "such as hikers", outline: "one section per line",
 };
 const SIZES = ["short", "medium", "long"];
 
@@ -136,7 +136,7 @@ export function mark(errors = []) {
 	for (const { pointer, detail } of errors) {
 		const root = [...document.querySelectorAll(".option")].find(({ dataset }) => pointer.split("/")[1] === dataset.name);
 		if (!root) continue;
-		root.append(el("p", { class: "mistake" }, detail));
+		root.append(el("p", { class: "mistake" }, detail.replaceAll("`", "")));
 		const folded = root.closest("details");
 		if (folded) folded.open = true;
 	}

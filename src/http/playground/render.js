@@ -120,10 +120,12 @@ export function blocks(text, depth = 0) {
 			const [first, ...others] = take(
 				(one, index) => !index || (one.trim() && (/^ */.exec(one)[0].length > indent.length || !starts(one))),
 			);
-			const inner = [first.slice(width), ...others.map((one) => one.replace(new RegExp(`^ {1,${width}}`), ""))];
+			const box = /^\[[ x]\] /i.exec(first.slice(width))?.[0];
+			const start = box ? (box[1] === " " ? "☐ " : "☑ ") + first.slice(width + 4) : first.slice(width);
+			const inner = [start, ...others.map((one) => one.replace(new RegExp(`^ {1,${width}}`), ""))];
 			const content = blocks(inner.join("\n"), depth + 1);
 			const lead = content[0]?.tagName === "P" ? [...content.shift().childNodes] : [];
-			node.append(el("li", {}, ...lead, ...content));
+			node.append(el("li", { class: box && "task" }, ...lead, ...content));
 		}
 	}
 }

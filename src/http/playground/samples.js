@@ -4,7 +4,7 @@ const NOTE = `Hi all, sorry for the late update! We can't ship the new export on
 
 const ARTICLE = `# A library that lends more than books
 
-When the town of Varde closed its cinema in 2019, the building stood empty for two years. It had a leaking roof and 212 red velvet seats. Today it is the busiest public building in the region.
+When the town of Varde closed its cinema in 2019, the building stood empty for two years. Today it is the busiest public building in the region.
 
 The new library cost 12 million euros, of which the city paid half; the rest came from a foundation and from 1,900 residents who bought a chair, a shelf or a window with their name on it.
 
@@ -12,7 +12,7 @@ The new library cost 12 million euros, of which the city paid half; the rest cam
 
 What draws people is not only the reading room for 120 visitors. A wall of lockers lends drills, sewing machines, telescopes and tents. Whoever takes a bag of seeds in April is asked to bring one back in October. Last year 71 percent did.
 
-Twice a week, volunteers help with letters from offices and with applications. "We counted 3,400 visits to their table in the first year," says the director, Ane Holm. "Half of them had never had a library card."
+Twice a week, volunteers help with letters from offices and with applications. "We counted 3,400 visits to their table in the first year," says the director, Ane Holm.
 
 ## What it costs, and what it saves
 
@@ -20,7 +20,7 @@ Running the house takes 2.1 million euros a year, 300,000 more than the two bran
 
 const SUBJECTS = ["The harbour office", "The dredging crew", "The fishermen's guild", "The ferry company", "The lighthouse keeper"];
 const DEEDS = ["put off the repair of the east pier", "asked for a new crane at the grain quay", "moved the fish auction to the old warehouse", "counted the vessels that waited for the tide", "reported a loss of moorings in the gale"];
-const REASONS = ["because the autumn storms had come early", "after two accidents in one week", "so that larger vessels could enter at low tide", "while the railway was closed"];
+const REASONS = ["because the autumn storms had come early", "after two accidents in one week", "so that larger vessels could enter at low tide"];
 const ENDS = ["The work took {n} days and cost {m} crowns.", "Of {m} vessels, {n} were delayed by more than a day.", "The board set aside {m} crowns and asked for a report within {n} weeks."];
 
 /** The minutes of a harbour board: the same text each time, about 130,000 tokens. */
