@@ -217,7 +217,7 @@ test("an error says what, with a way on", async () => {
     await page.fill("#option-max_words", "9999");
     await runToEnd(page);
     const problem = await page.innerText("#problem");
-    for (const words of ["Validation failed", "/max_words", "validation_failed", "Status 422"]) assert.ok(problem.includes(words), problem);
+    for (const words of ["Validation failed", "`max_words`", "validation_failed", "Status 422"]) assert.ok(problem.includes(words), problem);
     assert.equal(await page.getAttribute("#problem a", "href"), "/problems/validation_failed");
     assert.equal(await page.$("#again"), null, "nothing to try again");
     await assertAccessible(page, "an error");
@@ -353,7 +353,7 @@ test("what a model writes is never taken for HTML", async () => {
   const answer = [
     "# <img src=x onerror=window.hacked=1>", "", "<script>window.hacked = 1</script>", "",
     "![picture](https://evil.example/pixel.png) [bad](javascript:window.hacked=1) [good](https://example.com/a_(b)) **bold** `code <b>`", "",
-    "| a | b |", "|---|---|", "| <b>1</b> | 2 |", "", "1. one", "   - inner", "2. two", "", "```html", "<i>", "", "</i>", "```", "> quoted",
+    "| a | b |", "|---|---|", "| <b>1</b> | 2 |", "", "1. one", "   - [x] inner", "2. two", "", "```html", "<i>", "", "</i>", "```", "> quoted",
   ].join("\n");
   await onPage({}, async (page) => {
     const event = (data) => `event: ${data.type}\r\ndata: ${JSON.stringify(data)}\r\n\r\n`;
@@ -369,7 +369,7 @@ test("what a model writes is never taken for HTML", async () => {
     assert.equal(await page.innerText("#output pre"), "<i>\n\n</i>");
     assert.equal(await page.innerText("#output strong"), "bold");
     assert.equal((await page.$$("#output ol > li")).length, 2);
-    assert.equal(await page.innerText("#output ol > li ul"), "inner");
+    assert.equal(await page.innerText("#output ol > li ul"), "☑ inner");
     assert.equal(await page.innerText("#output blockquote"), "quoted");
   });
 });
@@ -453,6 +453,7 @@ test("what is missing is said at its control, also where that is folded away", a
     await page.fill("#option-max_words", "9999");
     await page.click("text=More options");
     await runToEnd(page);
+    assert.deepEqual(await page.$$eval("#problem li code", (all) => all.map(({ textContent }) => textContent)), ["/name", "/max_words"]);
     assert.match(await page.innerText(".option[data-name=name] .mistake"), /name/);
     assert.match(await page.innerText(".option[data-name=max_words] .mistake"), /max_words/);
     await assertAccessible(page, "mistakes");
@@ -638,6 +639,55 @@ test("an answer is changed as its reader wishes, and the one before comes back",
   });
 });
 
+test("the service itself changes answers: of a text, of a file, and of posts", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "redraft-files-"));
+  try {
+    writeFileSync(join(folder, "page.html"), `<h1>Library</h1><p>${TEXT}</p>`);
+    await onPage({}, async (page) => {
+      const change = async (path) => {
+        await runToEnd(page);
+        const before = await output(page);
+        await page.fill("#wish", "shorter");
+        const asked = page.waitForResponse((answer) => answer.url().endsWith("/v1/refine"));
+        await page.click("#change .second");
+        assert.equal((await asked).status(), 200, path);
+        await ended(page);
+        assert.equal(await page.$("#problem:not([hidden])"), null, `${path}: ${await page.innerText("#problem")}`);
+        assert.ok((await output(page)).length > 10 && (await output(page)) !== before, path);
+        assert.match(await page.innerText("#figures"), /Cost/);
+      };
+      await page.click("text=Article");
+      await change("a text");
+      await page.setInputFiles("#file", join(folder, "page.html"));
+      await change("a file");
+      await page.click("#tab-social-posts");
+      await page.fill("#source", TEXT);
+      await change("posts");
+      await page.click("#back");
+      await page.waitForSelector("#output article");
+      await page.click("#tab-product-description");
+      await change("a product");
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("a second wish goes with the first one", async () => {
+  await onPage({}, async (page) => {
+    await page.click("text=Article");
+    await runToEnd(page);
+    for (const wish of ["shorter", "mention the price"]) {
+      await page.fill("#wish", wish);
+      await page.keyboard.press("Enter");
+      await page.waitForSelector("#stop:not([hidden])");
+      await ended(page);
+    }
+    assert.equal(await page.innerText("#wishes"), "“shorter” → “mention the price”");
+    assert.equal(await page.$("#problem:not([hidden])"), null);
+  });
+});
+
 test("a stream that is cut is not taken for a whole answer", async () => {
   await onPage({}, async (page) => {
     await page.route("**/v1/summarize", (route) => route.fulfill({ contentType: "text/event-stream", body: 'data: {"type":"delta","text":"Half an"}\n\n' }));
@@ -688,6 +738,16 @@ test("everything can be done with the keyboard alone", async () => {
     await page.waitForFunction(() => document.getElementById("run").hidden === false && document.getElementById("figures").textContent.includes("Cost"));
     assert.equal(await focus(), "run", "the focus comes back from Stop");
     await tabTo("output");
+    await tabTo("wish");
+    await page.keyboard.type("shorter");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#rounds:not([hidden])");
+    await ended(page);
+    assert.equal(await focus(), "wish", "the next wish can follow");
+    await page.keyboard.press("Shift+Tab");
+    assert.equal(await focus(), "back");
+    await page.keyboard.press("Enter");
+    assert.equal(await page.isVisible("#rounds"), false);
     await tabTo("drawer-tab-code");
     await page.keyboard.press("End");
     assert.equal(await focus(), "drawer-tab-history");
