@@ -9,7 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::chat::MODEL_PREFIX;
-use crate::domain::{BaseModel, Prices, Region, ServiceTier, TaskKind, TaskName};
+use crate::domain::{BaseModel, Prices, Region, ServiceTier, TaskName};
 use crate::pipeline::{Catalogue, Chain, Model, WeightedTarget};
 
 /// A model of the catalogue.
@@ -223,7 +223,7 @@ impl<'a> From<&'a Catalogue> for ModelsBody<'a> {
             chain: &catalogue.task_chain(task).name,
             guardrail: catalogue.task_guardrails.get(task).map(|guardrail| &*guardrail.name),
         };
-        let task_model = |task: TaskKind| TaskModelBody {
+        let task_model = |task: &TaskName| TaskModelBody {
             id: format!("{MODEL_PREFIX}{task}"),
             object: "model",
             created: 0,
@@ -231,7 +231,7 @@ impl<'a> From<&'a Catalogue> for ModelsBody<'a> {
         };
         Self {
             object: "list",
-            data: TaskKind::ALL.map(task_model).into(),
+            data: catalogue.tasks().map(task_model).collect(),
             models: catalogue.models.iter().map(|model| ModelBody::from(&**model)).collect(),
             chains: catalogue.chains.values().map(|one| chain(one)).collect(),
             tasks: catalogue.tasks().map(task).collect(),

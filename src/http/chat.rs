@@ -1,9 +1,10 @@
 //! `POST /v1/chat/completions`: the tasks for clients of OpenAI's.
 //!
-//! A task is a model here, the user's message is its text. `chat/request.rs` reads the
-//! body, `chat/wire.rs` has the shapes; planning, limits and models are those of
-//! `/v1/{task}`.
+//! A task is a model here, the user's message is what it works on. `chat/request.rs` reads
+//! the body, `chat/members.rs` knows OpenAI's own members, `chat/wire.rs` has the shapes;
+//! planning, limits and models are those of the task's own path.
 
+mod members;
 mod request;
 pub(super) mod wire;
 
@@ -22,7 +23,8 @@ use crate::tasks::FieldProblem;
 use crate::telemetry::{Api as ApiFamily, Dialect, RequestRecord};
 use wire::{ChatUsageBody, ChoiceBody, CompletionBody, MessageBody, ServedBody, finish_reason};
 
-pub(super) use request::{MEMBERS, MODEL_PREFIX, Rule};
+pub(super) use members::{MEMBERS, Rule};
+pub(super) use request::MODEL_PREFIX;
 
 /// What an answer repeats of its request, and how it tells the usage.
 #[derive(Debug, Clone)]
@@ -64,10 +66,11 @@ async fn answer(
         Err(error) => return error.response(request_id),
     };
     let (metrics, heartbeat) = (&api.0.metrics, api.0.settings.heartbeat);
-    let mut record = RequestRecord::started_at(began, metrics, asked.task, ApiFamily::OpenAi, request_id);
+    let mut record =
+        RequestRecord::started_at(began, metrics, asked.task.name(), ApiFamily::OpenAi, request_id);
     record.body_arrived();
     record.set_tenant(tenant);
-    let (submission, shape) = match request::read(asked, &parts.headers, api, &mut record) {
+    let (submission, shape) = match request::read(asked, &parts.headers, &mut record) {
         Ok(read) => read,
         Err(error) => return task_routes::refuse(record, &error, request_id),
     };

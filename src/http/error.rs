@@ -138,7 +138,7 @@ pub(super) const fn row(code: FailureCode) -> Row {
         C::OutputInvalid => (
             S::BAD_GATEWAY,
             "Output invalid",
-            "The language model's answer did not have the form that this task needs, also when it was asked again. Try again.",
+            "The language model's answer did not have the form that this task needs. Try again.",
             true,
         ),
         C::Overloaded => (

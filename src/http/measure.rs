@@ -13,7 +13,7 @@ use super::error::{ApiError, id_of};
 use super::{Api, intake, representation, submission};
 use serde_json::Value;
 
-use crate::domain::{FailureCode, TaskName};
+use crate::domain::FailureCode;
 use crate::pipeline::{Live, Measure};
 use crate::tasks::{Fields, Wanted};
 use crate::telemetry::Dialect;
@@ -106,19 +106,14 @@ async fn measure(api: &Api, request: Request) -> Result<Response, ApiError> {
 
 /// The task, which a body for the task's own route does not name.
 fn wanted(fields: &mut Fields, live: &Live) -> Option<Wanted> {
-    let known = || {
-        let built_in = Wanted::BUILT_IN.iter().map(Wanted::name);
-        let names = built_in.chain(live.own_tasks.keys().cloned());
-        names.map(|name: TaskName| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-    };
+    let known = || live.tasks().map(|wanted| format!("`{}`", wanted.name())).collect::<Vec<_>>().join(", ");
     if !fields.contains("task") {
         fields.problem("/task", format!("`task` is missing; send one of {}.", known()));
         return None;
     }
     let named = fields.value("task");
     let name = named.as_ref().and_then(Value::as_str).unwrap_or_default();
-    let built_in = Wanted::BUILT_IN.into_iter().find(|wanted| wanted.name().as_str() == name);
-    let wanted = built_in.or_else(|| live.own_tasks.get(name).cloned().map(Wanted::Own));
+    let wanted = live.task(name);
     if wanted.is_none() {
         fields.problem("/task", format!("`task` must be one of {}.", known()));
     }

@@ -51,9 +51,8 @@ pub(super) async fn capabilities(State(api): State<Api>) -> Json<Value> {
         }
         told
     };
-    let tasks = Wanted::BUILT_IN.into_iter().chain(live.own_tasks.values().cloned().map(Wanted::Own));
     Json(json!({
-        "tasks": tasks.map(task).collect::<Vec<_>>(),
+        "tasks": live.tasks().map(task).collect::<Vec<_>>(),
         "representations": openapi::REPRESENTATIONS,
         "chains": catalogue.chains.keys().map(|name| &**name).collect::<Vec<_>>(),
         "limits": {

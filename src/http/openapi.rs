@@ -71,7 +71,7 @@ fn document(own_tasks: &OwnTasks) -> OpenApi {
     let components = files::components(components, own_tasks);
     let components = own_tasks::components(components, own_tasks);
     let components = events::components(components);
-    let components = chat::components(components);
+    let components = chat::components(components, own_tasks);
     let components = errors::components(components);
     let mut components = headers::components(components).build();
     answers::close_word_lists(&mut components, own_tasks);

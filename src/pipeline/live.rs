@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::kept_parts::KeepPolicy;
 use crate::domain::{Cost, TaskName};
 use crate::routing::{Catalogue, RoutingPolicy};
-use crate::tasks::OwnTaskSpec;
+use crate::tasks::{OwnTaskSpec, Wanted};
 
 /// Bounds on a request, whatever its chain could take.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,4 +55,18 @@ pub struct Live {
     pub limits: Limits,
     pub deadlines: Deadlines,
     pub routing: Arc<RoutingPolicy>,
+}
+
+impl Live {
+    /// Every task that can be asked for by its name: the built-in ones in the order of the
+    /// documentation, then the others by name.
+    pub fn tasks(&self) -> impl Iterator<Item = Wanted> {
+        Wanted::BUILT_IN.into_iter().chain(self.own_tasks.values().cloned().map(Wanted::Own))
+    }
+
+    /// The task of that name.
+    pub fn task(&self, name: &str) -> Option<Wanted> {
+        let built_in = Wanted::BUILT_IN.into_iter().find(|wanted| wanted.name().as_str() == name);
+        built_in.or_else(|| self.own_tasks.get(name).cloned().map(Wanted::Own))
+    }
 }

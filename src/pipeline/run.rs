@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::Permit;
+use super::books::Accounts;
 use super::desk::Desk;
 use super::event::{ChunkCounts, Done, Event, Failure, Started, Timing, UsageReport, Warning, WarningCode};
 use super::kept_parts::Cut;
@@ -274,6 +275,15 @@ impl Run {
         }
     }
 
+    fn is_timed_as_a_whole(&self, accounts: &Accounts) -> bool {
+        let answers = accounts.attempts.iter().filter(|attempt| attempt.failure.is_none()).count();
+        match self.strategy {
+            Strategy::Several => true,
+            Strategy::Single => answers > 1 || self.desk.manners.mode == Mode::Pieces,
+            Strategy::MapReduce | Strategy::MapConcat | Strategy::Refine => false,
+        }
+    }
+
     fn usage_report(&self) -> UsageReport {
         let timing = self.timing();
         let accounts = self.desk.books.lock();
@@ -294,8 +304,9 @@ impl Run {
         let total = self.record.as_ref().map(RequestRecord::elapsed).unwrap_or_default();
         let (time_to_first_token, generation) = match self.output.first_at {
             Some((first, after)) => (Some(after), Some(first.elapsed())),
-            // Suggestions are written side by side, and their tokens are told together.
-            None if self.strategy == Strategy::Several => (None, Some(upstream)),
+            // Suggestions are written side by side, and their tokens are told together; so are
+            // those of an answer that was held, or asked for twice.
+            None if self.is_timed_as_a_whole(&accounts) => (None, Some(upstream)),
             None => (None, accounts.last_call),
         };
         let seconds = generation.map_or(0.0, |time| time.as_secs_f64());

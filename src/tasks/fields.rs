@@ -218,6 +218,18 @@ impl Fields {
         self.problems.len()
     }
 
+    /// Tells what was found about a member, since there were so many problems, as something about
+    /// the place that it came from.
+    pub fn trace_back(&mut self, since: usize, name: &str, place: &str) {
+        let member = pointer(name);
+        for problem in self.problems.iter_mut().skip(since) {
+            let rest = problem.pointer.strip_prefix(&member);
+            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+                place.clone_into(&mut problem.pointer);
+            }
+        }
+    }
+
     /// Ends the reading: members that nobody asked for are problems, too.
     ///
     /// # Errors

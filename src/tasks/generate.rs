@@ -57,6 +57,15 @@ impl Generator {
         }
     }
 
+    /// The names of the member that holds what it writes about, the usual one first.
+    pub(super) const fn matter(self) -> &'static [&'static str] {
+        match self {
+            Self::BlogPost => &["topic"],
+            Self::ProductDescription => &["features"],
+            Self::SocialPosts => &["content", "text", "prompt", "input"],
+        }
+    }
+
     /// The shortest body that it takes, with these words as its matter.
     pub(super) fn sample(self, words: &str) -> Map<String, Value> {
         let body = match self {

@@ -27,7 +27,7 @@ vocabulary! {
 
 /// What the text is that is refined, as its task calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Product {
+enum ResultKind {
     Summary,
     Rephrased,
     Expanded,
@@ -42,7 +42,7 @@ enum Product {
 #[derive(Debug, Clone)]
 pub struct Refine {
     source: SourceText,
-    product: Product,
+    kind: ResultKind,
     /// What was said since, the last answer and the last wish at the end.
     exchanges: Vec<Exchange>,
     /// Tokens of the last answer.
@@ -60,13 +60,15 @@ const MAX_ROUNDS: usize = 10;
 
 impl Refine {
     pub(super) const TEMPERATURE: f32 = 0.5;
+    /// The names of the member that says what is to be changed.
+    pub(super) const MATTER: &'static [&'static str] = &["instruction", "prompt"];
 
     pub(super) fn read(fields: &mut Fields) -> Option<Self> {
         // What an input is called elsewhere; and a box for one line of text calls what is
         // typed into it a prompt.
         fields.rename("text", "input");
         fields.rename("prompt", "instruction");
-        let product = read_task(fields);
+        let kind = read_task(fields);
         let input = fields.take("input");
         let source = required(fields, "input", input, "the text that the result was made from");
         let history = read_history(fields);
@@ -81,7 +83,7 @@ impl Refine {
         let result_tokens = estimate_tokens(&answer);
         let mut exchanges = history?;
         exchanges.push(Exchange { answer, wish });
-        Some(Self { source: source?, product: product?, exchanges, result_tokens, format, brief })
+        Some(Self { source: source?, kind: kind?, exchanges, result_tokens, format, brief })
     }
 
     /// The shortest body, with these words as its matter.
@@ -111,12 +113,12 @@ impl Refine {
     }
 
     fn rules(&self) -> TaskRules {
-        let noun = self.product.noun();
+        let noun = self.kind.noun();
         TaskRules {
             role: "You are a careful editor who revises your own texts as their readers wish.",
             verb: "draw on",
-            product: match self.product {
-                Product::Summary => "new summary",
+            product: match self.kind {
+                ResultKind::Summary => "new summary",
                 _ => "new text",
             },
             job: vec![
@@ -130,8 +132,8 @@ impl Refine {
                 self.length_rule(),
             ],
             content: vec![
-                match self.product {
-                    Product::Summary | Product::Rephrased => {
+                match self.kind {
+                    ResultKind::Summary | ResultKind::Rephrased => {
                         "Say only what the document says: what is new in your text comes from there."
                     }
                     _ => {
@@ -192,7 +194,7 @@ impl Refine {
 /// What a wish may add to an answer of one line.
 const SOME_SENTENCES_TOKENS: u32 = 256;
 
-impl Product {
+impl ResultKind {
     fn of(task: &str) -> Self {
         match task {
             "summarize" => Self::Summary,
@@ -219,7 +221,7 @@ impl Product {
 }
 
 /// The task that the result comes from. It may be one that only this deployment has.
-fn read_task(fields: &mut Fields) -> Option<Product> {
+fn read_task(fields: &mut Fields) -> Option<ResultKind> {
     let Some(Member { name, value }) = fields.take("task") else {
         let detail = "`task` is missing; send the name of the task that the result came from.";
         fields.problem("/task", detail);
@@ -233,7 +235,7 @@ fn read_task(fields: &mut Fields) -> Option<Product> {
     if task.is_none() {
         fields.refuse(&name, "must be the name of a task such as `summarize`");
     }
-    task.map(|task| Product::of(&task.replace('_', "-")))
+    task.map(|task| ResultKind::of(&task.replace('_', "-")))
 }
 
 /// A text that has to be there and must not be blank.

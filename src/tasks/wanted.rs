@@ -46,6 +46,35 @@ impl Wanted {
         matches!(self, Self::OnText(_) | Self::Refine | Self::Own(_))
     }
 
+    /// The names of the member that holds what a user says, the usual one first: what the task
+    /// works on, or of a refinement what is to be changed.
+    pub fn matter(&self) -> &'static [&'static str] {
+        match self {
+            Self::OnText(TaskKind::Summarize | TaskKind::Rephrase) | Self::Own(_) => {
+                &["text", "prompt", "input"]
+            }
+            Self::OnText(TaskKind::Expand) => &["text", "prompt", "input", "bullets"],
+            Self::Generate(generator) => generator.matter(),
+            Self::Refine => Refine::MATTER,
+        }
+    }
+
+    /// Whether the task has a place for background.
+    pub fn takes_context(&self) -> bool {
+        match self {
+            Self::OnText(_) | Self::Generate(_) | Self::Refine => true,
+            Self::Own(spec) => spec.common_options().context,
+        }
+    }
+
+    /// Whether a task from a file has given a meaning of its own to a member.
+    pub fn has_own_member(&self, name: &str) -> bool {
+        match self {
+            Self::OnText(_) | Self::Generate(_) | Self::Refine => false,
+            Self::Own(spec) => spec.input_schema()["properties"].get(name).is_some(),
+        }
+    }
+
     /// The shortest body that the task takes, with these words as its matter.
     pub fn sample(&self, words: &str) -> Map<String, Value> {
         let mut members = match self {

@@ -119,6 +119,10 @@ async fn posts_come_in_every_representation_ready_to_post() {
 fn transcript(stream: crate::support::Transcript) -> String {
     stream.assert_grammar();
     assert_eq!(stream.outline(), ["start", "delta", "usage", "done"]);
+    // Nothing of what was held is timed, or its speed would be that of one write.
+    let timing = &stream.one("usage")["timing"];
+    assert_eq!(timing["time_to_first_token_ms"], Value::Null);
+    assert!(timing["generation_time_ms"].as_f64().unwrap() <= timing["total_ms"].as_f64().unwrap());
     stream.text()
 }
 
@@ -298,6 +302,44 @@ async fn a_post_that_is_too_long_is_written_anew_and_then_cut() {
             let system = &app.backend.calls()[before + 1].prompt.system;
             assert!(system.contains("The post for x has 3"), "{name}: {system}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_post_is_cut_to_the_limit_of_its_own_platform() {
+    const LIMITS: [(&str, usize); 7] = [
+        ("x", 280),
+        ("linkedin", 3_000),
+        ("facebook", 63_206),
+        ("instagram", 2_200),
+        ("threads", 500),
+        ("mastodon", 500),
+        ("bluesky", 300),
+    ];
+    let app = ScriptedApp::with(&[]).await;
+    let model = first_model(&app).await;
+    let sentence = "This sentence has six words. ";
+    let post = |(platform, most): (&str, usize)| {
+        let text = sentence.repeat(most / sentence.len() + 2);
+        json!({"platform": platform, "text": text, "hashtags": ["Library"]})
+    };
+    let long = json!({ "posts": LIMITS.map(post) }).to_string();
+    app.backend.then(&model, says(&long));
+    app.backend.then(&model, says(&long));
+    let answer = send(&app, POSTS, posts(&LIMITS.map(|(platform, _)| platform))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let told = answer.json();
+    assert_eq!(told["warnings"].as_array().unwrap().len(), LIMITS.len());
+    for ((platform, most), post) in LIMITS.iter().zip(told["data"]["posts"].as_array().unwrap()) {
+        assert_eq!((&post["platform"], &post["max_length"]), (&json!(platform), &json!(most)));
+        let (length, text) = (post["length"].as_u64().unwrap(), post["text"].as_str().unwrap());
+        assert!(text.ends_with("six words.\n\n#Library"), "{platform}: {text}");
+        assert_eq!(length, text.chars().count() as u64, "{platform}");
+        // Another sentence would not fit.
+        assert!(
+            length <= *most as u64 && length + sentence.len() as u64 > *most as u64,
+            "{platform}: {length}"
+        );
     }
 }
 

@@ -242,3 +242,47 @@ async fn an_answer_that_is_data_is_checked_and_parsed() {
     assert!(app.stop().await);
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// A task that has no place for background, and a meaning of its own for a member of OpenAI's.
+const ADDRESSED: &str = "description = \"Writes to somebody.\"\nprompt = \"Write the document anew, as a letter to {{ user }}.\"\n\
+    [answer]\ntokens = 200\n[input]\nrequired = [\"user\"]\n[input.properties.user]\ntype = \"string\"\nmaxLength = 40\n";
+
+#[tokio::test]
+async fn openais_clients_call_a_task_from_a_file_as_a_model() {
+    const CHAT: &str = "/v1/chat/completions";
+    let folder = std::env::temp_dir().join(format!("redraft-own-chat-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("letter.toml"), ADDRESSED).unwrap();
+    let app = TestApp::with(&[("TASKS__FOLDER", folder.to_str().unwrap())]).await;
+    let user = json!({"role": "user", "content": MINUTES});
+    let body = |messages: Value| json!({"model": "redraft/letter", "user": "Dana", "messages": messages});
+    let told = app.post(CHAT, body(json!([user]))).send().await;
+    assert_eq!(told.status, 200, "{}", told.text());
+    let ours = app.post("/v1/tasks/letter", json!({"text": MINUTES, "user": "Dana"})).send().await.json();
+    assert_eq!(told.json()["choices"][0]["message"]["content"], ours["text"]);
+    assert!(systems(&app)[0].contains("as a letter to Dana."));
+    let labels =
+        [("task", "letter"), ("stream", "json"), ("outcome", "ok"), ("error", ""), ("api", "openai")];
+    assert_eq!(app.metric("redraft_requests_total", &labels).await, 1.0);
+
+    let blank = json!({"role": "system", "content": " "});
+    assert_eq!(app.post(CHAT, body(json!([blank, user]))).send().await.status, 200, "it says nothing");
+    let background = json!({"role": "system", "content": "Dana is a friend."});
+    let refused = app.post(CHAT, body(json!([background, user]))).send().await;
+    let problem = assert_problem(&refused, 422, "validation_failed");
+    assert_eq!(problem["errors"][0]["pointer"], "/messages/0");
+    assert_eq!(problem["errors"].as_array().unwrap().len(), 1, "{problem}");
+
+    let list = app.get("/v1/models").send().await.json();
+    assert_eq!(list["data"].as_array().unwrap().last().unwrap()["id"], "redraft/letter");
+    let gone = json!({"model": "redraft/translate", "messages": [user]});
+    let refused = app.post(CHAT, gone).send().await;
+    assert_problem(&refused, 404, "model_not_found");
+    assert!(refused.text().contains("redraft/letter"), "{}", refused.text());
+    let contract = app.get("/openapi.json").send().await.json();
+    let schema = &contract["components"]["schemas"]["tasks.letter.chat"]["allOf"][0];
+    assert_eq!(schema["required"], json!(["model", "messages", "user"]));
+    assert_eq!(schema["properties"]["user"], json!({"type": "string", "maxLength": 40}));
+    assert!(app.stop().await);
+    std::fs::remove_dir_all(&folder).unwrap();
+}

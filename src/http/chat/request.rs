@@ -1,119 +1,37 @@
 //! Reads a chat completion's body as a request for a task.
 //!
-//! The user's message is the text, system messages are its `context`, and the options
-//! of the task stand beside OpenAI's own members. The rule it protects: what is sent is
+//! The user's message is what the task works on, system messages are its `context`, and
+//! the options of the task stand beside OpenAI's own members. The rule it protects: what is sent is
 //! done, or refused, or has no bearing on the answer; a member that would change the
 //! answer is never passed over.
+
+use std::sync::Arc;
 
 use axum::body::Body as Incoming;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::super::Api;
 use super::super::body;
 use super::super::body_buffers::HeldBytes;
 use super::super::error::{ApiError, unknown_chain};
 use super::super::submission::{self, Submission};
-use super::super::{Api, intake};
+use super::members::MEMBERS;
 use super::{ChatShape, model_not_found};
-use crate::domain::{FailureCode, SourceText, TaskKind};
-use crate::pipeline::{Manners, Mode};
-use crate::tasks::{FieldProblem, Fields, MAX_CONTEXT_CHARS, Task};
+use crate::domain::{FailureCode, SourceText};
+use crate::pipeline::{Live, Manners, Mode};
+use crate::tasks::{FieldProblem, Fields, MAX_CONTEXT_CHARS, Wanted};
 use crate::telemetry::{Dialect, RequestRecord};
 
 /// A task's name as a model begins with this.
 pub(in crate::http) const MODEL_PREFIX: &str = "redraft/";
 
-/// What happens to a member of OpenAI's.
-pub(in crate::http) enum Rule {
-    /// It has no bearing on the answer.
-    Harmless,
-    /// Only a value that asks for what is done anyway; else the words say what to do instead.
-    Only(fn(&Value) -> bool, &'static str),
-    /// No value.
-    Never(&'static str),
-}
-
-impl Rule {
-    /// What is wrong with a value, to be read after the member's name.
-    fn problem(&self, value: &Value) -> Option<&'static str> {
-        match self {
-            Self::Harmless => None,
-            Self::Only(asks_for_nothing, advice) => (!asks_for_nothing(value)).then_some(advice),
-            Self::Never(advice) => Some(advice),
-        }
-    }
-}
-
-const SETS_ITSELF: &str = "is set by the task itself; leave it out";
-const NO_TOOLS: &str = "has no use here: a task calls no tools; leave it out";
-const USE_LENGTH: &str =
-    "cannot be kept to, because a task sets it by its options; leave it out and use `length` or `max_words`";
-const NO_LOGPROBS: &str = "is not possible: the models tell no probabilities; leave it out";
-
-/// Members of OpenAI's that a task does not have.
-pub(in crate::http) const MEMBERS: [(&str, Rule); 33] = [
-    ("user", Rule::Harmless),
-    ("safety_identifier", Rule::Harmless),
-    ("metadata", Rule::Harmless),
-    ("store", Rule::Harmless),
-    ("prompt_cache_key", Rule::Harmless),
-    ("prompt_cache_retention", Rule::Harmless),
-    ("n", Rule::Only(|value| value == 1, "must be 1: a task gives one answer")),
-    ("temperature", Rule::Never(SETS_ITSELF)),
-    ("top_p", Rule::Only(|value| value.as_f64() == Some(1.0), SETS_ITSELF)),
-    ("frequency_penalty", Rule::Only(is_zero, SETS_ITSELF)),
-    ("presence_penalty", Rule::Only(is_zero, SETS_ITSELF)),
-    ("seed", Rule::Never("is not possible: the models take none; leave it out")),
-    ("max_tokens", Rule::Never(USE_LENGTH)),
-    ("max_completion_tokens", Rule::Never(USE_LENGTH)),
-    ("stop", Rule::Only(is_empty, "is not possible: an answer ends where it is whole; leave it out")),
-    ("logit_bias", Rule::Only(is_empty, SETS_ITSELF)),
-    ("logprobs", Rule::Only(|value| value == false, NO_LOGPROBS)),
-    ("top_logprobs", Rule::Only(is_zero, NO_LOGPROBS)),
-    (
-        "response_format",
-        Rule::Only(
-            |value| value["type"] == "text",
-            "must be `{\"type\": \"text\"}`: a task decides what its answer is",
-        ),
-    ),
-    ("tools", Rule::Only(is_empty, NO_TOOLS)),
-    ("tool_choice", Rule::Only(|value| value == "none", NO_TOOLS)),
-    ("parallel_tool_calls", Rule::Never(NO_TOOLS)),
-    ("functions", Rule::Only(is_empty, NO_TOOLS)),
-    ("function_call", Rule::Only(|value| value == "none", NO_TOOLS)),
-    (
-        "modalities",
-        Rule::Only(|value| *value == Value::from(vec!["text"]), "must be `[\"text\"]`: answers are text"),
-    ),
-    ("audio", Rule::Never("is not possible: answers are text; leave it out")),
-    ("prediction", Rule::Never("is not possible; leave it out")),
-    ("web_search_options", Rule::Never("is not possible: a task works on its text alone; leave it out")),
-    ("reasoning_effort", Rule::Never(SETS_ITSELF)),
-    ("verbosity", Rule::Never("is not known to the tasks; leave it out and use `length`")),
-    (
-        "service_tier",
-        Rule::Only(
-            |value| value == "auto" || value == "default",
-            "is chosen by the service's operator; leave it out",
-        ),
-    ),
-    ("include", Rule::Never("has no place in a chat completion; leave it out")),
-    ("moderation", Rule::Never("is decided by the service's operator; leave it out")),
-];
-
-fn is_zero(value: &Value) -> bool {
-    value.as_f64() == Some(0.0)
-}
-
-fn is_empty(value: &Value) -> bool {
-    value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty)
-}
-
 /// A body of which the task is known.
 pub(super) struct Asked {
-    pub task: TaskKind,
+    pub task: Wanted,
+    /// What the request goes by to its end: the task is one of its.
+    live: Arc<Live>,
     model: String,
     /// The chain, where the model's name has one.
     chain: Option<String>,
@@ -138,36 +56,36 @@ pub(super) async fn open(parts: &Parts, body: Incoming, api: &Api) -> Result<Ask
         Some(_) => return Err(named("`model` must be a string, such as `redraft/summarize`.")),
         None => return Err(named("`model` is missing; send a task, such as `redraft/summarize`.")),
     };
-    let (task, chain) = parse_model(&model).ok_or_else(|| {
-        let tasks = TaskKind::ALL.map(|task| format!("{MODEL_PREFIX}{task}")).join(", ");
+    let live = api.0.pipeline.live();
+    let named = parse_model(&model).and_then(|(name, chain)| Some((live.task(name)?, chain)));
+    let (task, chain) = named.ok_or_else(|| {
+        let tasks = live.tasks().map(|task| format!("{MODEL_PREFIX}{}", task.name()));
+        let tasks = tasks.collect::<Vec<_>>().join(", ");
         model_not_found(format!("There is no such model. A task is a model here: {tasks}."))
     })?;
     let chain = chain.map(str::to_owned);
-    Ok(Asked { task, chain, model, fields, held })
+    Ok(Asked { task, live, chain, model, fields, held })
 }
 
-/// The task that a model's name stands for, and the chain behind its `@`.
-fn parse_model(model: &str) -> Option<(TaskKind, Option<&str>)> {
+/// The name of the task that a model's name holds, and the chain behind its `@`.
+fn parse_model(model: &str) -> Option<(&str, Option<&str>)> {
     let name = model.strip_prefix(MODEL_PREFIX)?;
-    let (name, chain) = match name.split_once('@') {
+    Some(match name.split_once('@') {
         Some((name, chain)) => (name, Some(chain)),
         None => (name, None),
-    };
-    TaskKind::ALL.into_iter().find(|task| task.as_str() == name).map(|task| (task, chain))
+    })
 }
 
 /// Reads the rest.
 pub(super) fn read(
     asked: Asked,
     headers: &HeaderMap,
-    api: &Api,
     record: &mut RequestRecord,
 ) -> Result<(Submission, ChatShape), ApiError> {
-    let Asked { task: kind, model, chain, mut fields, held } = asked;
+    let Asked { task: wanted, live, model, chain, mut fields, held } = asked;
     let streamed = fields.boolean("stream").unwrap_or_default();
     let dialect = if streamed { Dialect::OpenAi } else { Dialect::Json };
     record.set_dialect(dialect);
-    let live = api.0.pipeline.live();
     let deadline = submission::deadline(headers, live.deadlines, dialect, record.elapsed())?;
     if let Some(chain) = chain {
         if live.catalogue.chain(&chain).is_none() {
@@ -183,14 +101,14 @@ pub(super) fn read(
         fields.set_default("chain", chain);
     }
     let include_usage = stream_options(&mut fields, streamed);
-    for (name, rule) in &MEMBERS {
+    for (name, rule) in MEMBERS.iter().filter(|(name, _)| !wanted.has_own_member(name)) {
         let Some(value) = fields.value(name) else { continue };
         if let Some(advice) = rule.problem(&value) {
             let pointer = fields.pointer(name);
             fields.problem(pointer, format!("`{name}` {advice}."));
         }
     }
-    messages(&mut fields);
+    let place = messages(&mut fields, &wanted);
     let chain = submission::chain_choice(&mut fields, &live.catalogue);
     let manners = Manners {
         mode: if streamed { Mode::Pieces } else { Mode::Whole },
@@ -198,7 +116,9 @@ pub(super) fn read(
         on_chunk_error: fields.word("on_chunk_error").unwrap_or_default(),
         tell_partials: false,
     };
-    let task = Task::read(kind, &mut fields);
+    let since = fields.problem_count();
+    let task = wanted.read(&mut fields);
+    fields.trace_back(since, wanted.matter()[0], &place);
     let task = submission::finish(fields, task)?;
     record.set_input_bytes(task.document().len());
     let submission = Submission {
@@ -244,27 +164,30 @@ fn stream_options(fields: &mut Fields, streamed: bool) -> bool {
     include_usage
 }
 
-/// Puts the user's message where the task looks for its text, and the system's where it
-/// looks for `context`.
-fn messages(fields: &mut Fields) {
-    for name in intake::TEXTS {
+/// Puts the user's message where the task looks for what it works on, and the system's where
+/// it looks for `context`. Gives the pointer to what the user said.
+fn messages(fields: &mut Fields, wanted: &Wanted) -> String {
+    let matter = wanted.matter();
+    for name in matter {
         if fields.value(name).is_some() {
-            let detail = format!("The text is the user's message; send no `{name}` beside `messages`.");
+            let detail =
+                format!("The user's message is the `{}`; send no `{name}` beside `messages`.", matter[0]);
             fields.problem(format!("/{name}"), detail);
         }
     }
     let problems_before = fields.problem_count();
-    let (text, context) = match fields.value("messages") {
-        Some(Value::Array(messages)) => conversation(messages, fields),
+    let said = match fields.value("messages") {
+        Some(Value::Array(messages)) => conversation(messages, fields, wanted.takes_context()),
         Some(_) => {
             fields.problem("/messages", "`messages` must be a list of messages.");
-            (None, Vec::new())
+            Said::default()
         }
         None => {
             fields.problem("/messages", "`messages` is missing; send a message of the role `user`.");
-            (None, Vec::new())
+            Said::default()
         }
     };
+    let Said { user, context } = said;
     if !context.is_empty() {
         let context = context.join("\n\n");
         if fields.contains("context") {
@@ -280,12 +203,22 @@ fn messages(fields: &mut Fields) {
     }
     // What is wrong with the messages has been told; the task must not tell it again.
     let sound = fields.problem_count() == problems_before;
-    fields.set_default("text", text.filter(|_| sound).unwrap_or_else(|| "-".to_owned()));
+    let (place, text) = user.unwrap_or_default();
+    fields.set_default(matter[0], if sound { text } else { "-".to_owned() });
+    place
 }
 
-/// The user's text, and what the system said.
-fn conversation(messages: Vec<Value>, fields: &mut Fields) -> (Option<String>, Vec<String>) {
-    let (mut text, mut context) = (None, Vec::new());
+/// What a conversation says.
+#[derive(Default)]
+struct Said {
+    /// The user's message, and the pointer to it.
+    user: Option<(String, String)>,
+    /// What the system said.
+    context: Vec<String>,
+}
+
+fn conversation(messages: Vec<Value>, fields: &mut Fields, takes_context: bool) -> Said {
+    let mut said = Said::default();
     for (index, message) in messages.into_iter().enumerate() {
         let at = format!("/messages/{index}");
         let Value::Object(mut message) = message else {
@@ -299,17 +232,22 @@ fn conversation(messages: Vec<Value>, fields: &mut Fields) -> (Option<String>, V
         }
         match role.as_ref().and_then(Value::as_str) {
             Some("system" | "developer") => {
-                context.extend(content_text(content, &at, fields));
+                let background = content_text(content, &at, fields).filter(|text| !text.trim().is_empty());
+                if background.is_some() && !takes_context {
+                    fields.problem(at, NO_CONTEXT);
+                } else {
+                    said.context.extend(background);
+                }
             }
-            Some("user") if text.is_some() => fields.problem(at, ONE_MESSAGE),
+            Some("user") if said.user.is_some() => fields.problem(at, ONE_MESSAGE),
             Some("user") => {
-                let said = content_text(content, &at, fields);
-                if said.as_deref().is_some_and(|said| SourceText::parse(said).is_err()) {
+                let text = content_text(content, &at, fields);
+                if text.as_deref().is_some_and(|text| SourceText::parse(text).is_err()) {
                     let detail =
                         "The user's message is empty or holds only white space; send the text to work on.";
                     fields.problem(format!("{at}/content"), detail);
                 }
-                text = Some(said.unwrap_or_default());
+                said.user = Some((format!("{at}/content"), text.unwrap_or_default()));
             }
             Some("assistant" | "tool" | "function") => fields.problem(at, ONE_MESSAGE),
             _ => {
@@ -318,18 +256,20 @@ fn conversation(messages: Vec<Value>, fields: &mut Fields) -> (Option<String>, V
             }
         }
     }
-    if text.is_none() {
+    if said.user.is_none() {
         fields.problem(
             "/messages",
             "There is no message of the role `user`; send one with the text to work on.",
         );
     }
-    (text, context)
+    said
 }
 
 /// A conversation would be answered as if nothing had been said before its last message.
 const ONE_MESSAGE: &str = "A task works on one text and reads no conversation: send one message of the role `user`, \
                            and none of an assistant or a tool.";
+
+const NO_CONTEXT: &str = "This task has no place for background, so a message of the role `system` would change nothing: leave it out.";
 
 /// What a message says: a string, or parts that are text.
 fn content_text(content: Value, at: &str, fields: &mut Fields) -> Option<String> {
@@ -369,10 +309,12 @@ fn part_text(part: Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MEMBERS, messages, parse_model, stream_options};
+    use super::{messages, parse_model, stream_options};
     use crate::domain::TaskKind;
-    use crate::tasks::Fields;
+    use crate::tasks::{Fields, Generator, Wanted};
     use serde_json::{Value, json};
+
+    const SUMMARIZE: Wanted = Wanted::OnText(TaskKind::Summarize);
 
     fn fields(body: Value) -> Fields {
         let Value::Object(members) = body else { panic!("an object") };
@@ -382,7 +324,7 @@ mod tests {
     /// The text and the context that messages make, or the pointers of what is wrong.
     fn read(conversation: Value) -> Result<(Value, Value), Vec<String>> {
         let mut fields = fields(json!({ "messages": conversation }));
-        messages(&mut fields);
+        messages(&mut fields, &SUMMARIZE);
         let made = (fields.value("text").unwrap_or_default(), fields.value("context").unwrap_or_default());
         let pointers = |problems: Vec<crate::tasks::FieldProblem>| {
             problems.into_iter().map(|problem| problem.pointer).collect()
@@ -392,9 +334,9 @@ mod tests {
 
     #[test]
     fn a_models_name_is_a_task_and_perhaps_a_chain() {
-        assert_eq!(parse_model("redraft/summarize"), Some((TaskKind::Summarize, None)));
-        assert_eq!(parse_model("redraft/expand@speed"), Some((TaskKind::Expand, Some("speed"))));
-        for other in ["summarize", "redraft/", "redraft/poem", "gpt-5", "Redraft/summarize"] {
+        assert_eq!(parse_model("redraft/blog-post"), Some(("blog-post", None)));
+        assert_eq!(parse_model("redraft/expand@speed"), Some(("expand", Some("speed"))));
+        for other in ["summarize", "gpt-5", "Redraft/summarize"] {
             assert_eq!(parse_model(other), None, "{other}");
         }
     }
@@ -434,8 +376,26 @@ mod tests {
             assert_eq!(told, pointers, "{conversation}");
         }
         let mut twice = fields(json!({"messages": [user(json!("a"))], "prompt": "b"}));
-        messages(&mut twice);
+        messages(&mut twice, &SUMMARIZE);
         assert_eq!(twice.finish().unwrap_err()[0].pointer, "/prompt");
+    }
+
+    #[test]
+    fn the_users_message_goes_where_the_task_has_its_matter() {
+        for (generator, name, taken) in [
+            (Generator::BlogPost, "topic", "topic"),
+            (Generator::ProductDescription, "features", "features"),
+            (Generator::SocialPosts, "content", "text"),
+        ] {
+            let wanted = Wanted::Generate(generator);
+            let conversation = json!([{"role": "user", "content": "a\nb"}]);
+            let mut one = fields(json!({ "messages": conversation }));
+            assert_eq!(messages(&mut one, &wanted), "/messages/0/content");
+            assert_eq!(one.value(name), Some(json!("a\nb")));
+            let mut twice = fields(json!({ "messages": conversation, taken: "b" }));
+            messages(&mut twice, &wanted);
+            assert_eq!(twice.finish().unwrap_err()[0].pointer, format!("/{taken}"));
+        }
     }
 
     #[test]
@@ -453,44 +413,5 @@ mod tests {
         assert_eq!(obfuscation, Err("/stream_options/include_obfuscation".to_owned()));
         assert_eq!(told(json!({"speed": 1}), true), Err("/stream_options".to_owned()));
         assert_eq!(told(json!(true), true), Err("/stream_options".to_owned()));
-    }
-
-    #[test]
-    fn a_member_is_harmless_or_asks_for_what_is_done_anyway() {
-        let takes = |name: &str, value: Value| {
-            let (_, rule) = MEMBERS.iter().find(|(known, _)| *known == name).unwrap();
-            rule.problem(&value).is_none()
-        };
-        for (name, value) in [
-            ("user", json!("u1")),
-            ("store", json!(true)),
-            ("n", json!(1)),
-            ("top_p", json!(1)),
-            ("presence_penalty", json!(0)),
-            ("stop", json!([])),
-            ("tools", json!([])),
-            ("tool_choice", json!("none")),
-            ("response_format", json!({"type": "text"})),
-            ("modalities", json!(["text"])),
-            ("logit_bias", json!({})),
-            ("service_tier", json!("auto")),
-        ] {
-            assert!(takes(name, value), "{name}");
-        }
-        for (name, value) in [
-            ("n", json!(2)),
-            ("temperature", json!(1)),
-            ("top_p", json!(0.9)),
-            ("seed", json!(7)),
-            ("max_tokens", json!(100)),
-            ("stop", json!("\n")),
-            ("tools", json!([{}])),
-            ("response_format", json!({"type": "json_object"})),
-            ("modalities", json!(["text", "audio"])),
-            ("service_tier", json!("flex")),
-            ("include", json!(["text"])),
-        ] {
-            assert!(!takes(name, value), "{name}");
-        }
     }
 }

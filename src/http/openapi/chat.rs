@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::OperationBuilder;
 use utoipa::openapi::response::ResponsesBuilder;
-use utoipa::openapi::schema::{
-    AdditionalProperties, AllOfBuilder, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type,
-};
+use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{ComponentsBuilder, Ref, ResponseBuilder};
 
 use super::super::chat::wire::{
@@ -21,19 +19,21 @@ use super::super::wire::{Chunks, CostBody};
 use super::examples::{CHAIN, CREATED, GENERATION_ID, MODEL};
 use super::options::{self, nullable};
 use super::request_examples::{Example, LIBRARY};
-use super::{dialects, errors, headers, paths, requests};
+use super::{dialects, errors, generators, headers, own_tasks, paths, refine, requests};
 use crate::domain::TaskKind;
-use crate::pipeline::{FinishReason, Strategy};
+use crate::pipeline::{FinishReason, OwnTasks, Strategy};
+use crate::tasks::{Generator, Wanted};
 
 const REQUEST: &str = "ChatCompletionRequest";
 
 /// The schemas of this file, as components.
-pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
+pub(super) fn components(components: ComponentsBuilder, own_tasks: &OwnTasks) -> ComponentsBuilder {
     let request =
         AnyOfBuilder::new().description(Some("The options are those of the task that `model` names."));
-    let request = TaskKind::ALL
-        .into_iter()
-        .fold(request, |request, kind| request.item(Ref::from_schema_name(body_name(kind))));
+    let tasks: Vec<Wanted> =
+        Wanted::BUILT_IN.into_iter().chain(own_tasks.values().cloned().map(Wanted::Own)).collect();
+    let request =
+        tasks.iter().fold(request, |request, task| request.item(Ref::from_schema_name(body_name(task))));
     let components = components
         .schema(REQUEST, request)
         .schema("ChatRequestMessage", message())
@@ -47,32 +47,66 @@ pub(super) fn components(components: ComponentsBuilder) -> ComponentsBuilder {
         .schema_from::<ChatUsageBody>()
         .schema_from::<PromptTokensBody>()
         .schema_from::<ServedBody<'_>>();
-    TaskKind::ALL
-        .into_iter()
-        .fold(components, |components, kind| components.schema(body_name(kind), body(kind)))
+    tasks.iter().fold(components, |components, task| components.schema(body_name(task), body(task)))
 }
 
-fn body_name(kind: TaskKind) -> &'static str {
-    match kind {
-        TaskKind::Summarize => "ChatSummarizeRequest",
-        TaskKind::Rephrase => "ChatRephraseRequest",
-        TaskKind::Expand => "ChatExpandRequest",
+fn body_name(task: &Wanted) -> String {
+    let name = match task {
+        Wanted::OnText(TaskKind::Summarize) => "ChatSummarizeRequest",
+        Wanted::OnText(TaskKind::Rephrase) => "ChatRephraseRequest",
+        Wanted::OnText(TaskKind::Expand) => "ChatExpandRequest",
+        Wanted::Generate(Generator::BlogPost) => "ChatBlogPostRequest",
+        Wanted::Generate(Generator::ProductDescription) => "ChatProductDescriptionRequest",
+        Wanted::Generate(Generator::SocialPosts) => "ChatSocialPostsRequest",
+        Wanted::Refine => "ChatRefineRequest",
+        Wanted::Own(spec) => return format!("tasks.{}.chat", spec.name()),
+    };
+    name.to_owned()
+}
+
+/// What the one message of the user is to a task.
+fn about_messages(task: &Wanted) -> String {
+    let user = match task {
+        Wanted::OnText(_) | Wanted::Own(_) => "One message of the role `user`: its text is worked on.",
+        Wanted::Generate(Generator::BlogPost) => "One message of the role `user`: the `topic`.",
+        Wanted::Generate(Generator::ProductDescription) => {
+            "One message of the role `user`: the `features`, one per line."
+        }
+        Wanted::Generate(Generator::SocialPosts) => "One message of the role `user`: the `content`.",
+        Wanted::Refine => "One message of the role `user`: the `instruction`.",
+    };
+    let system = if task.takes_context() {
+        "Messages of the roles `system` and `developer` become the `context` of the task."
+    } else {
+        "Messages of the roles `system` and `developer` are refused: the task has no place for background."
+    };
+    format!("{user} {system} A conversation is refused: a task reads none.")
+}
+
+/// Adds the options of a task; what it works on is the user's message.
+fn add_options(body: ObjectBuilder, task: &Wanted) -> ObjectBuilder {
+    match task {
+        Wanted::OnText(kind) => options::of(*kind)
+            .iter()
+            .chain([&options::preference()])
+            .fold(body, |body, member| body.property(member.name, member.range.schema(member.about))),
+        Wanted::Generate(generator) => generators::add_members(body, *generator, task.matter()),
+        Wanted::Refine => refine::add_members(body),
+        Wanted::Own(spec) => own_tasks::add_members(body, spec),
     }
 }
 
-fn body(kind: TaskKind) -> Schema {
+fn body(task: &Wanted) -> Schema {
+    let name = format!("{MODEL_PREFIX}{}", task.name());
     let model = ObjectBuilder::new()
         .schema_type(Type::String)
-        .pattern(Some(format!("^{MODEL_PREFIX}{kind}(@.+)?$")))
-        .examples([format!("{MODEL_PREFIX}{kind}")])
+        .pattern(Some(format!("^{name}(@.+)?$")))
+        .examples([name])
         .description(Some(
             "The task. With `@` and the name of a chain behind it, that chain of models is asked.",
         ));
     let messages = ArrayBuilder::new().items(Ref::from_schema_name("ChatRequestMessage")).min_items(Some(1));
-    let messages = messages.description(Some(
-        "One message of the role `user`: its text is worked on. Messages of the roles `system` and `developer` \
-         become the `context` of the task. A conversation is refused: a task reads none.",
-    ));
+    let messages = messages.description(Some(about_messages(task)));
     let stream = nullable(Type::Boolean).description(Some("Whether the answer comes in chunks."));
     let include_usage = nullable(Type::Boolean)
         .description(Some("Whether the last chunk tells the usage, and none of the choices."));
@@ -87,14 +121,11 @@ fn body(kind: TaskKind) -> Schema {
         .required("messages")
         .property("stream", stream)
         .property("stream_options", stream_options);
-    for member in options::of(kind).iter().chain([&options::preference()]) {
-        body = body.property(member.name, member.range.schema(member.about));
-    }
-    body = body
+    body = add_options(body, task)
         .property("chain", requests::chain())
         .property("on_failover", requests::on_failover())
         .property("on_chunk_error", requests::on_chunk_error());
-    for (name, rule) in &MEMBERS {
+    for (name, rule) in MEMBERS.iter().filter(|(name, _)| !task.has_own_member(name)) {
         let about = match rule {
             Rule::Harmless => "OpenAI's member; it has no bearing on the answer.".to_owned(),
             Rule::Only(_, advice) => format!("OpenAI's member; `{name}` {advice}."),
@@ -103,8 +134,12 @@ fn body(kind: TaskKind) -> Schema {
         let any = ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(about));
         body = body.property(*name, any);
     }
-    let closed = body.additional_properties(Some(AdditionalProperties::FreeForm(false)));
-    AllOfBuilder::new().item(closed).into()
+    let rule = match task {
+        Wanted::OnText(_) | Wanted::Generate(_) => None,
+        Wanted::Refine => Some(refine::one_input()),
+        Wanted::Own(spec) => own_tasks::rule_between_members(spec),
+    };
+    requests::closed(body, rule.into_iter().collect())
 }
 
 fn message() -> Schema {
@@ -145,7 +180,9 @@ fn frame() -> Schema {
 
 /// The operation.
 pub(super) fn operation() -> OperationBuilder {
-    let description = "The tasks for clients of OpenAI's: a task is a model, the user's message is its text. The options \
+    let description = "The tasks for clients of OpenAI's: a task is a model, the user's message is \
+                       what it works on: its text, or the `topic`, the `features` or the `content` of a generator, \
+                       the `instruction` of a refinement. The options \
                        of the task stand beside OpenAI's members (their clients call it `extra_body`). A member of \
                        OpenAI's that would change the answer and cannot be honoured is refused, such as `temperature`, \
                        `max_tokens`, `seed` and `tools`.\n\nA stream's head waits for the first word: what fails before \
@@ -197,6 +234,13 @@ fn examples() -> Vec<Example> {
                 "model": "redraft/summarize", "type": "headline", "stream": true,
                 "stream_options": { "include_usage": true },
                 "messages": [{ "role": "system", "content": "For the town's newsletter." }, user(LIBRARY)],
+            }),
+        },
+        Example {
+            name: "posts",
+            summary: "A post for each of two platforms, as JSON.",
+            body: json!({
+                "model": "redraft/social-posts", "platforms": ["mastodon", "linkedin"], "messages": [user(LIBRARY)],
             }),
         },
         Example {

@@ -186,19 +186,26 @@ fn body(generator: Generator, named: bool) -> Schema {
             ["content", "text", "prompt", "input"].into_iter().fold(one, |one, name| one.item(given(name)));
         rules.push(one.into());
     }
-    for member in members(generator) {
-        body = body.property(member.name, schema(&member, needed(generator).contains(&member.name)));
-    }
-    for member in options::shared().into_iter().chain([options::preference()]) {
-        body = body.property(member.name, member.range.schema(member.about));
-    }
+    let besides: &[&str] = if generator == Generator::SocialPosts { &["content"] } else { &[] };
+    body = add_members(body, generator, besides);
     for (name, schema) in requests::about_the_answer() {
         body = body.property(name, schema);
     }
-    let has = |name: &&&str| **name != "content";
-    body = needed(generator).iter().filter(has).fold(body, |body, name| body.required(*name));
     rules.push(requests::chain_or_preference());
     requests::closed(body, rules)
+}
+
+/// Adds what a generator takes, its options and those of every task, besides these members.
+pub(super) fn add_members(body: ObjectBuilder, generator: Generator, besides: &[&str]) -> ObjectBuilder {
+    let is_meant = |name: &str| !besides.contains(&name);
+    let own = members(generator).into_iter().filter(|member| is_meant(member.name));
+    let body = own.fold(body, |body, member| {
+        body.property(member.name, schema(&member, needed(generator).contains(&member.name)))
+    });
+    let shared = options::shared().into_iter().chain([options::preference()]);
+    let body =
+        shared.fold(body, |body, member| body.property(member.name, member.range.schema(member.about)));
+    needed(generator).iter().filter(|name| is_meant(name)).fold(body, |body, name| body.required(*name))
 }
 
 /// What is needed is not `null` and not blank.

@@ -68,26 +68,31 @@ fn body(spec: &OwnTaskSpec, names_task: bool) -> Schema {
         let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([spec.name().as_str()]));
         body = body.property("task", word).required("task");
     }
+    body = add_members(body, spec);
+    for (name, schema) in requests::about_the_answer() {
+        body = body.property(name, schema);
+    }
+    let rules = [requests::one_text(OneOfBuilder::new()), requests::chain_or_preference()];
+    requests::closed(body, rules.into_iter().chain(rule_between_members(spec)).collect())
+}
+
+/// Adds what a task's file lists, and the options of every task that it has.
+pub(super) fn add_members(mut body: ObjectBuilder, spec: &OwnTaskSpec) -> ObjectBuilder {
     for (name, schema) in own_members(spec) {
         body = body.property(name, as_written(schema));
     }
     for member in common(spec).iter().chain([&options::preference()]) {
         body = body.property(member.name, member.range.schema(member.about));
     }
-    for (name, schema) in requests::about_the_answer() {
-        body = body.property(name, schema);
-    }
     let required = spec.input_schema()["required"].as_array();
-    for name in required.into_iter().flatten().filter_map(Value::as_str) {
-        body = body.required(name);
-    }
-    let mut rules = vec![requests::one_text(OneOfBuilder::new()), requests::chain_or_preference()];
-    if let Some(rule) = spec.input_schema().get("dependentRequired") {
-        let rule = Extensions::from_iter([("dependentRequired".to_owned(), rule.clone())]);
-        let rule = ObjectBuilder::new().schema_type(SchemaType::AnyValue).extensions(Some(rule));
-        rules.push(rule.into());
-    }
-    requests::closed(body, rules)
+    required.into_iter().flatten().filter_map(Value::as_str).fold(body, ObjectBuilder::required)
+}
+
+/// Which members go with which.
+pub(super) fn rule_between_members(spec: &OwnTaskSpec) -> Option<Schema> {
+    let rule = spec.input_schema().get("dependentRequired")?;
+    let rule = Extensions::from_iter([("dependentRequired".to_owned(), rule.clone())]);
+    Some(ObjectBuilder::new().schema_type(SchemaType::AnyValue).extensions(Some(rule)).into())
 }
 
 fn task(spec: &OwnTaskSpec) -> OperationBuilder {

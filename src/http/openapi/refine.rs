@@ -80,32 +80,57 @@ const MAX_FIELD_CHARS: usize = 1_000_000;
 
 /// `is_measured`: there, `task` is the refinement itself.
 fn body(is_measured: bool) -> Schema {
-    let text = |about: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(about));
     let task = match is_measured {
         true => text("This task.").enum_values(Some(["refine"])),
-        false => text(ABOUT_TASK).pattern(Some(TASK_PATTERN)).max_length(Some(MAX_TASK_CHARS)),
+        false => result_task(),
     };
-    let given = |about: &str| nullable(Type::String).pattern(Some(NOT_BLANK)).description(Some(about));
     let wish = |about: &str| given(about).max_length(Some(MAX_INSTRUCTION_CHARS));
-    let mut body = ObjectBuilder::new()
-        .property("task", task)
+    let mut body = add_what_was_said(ObjectBuilder::new(), task)
+        .property("instruction", wish(ABOUT_INSTRUCTION))
+        .property("prompt", wish("Another name for `instruction`."));
+    body = add_options(body);
+    for (name, schema) in requests::about_the_answer() {
+        body = body.property(name, schema);
+    }
+    let rules = vec![one_input(), one_of(["instruction", "prompt"]), requests::chain_or_preference()];
+    requests::closed(body, rules)
+}
+
+/// Adds all that a body has beside what is to be changed.
+pub(super) fn add_members(body: ObjectBuilder) -> ObjectBuilder {
+    add_options(add_what_was_said(body, result_task()))
+}
+
+/// Exactly one member carries the text that the result was made from.
+pub(super) fn one_input() -> Schema {
+    one_of(["input", "text"])
+}
+
+fn add_what_was_said(body: ObjectBuilder, task: ObjectBuilder) -> ObjectBuilder {
+    body.property("task", task)
         .required("task")
         .property("input", given(ABOUT_INPUT))
         .property("text", given("Another name for `input`."))
         .property("result", text(ABOUT_RESULT).pattern(Some(NOT_BLANK)))
         .required("result")
-        .property("instruction", wish(ABOUT_INSTRUCTION))
-        .property("prompt", wish("Another name for `instruction`."))
-        .property("history", history());
-    for member in options().iter().chain([&options::preference()]) {
-        body = requests::with(body, member);
-    }
-    for (name, schema) in requests::about_the_answer() {
-        body = body.property(name, schema);
-    }
-    let rules =
-        vec![one_of(["input", "text"]), one_of(["instruction", "prompt"]), requests::chain_or_preference()];
-    requests::closed(body, rules)
+        .property("history", history())
+}
+
+fn add_options(body: ObjectBuilder) -> ObjectBuilder {
+    options().iter().chain([&options::preference()]).fold(body, requests::with)
+}
+
+/// The task that the result came from.
+fn result_task() -> ObjectBuilder {
+    text(ABOUT_TASK).pattern(Some(TASK_PATTERN)).max_length(Some(MAX_TASK_CHARS))
+}
+
+fn text(about: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(about))
+}
+
+fn given(about: &str) -> ObjectBuilder {
+    nullable(Type::String).pattern(Some(NOT_BLANK)).description(Some(about))
 }
 
 fn history() -> Schema {

@@ -76,7 +76,7 @@ impl CheckedRun {
                     }
                 }
                 WorkEvent::Ended { model, finish } => self.ended(model, finish, desk),
-                WorkEvent::Failed(error) => self.failed(error, desk),
+                WorkEvent::Failed(error) => self.failed(error),
             }
         }
     }
@@ -87,11 +87,11 @@ impl CheckedRun {
         // What a guardrail says is no answer of the model's, and is told as it is.
         if finish == FinishReason::Guardrail {
             let reviewed = Reviewed { text, remarks: Vec::new() };
-            return self.finish(reviewed, model, finish, desk);
+            return self.finish(reviewed, model, finish);
         }
         let earlier = self.first.as_ref().map(|first| first.text.as_str());
         match self.task.review(&text, earlier, self.flows) {
-            Review::Good(reviewed) => self.finish(reviewed, model, finish, desk),
+            Review::Good(reviewed) => self.finish(reviewed, model, finish),
             Review::Poor { .. } if finish == FinishReason::ContentFilter => {
                 let cause = "the provider's filter cut data short";
                 self.told.push_back(Step::Failed(Ending::of(FailureCode::ContentFiltered, cause)));
@@ -127,20 +127,20 @@ impl CheckedRun {
     }
 
     /// A try has failed. Where it was the second one, the first may still do, cut to size.
-    fn failed(&mut self, error: RouteError, desk: &Desk) {
+    fn failed(&mut self, error: RouteError) {
         if !self.flows
             && let Some(First { text, model, finish }) = self.first.take()
             && let Review::Good(reviewed) = self.task.review(&text, Some(&text), false)
         {
-            return self.finish(reviewed, model, finish, desk);
+            return self.finish(reviewed, model, finish);
         }
         self.told.push_back(Step::Failed(error.into()));
     }
 
-    fn finish(&mut self, reviewed: Reviewed, model: ModelId, finish: FinishReason, desk: &Desk) {
+    fn finish(&mut self, reviewed: Reviewed, model: ModelId, finish: FinishReason) {
         if !self.flows {
-            let whole = desk.manners.mode == Mode::Whole;
-            self.told.push_back(Step::Text { text: reviewed.text, whole });
+            // It was held until it was good, so no piece of it is timed.
+            self.told.push_back(Step::Text { text: reviewed.text, whole: true });
         }
         let warnings = reviewed.remarks.into_iter().map(warning).map(Event::Warning).map(Step::Tell);
         self.told.extend(warnings);

@@ -28,6 +28,30 @@ async fn complete(app: &TestApp, more: Value) -> Answer {
     app.post(PATH, with(more)).header("accept", "application/json").send().await
 }
 
+/// Every task, as `GET /v1/models` lists them.
+const MODELS: [&str; 9] = [
+    "redraft/summarize",
+    "redraft/rephrase",
+    "redraft/expand",
+    "redraft/blog-post",
+    "redraft/product-description",
+    "redraft/social-posts",
+    "redraft/refine",
+    "redraft/extract-action-items",
+    "redraft/translate",
+];
+
+/// What a task cannot do without, beside the user's message.
+fn needed(model: &str) -> Value {
+    match model {
+        "redraft/product-description" => json!({"name": "Lumo"}),
+        "redraft/social-posts" => json!({"platforms": ["x"]}),
+        "redraft/refine" => json!({"task": "rephrase", "input": TEXT, "result": "The ferry leaves at 9:15."}),
+        "redraft/translate" => json!({"target_language": "en"}),
+        _ => json!({}),
+    }
+}
+
 async fn stream(app: &TestApp) -> Answer {
     complete(app, json!({"stream": true, "stream_options": {"include_usage": true}})).await
 }
@@ -109,19 +133,123 @@ async fn other_tasks_and_chains_are_models_too_and_the_list_names_the_tasks() {
     let list = app.get("/v1/models").send().await.json();
     assert_eq!(list["object"], "list");
     let models = list["data"].as_array().unwrap();
-    assert_eq!(models.len(), 3);
+    let ids: Vec<&str> = models.iter().map(|model| model["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, MODELS);
     for model in models {
         assert_eq!((&model["object"], &model["owned_by"]), (&json!("model"), &json!("redraft")));
-        for name in
-            [model["id"].as_str().unwrap().to_owned(), format!("{}@speed", model["id"].as_str().unwrap())]
-        {
-            let answer = complete(&app, json!({ "model": name })).await;
+        let id = model["id"].as_str().unwrap();
+        for name in [id.to_owned(), format!("{id}@speed")] {
+            let mut more = needed(id);
+            more["model"] = name.clone().into();
+            let answer = complete(&app, more).await;
             assert_eq!(answer.status, 200, "{name}: {}", answer.text());
             assert_eq!(answer.json()["model"], name);
             let chain = if name.ends_with("@speed") { "speed" } else { "default" };
             assert_eq!(answer.json()["redraft"]["chain"], chain);
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_task_cannot_do_without_is_the_users_message() {
+    let app = TestApp::start().await;
+    let user = |content: &str| json!([{"role": "user", "content": content}]);
+    for (path, name, matter, more) in [
+        ("blog-post", "topic", "How to read a map", json!({"outline": ["Symbols"], "tone": "calm"})),
+        ("blog-post", "topic", "How to read a map", json!({"output": "json"})),
+        ("product-description", "features", "warm light\n- clips to a book", json!({"name": "Lumo lamp"})),
+        ("social-posts", "content", TEXT, json!({"platforms": ["x", "bluesky"], "context": "For locals."})),
+        ("refine", "instruction", "Shorter, please.", needed("redraft/refine")),
+    ] {
+        let mut ours = more.clone();
+        ours[name] = matter.into();
+        let at = if path == "refine" { "/v1/refine".to_owned() } else { format!("/v1/generate/{path}") };
+        let ours = app.post(&at, ours).send().await.json();
+        let mut asked = more;
+        asked["model"] = format!("redraft/{path}").into();
+        asked["messages"] = user(matter);
+        let told = complete(&app, asked.clone()).await;
+        assert_eq!(told.status, 200, "{path}: {}", told.text());
+        assert_eq!(told.json()["choices"][0]["message"]["content"], ours["text"], "{path}");
+        assert_eq!(told.json()["usage"]["prompt_tokens"], ours["usage"]["input_tokens"], "{path}");
+        asked["stream"] = true.into();
+        let chunks = Chunks::read(&complete(&app, asked).await.text());
+        assert!(chunks.is_whole(), "{path}");
+        assert_eq!(chunks.text(), ours["text"].as_str().unwrap(), "{path}");
+    }
+    let labels =
+        [("task", "social-posts"), ("stream", "openai"), ("outcome", "ok"), ("error", ""), ("api", "openai")];
+    assert_eq!(app.metric("redraft_requests_total", &labels).await, 1.0);
+    // The system's messages are the context here, too.
+    let messages = json!([{"role": "system", "content": "For locals."}, {"role": "user", "content": TEXT}]);
+    let by_system =
+        complete(&app, json!({"model": "redraft/social-posts", "platforms": ["x"], "messages": messages}))
+            .await;
+    let posts = json!({"content": TEXT, "platforms": ["x"], "context": "For locals."});
+    let by_context = app.post("/v1/generate/social-posts", posts).send().await.json();
+    assert_eq!(by_system.json()["usage"]["prompt_tokens"], by_context["usage"]["input_tokens"]);
+    assert!(app.stop().await);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_generators_matter_points_to_the_message() {
+    let app = TestApp::start().await;
+    let user = |content: String| json!([{"role": "user", "content": content}]);
+    for (model, matter, more, pointers) in [
+        ("blog-post", "word ".repeat(300), json!({}), vec!["/messages/0/content"]),
+        ("blog-post", "A map.".to_owned(), json!({"topic": "A map."}), vec!["/topic"]),
+        ("blog-post", "A map.".to_owned(), json!({"text": "A map."}), vec!["/text"]),
+        ("product-description", "a\n".repeat(51), json!({}), vec!["/messages/0/content", "/name"]),
+        (
+            "product-description",
+            "a".to_owned(),
+            json!({"name": "Lumo", "max_tokens": 5}),
+            vec!["/max_tokens"],
+        ),
+        ("social-posts", "A text.".to_owned(), json!({}), vec!["/platforms"]),
+        ("refine", "a".repeat(2_001), needed("redraft/refine"), vec!["/messages/0/content"]),
+        (
+            "refine",
+            "Shorter.".to_owned(),
+            json!({"prompt": "b"}),
+            vec!["/input", "/prompt", "/result", "/task"],
+        ),
+        (
+            "social-posts",
+            "A text.".to_owned(),
+            json!({"platforms": ["x"], "content": "A text."}),
+            vec!["/content"],
+        ),
+    ] {
+        let mut asked = more;
+        asked["model"] = format!("redraft/{model}").into();
+        asked["messages"] = user(matter);
+        let answer = complete(&app, asked).await;
+        let problem = assert_problem(&answer, 422, "validation_failed");
+        let mut told: Vec<&str> = problem["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|error| error["pointer"].as_str().unwrap())
+            .collect();
+        told.sort_unstable();
+        assert_eq!(told, pointers, "{model}: {problem}");
+    }
+    assert!(app.sim.calls().is_empty());
+    assert!(app.stop().await);
+}
+
+#[tokio::test]
+async fn posts_that_stay_wrong_are_a_status_and_data_that_flowed_ends_without_done() {
+    let app = TestApp::start().await;
+    app.sim.set_scenario("*", Scenario::InvalidJson);
+    let posts = json!({"model": "redraft/social-posts", "platforms": ["x"], "stream": true});
+    assert_problem(&complete(&app, posts).await, 502, "output_invalid");
+    let blog = json!({"model": "redraft/blog-post", "output": "json", "stream": true});
+    let chunks = Chunks::read(&complete(&app, blog).await.text());
+    assert!(!chunks.done, "[DONE] belongs to whole answers");
+    assert_eq!(chunks.chunks.last().unwrap()["error"]["code"], "output_invalid");
+    assert!(app.stop().await);
 }
 
 #[tokio::test]
@@ -133,6 +261,8 @@ async fn a_model_that_there_is_not_is_openais_model_not_found() {
         assert_eq!(problem["error"]["param"], "/model");
         assert_eq!(problem["error"]["type"], "invalid_request_error");
         assert!(!answer.text().contains("gpt-5") && !answer.text().contains("nowhere"));
+        let listed = MODELS.iter().all(|model| answer.text().contains(model));
+        assert_eq!(listed, !model.contains('@'), "{}", answer.text());
     }
     for missing in [json!({"model": null}), json!({"model": 5})] {
         assert_problem(&complete(&app, missing).await, 422, "validation_failed");

@@ -52,12 +52,14 @@ const OF_MEMBER: [&str; 20] = [
 ];
 
 /// Names that every request gives a meaning to.
-const RESERVED: [&str; 24] = [
+const RESERVED: [&str; 26] = [
     "text",
     "prompt",
     "input",
     "bullets",
     "messages",
+    "model",
+    "stream_options",
     "file",
     "options",
     "task",
