@@ -1,7 +1,8 @@
 //! The playground: one page on which the tasks can be tried.
 //!
 //! Owns its files, which are compiled in, and the headers they are served with; what the
-//! page does stands in its own source. In the demo it also has a switch that makes
+//! page does stands in its own source. What only people read of them, indentation and
+//! comments, stays here. In the demo it also has a switch that makes
 //! models fail ([`switch`]). The one rule it protects: the page may load from and talk to
 //! this service alone, and nothing on it is ever inserted as HTML.
 
@@ -12,6 +13,7 @@ pub use switch::{Fault, FaultOrder, FaultSwitch, fault_switch};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
 };
@@ -58,22 +60,30 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         return Router::new();
     }
     let files = FILES.iter().fold(Router::new(), |router, file| {
-        let etag = file.etag();
-        router.route(file.path, get(async move |headers: HeaderMap| file.answer(&headers, &etag)))
+        let text = Bytes::from(file.served());
+        let etag = etag(&text);
+        router.route(file.path, get(async move |headers: HeaderMap| file.answer(&headers, &etag, &text)))
     });
     files.route("/playground/fault", get(switch::fault).put(switch::set_fault))
 }
 
 impl File {
-    /// Weak, because the answer may be compressed on its way.
-    fn etag(&self) -> HeaderValue {
-        let mut hasher = DefaultHasher::new();
-        self.text.hash(&mut hasher);
-        let etag = format!("W/\"{:016x}\"", hasher.finish());
-        HeaderValue::try_from(etag).expect("hexadecimal digits are header characters")
+    /// What is sent of it. Lines keep their number, so that a browser's message leads to the source.
+    fn served(&self) -> String {
+        let lines = self.text.lines().map(|line| match line.trim_start_matches('\t') {
+            comment if self.media_type == SCRIPT && is_comment(comment) => "",
+            line => line,
+        });
+        let mut served: String = lines.flat_map(|line| [line, "\n"]).collect();
+        if self.media_type == STYLE {
+            for gap in [": ", "; ", ", ", " {", "{ ", " }", " > "] {
+                served = served.replace(gap, gap.trim());
+            }
+        }
+        served
     }
 
-    fn answer(&self, asked: &HeaderMap, etag: &HeaderValue) -> Response {
+    fn answer(&self, asked: &HeaderMap, etag: &HeaderValue, text: &Bytes) -> Response {
         let headers = [
             (ETAG, etag.clone()),
             (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
@@ -85,8 +95,21 @@ impl File {
         if is_known(asked, etag) {
             return (StatusCode::NOT_MODIFIED, headers).into_response();
         }
-        (headers, [(CONTENT_TYPE, HeaderValue::from_static(self.media_type))], self.text).into_response()
+        (headers, [(CONTENT_TYPE, HeaderValue::from_static(self.media_type))], text.clone()).into_response()
     }
+}
+
+/// A comment has lines of its own, and each begins anew.
+fn is_comment(line: &str) -> bool {
+    line.starts_with("//") || (line.starts_with("/**") && line.ends_with("*/"))
+}
+
+/// Weak, because the answer may be compressed on its way.
+fn etag(text: &[u8]) -> HeaderValue {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let etag = format!("W/\"{:016x}\"", hasher.finish());
+    HeaderValue::try_from(etag).expect("hexadecimal digits are header characters")
 }
 
 /// Whether the client has this version. Clients send back what they were given, whole.
@@ -97,15 +120,31 @@ fn is_known(asked: &HeaderMap, etag: &HeaderValue) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{FILES, HTML};
+    use super::{FILES, HTML, SCRIPT, STYLE, is_comment};
 
-    /// The whole page, uncompressed.
+    /// The whole page as it is sent, uncompressed.
     const MAX_BYTES: usize = 80 << 10;
 
     #[test]
     fn the_page_stays_small() {
-        let bytes: usize = FILES.iter().map(|file| file.text.len()).sum();
+        let bytes: usize = FILES.iter().map(|file| file.served().len()).sum();
         assert!(bytes < MAX_BYTES, "{bytes} bytes");
+    }
+
+    #[test]
+    fn what_is_sent_lacks_comments_and_white_space_alone() {
+        for file in &FILES {
+            let served = file.served();
+            assert_eq!(served.lines().count(), file.text.lines().count(), "{}", file.path);
+            for (sent, written) in served.lines().zip(file.text.lines()) {
+                let written = written.trim_start_matches('\t');
+                match file.media_type {
+                    SCRIPT if is_comment(written) => assert_eq!(sent, "", "{}", file.path),
+                    STYLE => assert_eq!(sent.replace(' ', ""), written.replace(' ', "")),
+                    _ => assert_eq!(sent, written, "{}", file.path),
+                }
+            }
+        }
     }
 
     #[test]

@@ -38,4 +38,4 @@ done
 
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 cd "$work"
-REDRAFT_PLAYGROUND="$address" node --test --test-timeout=120000 ${1:+--test-name-pattern="$1"} playground.test.mjs
+REDRAFT_PLAYGROUND="$address" node --test --test-timeout=600000 ${1:+--test-name-pattern="$1"} playground.test.mjs

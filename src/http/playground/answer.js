@@ -1,14 +1,15 @@
 // The answer of one run: its text, its parts, which models were asked, and what it took.
 
-import { segmented } from "./options.js";
-import { Growing, changes, el } from "./render.js";
+import { segmented, titled, word } from "./options.js";
+import { Growing, changes, el, partial, shape } from "./render.js";
 
-const find = (id) => document.getElementById(id);
+export const find = (id) => document.getElementById(id);
+export const write = (id, words) => (find(id).textContent = words);
 export const count = (value) => value.toLocaleString("en");
 export const seconds = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)} s`);
 export const money = (usd) => (usd && usd < 0.0001 ? "< $0.0001" : `$${usd.toFixed(usd < 0.01 ? 5 : 3)}`);
-/** Whether an answer is data rather than prose. */
-const isData = (text) => /^\s*[[{]/.test(text);
+/** Whether an answer is data, which is always an object, rather than prose. */
+const isData = (text) => /^\s*{/.test(text);
 
 // From so many parts on, cells are small and without numbers.
 const DENSE = 80;
@@ -26,8 +27,8 @@ const said = (reason) => REASONS[reason] ?? reason.replaceAll("_", " ");
 
 /** The view. `say` tells a screen reader, `nameOf` gives the name of a model. */
 export class Answer {
-	constructor({ say, nameOf, again }) {
-		Object.assign(this, { say, nameOf, again, view: "rendered" });
+	constructor({ say, nameOf, again, changed }) {
+		Object.assign(this, { say, nameOf, again, changed, view: "rendered" });
 		this.output = find("output");
 		this.output.addEventListener("scroll", () => {
 			const { scrollTop, scrollHeight, clientHeight } = this.output;
@@ -54,12 +55,38 @@ export class Answer {
 		this.output.replaceChildren(el("p", { class: "empty" }, words));
 	}
 
+	/** What is needed to show it again. */
+	get shown() {
+		const { task, before, text, plain, suggestions } = this;
+		return { task, before, text, plain, suggestions };
+	}
+
 	/** Shows an answer of the past. */
-	restore(task, before, text, plain) {
+	restore(shown) {
 		this.clear();
-		Object.assign(this, { task, before, text, plain });
+		Object.assign(this, shown);
 		this.controls();
-		if (text) this.paint();
+		if (this.text) this.paint();
+	}
+
+	/** All that was written, as it is copied and kept. */
+	get whole() {
+		const all = this.several;
+		return all.length ? all.map(({ text }) => text).join("\n\n") : this.text;
+	}
+
+	get several() {
+		return this.suggestions.filter(Boolean);
+	}
+
+	get ending() {
+		return isData(this.text) ? "json" : this.plain ? "txt" : "md";
+	}
+
+	/** As one text that a reader would wish changes of. */
+	get readable() {
+		const { posts } = (isData(this.text) && partial(this.text)) || {};
+		return Array.isArray(posts) ? posts.map(({ platform, text }) => `${word("", platform)}:\n${text}`).join("\n\n") : this.text;
 	}
 
 	start({ task, before, streams, plain }) {
@@ -123,8 +150,8 @@ export class Answer {
 	}
 
 	// All of them come before the text, which is the first one again.
-	on_suggestion({ index, text }) {
-		this.suggestions[index] = card(`Suggestion ${index + 1}`, text);
+	on_suggestion({ index, text, model }) {
+		this.suggestions[index] = { index, text, model };
 		if (this.streams) this.paintSoon();
 	}
 
@@ -148,9 +175,10 @@ export class Answer {
 	on_done(event) {
 		Object.assign(this, { done: event, model: event.model });
 		this.end();
-		const words = this.text.split(/\s+/).filter(Boolean).length;
+		const text = this.several.length ? this.whole : this.readable;
+		const words = text.split(/\s+/).filter(Boolean).length;
 		// Once, as a whole; a long text is better read at one's own pace.
-		this.say(words <= LONGEST_READ_OUT ? `Answer: ${this.text}` : `The answer is complete: ${words} words.`);
+		this.say(words <= LONGEST_READ_OUT ? `Answer: ${text}` : `The answer is complete: ${words} words.`);
 	}
 
 	on_error(problem) {
@@ -187,36 +215,63 @@ export class Answer {
 	paint() {
 		cancelAnimationFrame(this.frame);
 		this.frame = undefined;
-		const { output, text, running } = this;
-		if (!text && !running) return this.empty("There is no answer.");
-		let data = this.suggestions.filter(Boolean);
-		if (this.view !== "rendered") data = null;
-		else if (!data.length) data = !running && isData(text) ? structured(text) : null;
-		output.className = this.view === "raw" || (isData(text) && !data) ? "output raw" : "output";
-		if (data) output.replaceChildren(...data);
-		else if (this.view === "changes" && !running) this.compare();
-		else if (this.view === "raw" || this.plain || isData(text)) this.grow(text);
+		const { output, text, running, view } = this;
+		const several = this.several;
+		if (!text && !several.length && !running) return this.empty("There is no answer.");
+		output.className = view === "raw" ? "output raw" : "output";
+		const differs = view === "changes" && !running;
+		if (view === "raw") this.grow(several.length ? this.whole : text);
+		else if (several.length) output.replaceChildren(...several.map((one) => this.suggestion(one, differs)));
+		else if (differs) output.replaceChildren(el("div", { class: "plain" }, ...this.compared(text)));
+		else if (isData(text)) output.replaceChildren(...this.data(partial(text)));
+		else if (this.plain) this.grow(text);
 		else (this.drawn.markdown ??= new Growing(output)).set(text);
-		if (running && this.follows) output.scrollTop = output.scrollHeight;
+		// Cards are read from the first one on.
+		if (running && this.follows && !output.querySelector("article")) output.scrollTop = output.scrollHeight;
 	}
 
 	/** One text node that grows: what the reader has selected stays selected. */
 	grow(text) {
-		if (!this.drawn.node) {
+		// What was shown before need not be how this one begins.
+		if (!this.drawn.node || !text.startsWith(this.drawn.node.data)) {
 			this.drawn.node = document.createTextNode("");
 			this.output.replaceChildren(el("div", { class: "plain" }, this.drawn.node));
 		}
 		this.drawn.node.appendData(text.slice(this.drawn.node.length));
 	}
 
-	compare() {
-		const steps = changes(this.before, this.text);
-		if (!steps) return this.empty("Too many words differ to compare them one by one.");
+	compared(text) {
+		const steps = changes(this.before, text);
+		if (!steps) return ["Too many words differ to compare them one by one."];
 		const show = ({ kind, text }) => (kind === "same" ? [text] : [el(kind, {}, text.trimEnd()), text.slice(text.trimEnd().length)]);
-		this.output.replaceChildren(el("div", { class: "plain" }, ...steps.flatMap(show)));
+		return steps.flatMap(show);
+	}
+
+	suggestion({ index, text, model }, differs) {
+		const by = model && this.model && model !== this.model ? this.nameOf(model) : null;
+		return this.card(`Suggestion ${index + 1}`, by, text, differs ? this.compared(text) : [text]);
+	}
+
+	/** Posts as cards with their length, everything else by its names. */
+	data(found) {
+		if (!Array.isArray(found?.posts)) return found ? shape(found, titled) : [];
+		return found.posts.filter(Boolean).map(({ platform = "", text = "", length, max_length: most }) => {
+			const bar = most && el("span", { class: "length", "aria-hidden": "true" }, el("i"));
+			bar?.firstChild.style.setProperty("width", `${Math.min(100, (length / most) * 100)}%`);
+			const size = most && el("small", {}, `${count(length)} of ${count(most)}`);
+			const parts = text.split(/(#[\p{L}\p{N}_]+)/u).map((part, index) => (index % 2 ? el("span", { class: "tag" }, part) : part));
+			return this.card(word("", platform), [size, bar], text, parts);
+		});
+	}
+
+	card(title, more, text, content) {
+		const copy = el("button", { class: "quiet", "aria-label": `Copy: ${title}`, onclick: () => this.copy(text, title) }, "Copy");
+		const head = el("div", { class: "head" }, el("h3", {}, title), ...[more].flat(), copy);
+		return el("article", { class: "post" }, head, el("div", { class: "plain" }, ...content));
 	}
 
 	controls() {
+		this.changed?.();
 		find("copy").disabled = find("download").disabled = this.running || !this.text;
 		const choices = [["rendered", "Rendered"], ["raw", "Raw"]];
 		if (this.task?.compares && this.before) choices.push(["changes", "Changes"]);
@@ -241,12 +296,12 @@ export class Answer {
 			cell.title = [`Part ${index + 1}: ${STATES[state]}`, model && this.nameOf(model), fell].filter(Boolean).join(", ");
 		}
 		const ready = (counts.completed ?? 0) + (counts.cached ?? 0);
-		find("stage").textContent = STAGES[stage] ?? stage;
-		find("stage-detail").textContent = stage === "reduce" ? `round ${level}, ${done} of ${total}` : `${ready} of ${this.parts.length} parts`;
+		write("stage", STAGES[stage] ?? stage);
+		write("stage-detail", stage === "reduce" ? `round ${level}, ${done} of ${total}` : `${ready} of ${this.parts.length} parts`);
 		const legend = Object.keys(STATES).filter((state) => counts[state]).map((state) => `${counts[state]} ${STATES[state]}`);
 		const fell = this.parts.filter((part) => part.fell).length;
 		if (fell) legend.push(`${fell} ↷ by another model`);
-		find("legend").textContent = legend.join(" · ");
+		write("legend", legend.join(" · "));
 		find("grid").setAttribute("aria-label", `${this.parts.length} parts: ${legend.join(", ")}`);
 	}
 
@@ -311,7 +366,8 @@ export class Answer {
 		if (status) foot.append(`Status ${status}`);
 		const mistakes = errors.map((one) => el("li", {}, el("code", {}, one.pointer), ` ${one.detail}`));
 		const more = partial ? ["What was written before it stays below. It is not the whole answer."] : [];
-		if (mistakes.length) more.push(el("ul", {}, ...mistakes));
+		// One alone is told in the sentence before.
+		if (mistakes.length > 1) more.push(el("ul", {}, ...mistakes));
 		this.note(title, detail, ...more, foot).classList.remove("mild");
 	}
 
@@ -330,19 +386,4 @@ export class Answer {
 		draw();
 		return button;
 	}
-}
-
-const card = (title, text) => el("div", { class: "post" }, el("h3", {}, title), text);
-
-/** Data of a task that answers with data: posts as cards, everything else as it is. */
-function structured(text) {
-	let data;
-	try {
-		data = JSON.parse(text);
-	} catch {
-		return null;
-	}
-	const { posts } = data;
-	if (!Array.isArray(posts)) return [el("pre", {}, el("code", {}, JSON.stringify(data, null, 2)))];
-	return posts.map(({ platform, text, length, max_length }) => card(`${platform} · ${length} of ${max_length}`, text));
 }

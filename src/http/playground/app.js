@@ -1,12 +1,11 @@
 // The page: reads what the service offers, draws it, and runs what the reader asks for.
 
-import { Answer, count, money, seconds } from "./answer.js";
-import { LANGUAGES, drawOptions, fromHash, isSeldom, request, segmented, snippet, tasksOf, toHash } from "./options.js";
+import { Answer, count, find, money, write } from "./answer.js";
+import { LANGUAGES, drawOptions, fromHash, hookOf, isSeldom, mark, named, request, segmented, snippet, sourceOf, tasksOf, titled, toHash } from "./options.js";
 import { el } from "./render.js";
 import { SAMPLES, STARTERS } from "./samples.js";
 import { Refused, ask, run } from "./wire.js";
 
-const find = (id) => document.getElementById(id);
 const status = find("status");
 const source = find("source");
 
@@ -37,10 +36,14 @@ const store = {
 const preferences = { theme: "auto", streaming: true, keep: true, language: "curl", ...store.read("preferences", {}) };
 const texts = {};
 const chosen = {};
-const page = { tasks: [], task: null, file: null, running: null, names: new Map(), hasUi: false, unmeasured: new Set() };
+const page = {
+	tasks: [], task: null, file: null, running: null, names: new Map(),
+	// What the answer was made from, the rounds in which it was changed, and how to try once more.
+	made: null, rounds: [], again: () => start(),
+};
 
 const nameOf = (model) => page.names.get(model) ?? model;
-const answer = new Answer({ say, nameOf, again: () => start() });
+const answer = new Answer({ say, nameOf, again: () => page.again(), changed: drawRounds });
 
 // Preferences
 
@@ -48,17 +51,17 @@ function applyPreferences() {
 	const { theme } = preferences;
 	if (theme === "auto") delete document.documentElement.dataset.theme;
 	else document.documentElement.dataset.theme = theme;
-	find("theme").textContent = `Theme: ${theme}`;
+	write("theme", `Theme: ${theme}`);
 	find("streaming").checked = preferences.streaming;
 	find("keep").checked = preferences.keep;
 	store.write("preferences", preferences);
 }
 
-find("theme").addEventListener("click", () => {
+find("theme").onclick = () => {
 	const order = ["auto", "light", "dark"];
 	preferences.theme = order[(order.indexOf(preferences.theme) + 1) % order.length];
 	applyPreferences();
-});
+};
 for (const name of ["streaming", "keep"]) {
 	find(name).addEventListener("change", ({ target }) => {
 		preferences[name] = target.checked;
@@ -67,22 +70,26 @@ for (const name of ["streaming", "keep"]) {
 		drawHistory();
 	});
 }
-document.addEventListener("click", (event) => {
+document.onclick = (event) => {
 	if (!find("preferences").contains(event.target)) find("preferences").open = false;
-});
+};
 
 // Tabs: one for each task, and the drawers below the answer
 
 function drawTabs(root, tabs, prefix, current, select) {
-	const buttons = tabs.map(({ name, label, panel }) =>
-		el("button", { role: "tab", id: `${prefix}-${name}`, "aria-controls": panel, onclick: () => pick(name) }, label),
-	);
+	const buttons = tabs.map(({ name, label, panel, group }, index) => {
+		const begins = index && group !== tabs[index - 1].group;
+		return el("button", { role: "tab", id: `${prefix}-${name}`, class: begins && "begins", "aria-controls": panel, onclick: () => pick(name) }, label);
+	});
 	const pick = (name, focus) => {
 		for (const [index, button] of buttons.entries()) {
 			const isCurrent = tabs[index].name === name;
 			button.setAttribute("aria-selected", String(isCurrent));
 			button.tabIndex = isCurrent ? 0 : -1;
-			if (isCurrent && focus) button.focus();
+			if (!isCurrent) continue;
+			if (focus) button.focus({ preventScroll: true });
+			// Where there are many, its neighbours can be seen as well.
+			root.scrollLeft = button.offsetLeft - (root.clientWidth - button.offsetWidth) / 2;
 		}
 		select(name);
 	};
@@ -102,33 +109,33 @@ let pickTask = () => {};
 
 function showTask(name) {
 	const next = page.tasks.find((task) => task.name === name);
-	if (page.task && page.task !== next) texts[page.task.name] = source.value;
-	const isText = (task) => task && ["text", "content"].includes(task.member(""));
-	if (page.task !== next) {
-		// Tasks that work on a text share it.
-		const shared = isText(page.task) && isText(next) ? source.value : undefined;
-		source.value = shared ?? texts[name] ?? STARTERS[name] ?? "";
-	}
+	// Tasks that work on a text share it.
+	const keyOf = (task) => (/^(text|content)$/.test(task.member("")) ? "text" : task.name);
+	if (page.task) texts[keyOf(page.task)] = source.value;
+	source.value = texts[keyOf(next)] ?? STARTERS[name] ?? "";
 	page.task = next;
 	chosen[name] ??= {};
 	find("panel").setAttribute("aria-labelledby", `tab-${name}`);
-	find("source-label").textContent = next.source;
+	write("source-label", next.source);
 	source.placeholder = next.hint;
+	source.classList.toggle("small", Boolean(next.small));
+	find("about").hidden = !next.about;
+	write("about", next.about ?? "");
 	find("open").hidden = !next.files;
-	find("samples").hidden = !isText(next);
+	find("samples").hidden = keyOf(next) !== "text";
 	if (!next.files) setFile(null);
 	redraw();
 }
 
 function redraw() {
-	drawOptions(page.task, chosen[page.task.name], { main: find("options"), more: find("more-options") }, changed);
+	drawOptions(page.task, chosen[page.task.name], { lead: find("lead"), main: find("options"), more: find("more-options") }, changed);
 	changed();
 }
 
 function changed() {
 	const { task } = page;
 	const set = Object.keys(chosen[task.name]).filter(isSeldom).length;
-	find("more-count").textContent = set ? `(${set} set)` : "";
+	write("more-count", set ? `(${set} set)` : "");
 	history.replaceState(null, "", toHash(task, chosen[task.name]));
 	drawCode();
 	measureSoon();
@@ -144,8 +151,8 @@ function setFile(file) {
 	find("chip").hidden = !file;
 	source.hidden = Boolean(file);
 	if (!file) return;
-	find("chip-name").textContent = file.name;
-	find("chip-size").textContent = `${size(file.size)}, sent as it is`;
+	write("chip-name", file.name);
+	write("chip-size", `${size(file.size)}, sent as it is`);
 }
 
 /** Texts of a moderate size can be edited; everything else goes to the service as it is. */
@@ -160,44 +167,43 @@ async function openFile(file) {
 	changed();
 }
 
-find("open").addEventListener("click", () => find("file").click());
-find("file").addEventListener("change", (event) => {
+find("open").onclick = () => find("file").click();
+find("file").onchange = (event) => {
 	openFile(event.target.files[0]);
 	event.target.value = "";
-});
-find("chip-remove").addEventListener("click", () => {
+};
+find("chip-remove").onclick = () => {
 	setFile(null);
 	source.focus();
 	changed();
-});
-source.addEventListener("input", () => {
-	drawCodeSoon();
+};
+source.oninput = () => {
+	drawCode();
 	measureSoon();
-});
+};
 const panel = find("panel");
 const carriesFile = (event) => event.dataTransfer?.types.includes("Files") && page.task?.files;
-panel.addEventListener("dragover", (event) => {
+panel.ondragover = (event) => {
 	if (!carriesFile(event)) return;
 	event.preventDefault();
 	panel.classList.add("drop");
-});
-panel.addEventListener("dragleave", () => panel.classList.remove("drop"));
-panel.addEventListener("drop", (event) => {
+};
+panel.ondragleave = () => panel.classList.remove("drop");
+panel.ondrop = (event) => {
 	panel.classList.remove("drop");
 	if (!carriesFile(event)) return;
 	event.preventDefault();
 	openFile(event.dataTransfer.files[0]);
-});
+};
 
 find("samples").append(
-	...SAMPLES.map(({ name, text, options }) => {
+	...SAMPLES.map(({ name, text, strategy }) => {
 		const take = () => {
 			setFile(null);
 			source.value = text();
 			source.scrollTop = 0;
-			const values = chosen[page.task.name];
-			for (const sample of SAMPLES) for (const option of Object.keys(sample.options[page.task.name] ?? {})) delete values[option];
-			Object.assign(values, options[page.task.name]);
+			delete chosen.summarize?.strategy;
+			if (strategy && page.task.name === "summarize") chosen.summarize.strategy = strategy;
 			redraw();
 			say(`Sample: ${name}.`);
 		};
@@ -221,7 +227,6 @@ function measureSoon() {
 
 async function measure() {
 	const { task, file } = page;
-	if (page.unmeasured.has(task.name)) return;
 	measuring = new AbortController();
 	const asked = request(task, chosen[task.name], source.value, file, { task: task.name });
 	try {
@@ -233,18 +238,16 @@ async function measure() {
 		if (time >= 1000) said.push(`≈ ${Math.round(time / 1000)} s`);
 		if (!fits) said.push(`too long: at most ${count(quota)} tokens`);
 		meter(said, !fits);
-	} catch ({ name, problem }) {
-		if (name === "AbortError") return;
-		// Tasks that cannot be measured are not asked again; what is wrong with a text is said by its run.
-		if (problem?.errors?.some(({ pointer }) => pointer === "/task")) page.unmeasured.add(task.name);
-		meter([]);
+	} catch ({ name }) {
+		// What is wrong with a request is said by its run.
+		if (name !== "AbortError") meter([]);
 	}
 }
 
 function meter(said, isOver) {
 	find("meter").classList.toggle("over", Boolean(isOver));
 	// An empty line keeps its height.
-	find("meter").textContent = said.join(" · ") || "\u200b";
+	write("meter", said.join(" · ") || "\u200b");
 }
 
 // A run
@@ -259,12 +262,43 @@ async function start() {
 	const { task, file } = page;
 	const values = { ...chosen[task.name] };
 	const text = file ? "" : source.value;
+	Object.assign(page, { made: { task, values, text, file }, rounds: [], again: start });
+	await perform(task, request(task, values, text, file), { before: text, plain: values.format === "plain-text" });
+	remember(page.made);
+}
+
+/** Asks for the answer as it is, with what its reader wishes of it. */
+async function change() {
+	const wish = find("wish").value.trim();
+	if (page.running || !wish) return find("wish").focus();
+	const { task, values, text, file } = page.made;
+	const kept = Object.fromEntries(["context", "output_language", "preference"].filter((name) => named(task, values)[name]).map((name) => [name, values[name]]));
+	const round = { result: answer.readable, instruction: wish, shown: answer.shown };
+	const history = page.rounds.slice(-MOST_ROUNDS).map(({ result, instruction }) => ({ result, instruction }));
+	const more = { task: task.name, result: round.result, instruction: wish, ...(history.length && { history }) };
+	page.rounds.push(round);
+	page.again = change;
+	await perform(page.refine, request(page.refine, kept, sourceOf(task, values, text), file, more), { before: round.result, plain: answer.ending !== "md" });
+	if (answer.text) {
+		find("wish").value = "";
+		remember(page.made, `“${wish}”`);
+		return;
+	}
+	// Nothing came of it: what was there stays.
+	Object.assign(answer, page.rounds.pop().shown);
+	answer.controls();
+	answer.paint();
+}
+
+/** Runs a request and shows what comes of it. */
+async function perform(task, asked, shown) {
+	mark();
 	setRunning(new AbortController());
 	const { signal } = page.running;
-	answer.start({ task, before: text, streams: preferences.streaming, plain: values.format === "plain-text" });
+	answer.start({ task, streams: preferences.streaming, ...shown });
 	events.begin();
 	try {
-		for await (const event of run(request(task, values, text, file), signal, (line) => events.add("comment", line))) {
+		for await (const event of run(asked, signal, (line) => events.add("comment", line))) {
 			events.add(event.type, event);
 			answer.take(event);
 		}
@@ -273,14 +307,36 @@ async function start() {
 		else if (error instanceof Refused) {
 			events.add("problem", error.problem);
 			answer.on_error(error.problem);
+			mark(error.problem.errors);
 		} else {
 			answer.on_error({ title: "The page failed", detail: "It could not read the answer. Reload it and try again.", code: "page" });
 			console.error(error);
 		}
 	}
 	setRunning(null);
-	remember(task, values, text, file);
 }
+
+// The service takes no more.
+const MOST_ROUNDS = 10;
+
+function drawRounds() {
+	const { rounds, made, refine } = page;
+	const canChange = refine && made && (made.text || made.file) && answer.several.length < 2;
+	find("change").hidden = !canChange || !(answer.text || rounds.length);
+	find("rounds").hidden = !rounds.length;
+	write("wishes", rounds.map(({ instruction }) => `“${instruction}”`).join(" → "));
+}
+
+find("change").onsubmit = (event) => {
+	event.preventDefault();
+	change();
+};
+find("back").onclick = () => {
+	if (page.running) return;
+	answer.restore(page.rounds.pop().shown);
+	find("wish").focus();
+	say("The answer before is back.");
+};
 
 /** Run and Stop stand in the same place, and hand the focus over. */
 function setRunning(running) {
@@ -294,9 +350,9 @@ function setRunning(running) {
 
 const stop = () => page.running?.abort();
 
-find("run").addEventListener("click", start);
-find("stop").addEventListener("click", stop);
-document.addEventListener("keydown", (event) => {
+find("run").onclick = start;
+find("stop").onclick = stop;
+document.onkeydown = (event) => {
 	if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
 		event.preventDefault();
 		start();
@@ -306,23 +362,22 @@ document.addEventListener("keydown", (event) => {
 			find("preferences").querySelector("summary").focus();
 		} else stop();
 	}
-});
-if (/Mac|iPhone|iPad/.test(navigator.platform)) find("run-key").textContent = "⌘ ↵";
+};
+if (/Mac|iPhone|iPad/.test(navigator.platform)) write("run-key", "⌘ ↵");
 
-find("copy").addEventListener("click", () => answer.copy(answer.text, "the answer"));
-find("download").addEventListener("click", () => {
-	const isPlain = answer.plain || /^\s*[[{]/.test(answer.text);
-	const url = URL.createObjectURL(new Blob([answer.text], { type: "text/plain;charset=utf-8" }));
-	el("a", { href: url, download: `${answer.task.name}.${isPlain ? "txt" : "md"}` }).click();
+find("copy").onclick = () => answer.copy(answer.whole, "the answer");
+find("download").onclick = () => {
+	const url = URL.createObjectURL(new Blob([answer.whole], { type: "text/plain;charset=utf-8" }));
+	el("a", { href: url, download: `${page.made.task.name}.${answer.ending}` }).click();
 	setTimeout(() => URL.revokeObjectURL(url), 1000);
-});
+};
 
 // Code, events and history
 
 let drawer = "code";
 drawTabs(
 	find("drawers"),
-	[["code", "Code"], ["events", "Events"], ["history", "History"]].map(([name, label]) => ({ name, label, panel: `drawer-${name}` })),
+	["code", "events", "history"].map((name) => ({ name, label: titled(name), panel: `drawer-${name}` })),
 	"drawer-tab",
 	"code",
 	(name) => {
@@ -333,16 +388,11 @@ drawTabs(
 	},
 );
 
-let codeTimer;
-const drawCodeSoon = () => {
-	clearTimeout(codeTimer);
-	codeTimer = setTimeout(drawCode, 200);
-};
-
 function drawCode() {
 	if (!page.task) return;
 	const text = source.value.slice(0, 4000);
-	find("code").textContent = snippet(preferences.language, page.task, chosen[page.task.name], text, page.file, page.hasUi);
+	find("languages").querySelector("[value=react]").nextSibling.data = hookOf(page.task, chosen[page.task.name]);
+	write("code", snippet(preferences.language, page.task, chosen[page.task.name], text, page.file));
 }
 
 segmented(find("languages").querySelector("div"), "language", LANGUAGES, preferences.language, (language) => {
@@ -350,17 +400,13 @@ segmented(find("languages").querySelector("div"), "language", LANGUAGES, prefere
 	store.write("preferences", preferences);
 	drawCode();
 });
-find("copy-code").addEventListener("click", () => answer.copy(find("code").textContent, "the code"));
+find("copy-code").onclick = () => answer.copy(find("code").textContent, "the code");
 
 const MOST_EVENTS = 1000;
 const events = {
 	all: [],
-	drawn: 0,
-	began: 0,
 	begin() {
-		this.all = [];
-		this.drawn = 0;
-		this.began = performance.now();
+		Object.assign(this, { all: [], drawn: 0, began: performance.now() });
 		find("events").replaceChildren();
 	},
 	add(type, data) {
@@ -378,7 +424,7 @@ const events = {
 			),
 		);
 		this.drawn += shown.length;
-		if (this.all.length) find("events-note").textContent = `${count(this.drawn)} of ${count(this.all.length)} events, with the time since the request.`;
+		if (this.all.length) write("events-note", `${count(this.drawn)} of ${count(this.all.length)} events, with the time since the request.`);
 		if (follows) list.scrollTop = list.scrollHeight;
 	},
 };
@@ -387,10 +433,13 @@ const MOST_RUNS = 20;
 const LONGEST_KEPT = 20000;
 const past = () => store.read("history", []);
 
-function remember(task, values, text, file) {
+function remember({ task, values, text, file }, about = file?.name ?? text) {
 	if (!preferences.keep) return;
 	const kept = (one) => (one.length <= LONGEST_KEPT ? one : "");
-	const entry = { at: Date.now(), task: task.name, values, text: kept(text), about: (file?.name ?? text).trim().slice(0, 90), result: kept(answer.text) };
+	const entry = {
+		at: Date.now(), task: task.name, values, text: kept(text), about: about.trim().slice(0, 90), result: kept(answer.text),
+		suggestions: kept(answer.whole) && answer.several,
+	};
 	store.write("history", [entry, ...past()].slice(0, MOST_RUNS));
 	if (drawer === "history") drawHistory();
 }
@@ -398,13 +447,12 @@ function remember(task, values, text, file) {
 function drawHistory() {
 	const runs = past();
 	find("clear").hidden = !runs.length;
-	find("history-note").textContent = preferences.keep ? "The last 20 runs. They stay in this browser." : "No history is kept.";
+	write("history-note", preferences.keep ? "The last 20 runs. They stay in this browser." : "No history is kept.");
 	const time = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 	find("history").replaceChildren(
-		...runs.map((entry) => {
-			const label = page.tasks.find((task) => task.name === entry.task)?.label ?? entry.task;
-			return el("li", {}, el("button", { onclick: () => restore(entry) }, el("b", {}, label), el("span", {}, entry.about), el("time", {}, time(entry.at))));
-		}),
+		...runs.map((entry) =>
+			el("li", {}, el("button", { onclick: () => restore(entry) }, el("b", {}, titled(entry.task)), el("span", {}, entry.about), el("time", {}, time(entry.at)))),
+		),
 	);
 }
 
@@ -414,16 +462,18 @@ function restore(entry) {
 	setFile(null);
 	pickTask(entry.task);
 	source.value = entry.text;
-	answer.restore(page.task, entry.text, entry.result, entry.values.format === "plain-text");
+	const { task } = page;
+	Object.assign(page, { made: { task, values: entry.values, text: entry.text }, rounds: [] });
+	answer.restore({ task, before: entry.text, text: entry.result, plain: entry.values.format === "plain-text", suggestions: entry.suggestions || [] });
 	changed();
 	say(entry.text ? "Restored." : "Restored without its text, which was too long to keep.");
 }
 
-find("clear").addEventListener("click", () => {
+find("clear").onclick = () => {
 	store.write("history", []);
 	drawHistory();
 	say("The history is empty.");
-});
+};
 
 // The simulator's switch
 
@@ -450,8 +500,7 @@ async function begin() {
 	applyPreferences();
 	try {
 		const [capabilities, models] = await Promise.all(["/v1/capabilities", "/v1/models"].map(async (path) => (await ask(path)).json()));
-		page.tasks = tasksOf(capabilities);
-		page.hasUi = capabilities.representations.includes("ui");
+		Object.assign(page, tasksOf(capabilities));
 		page.names = new Map(models.models.map(({ id, name }) => [id, name]));
 	} catch (error) {
 		answer.showProblem(error.problem ?? { title: "The page failed", detail: "Reload it and try again." });
@@ -459,7 +508,7 @@ async function begin() {
 	}
 	const { task, values } = fromHash(page.tasks, location.hash);
 	if (task) chosen[task.name] = values;
-	const tabs = page.tasks.map(({ name, label }) => ({ name, label, panel: "panel" }));
+	const tabs = page.tasks.map(({ name, label, group }) => ({ name, label, group, panel: "panel" }));
 	pickTask = drawTabs(find("tabs"), tabs, "tab", task?.name ?? tabs[0].name, showTask);
 	showFaults().catch(() => {});
 	document.documentElement.dataset.ready = "true";

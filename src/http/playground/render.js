@@ -120,10 +120,12 @@ export function blocks(text, depth = 0) {
 			const [first, ...others] = take(
 				(one, index) => !index || (one.trim() && (/^ */.exec(one)[0].length > indent.length || !starts(one))),
 			);
-			const inner = [first.slice(width), ...others.map((one) => one.replace(new RegExp(`^ {1,${width}}`), ""))];
+			const box = /^\[[ x]\] /i.exec(first.slice(width))?.[0];
+			const start = box ? (box[1] === " " ? "☐ " : "☑ ") + first.slice(width + 4) : first.slice(width);
+			const inner = [start, ...others.map((one) => one.replace(new RegExp(`^ {1,${width}}`), ""))];
 			const content = blocks(inner.join("\n"), depth + 1);
 			const lead = content[0]?.tagName === "P" ? [...content.shift().childNodes] : [];
-			node.append(el("li", {}, ...lead, ...content));
+			node.append(el("li", { class: box && "task" }, ...lead, ...content));
 		}
 	}
 }
@@ -149,19 +151,59 @@ export class Growing {
 
 /** Where the last empty line ends that is not in a block of code. */
 function lastBorder(text, from) {
-	let border = from;
-	let fence = null;
-	let at = from;
-	for (;;) {
-		const end = text.indexOf("\n", at);
-		if (end < 0) return border;
-		const line = text.slice(at, end);
-		const mark = FENCE.exec(line)?.[1];
-		if (mark && !fence) fence = mark;
-		else if (fence && mark?.startsWith(fence) && line.trim() === mark) fence = null;
-		else if (!fence && !line.trim()) border = end + 1;
-		at = end + 1;
+	const border = text.lastIndexOf("\n\n") + 2;
+	// Without an empty line, it is 1.
+	if (border < 2 || border <= from) return from;
+	const fences = text.slice(from, border).match(/^ {0,3}(```|~~~)/gm) ?? [];
+	return fences.length % 2 ? from : border;
+}
+
+/** Data that is still being written: what of it can be read by now. */
+export function partial(text) {
+	const open = [];
+	let inString = false;
+	// Where it can be cut, and what would have to be closed there.
+	let safe = [0, ""];
+	const closed = () => open.toReversed().join("");
+	for (let at = 0; at < text.length; at += 1) {
+		const mark = text[at];
+		if (inString) {
+			if (mark === "\\") at += 1;
+			else if (mark === '"') inString = false;
+		} else if (mark === '"') inString = true;
+		else if (mark === "{" || mark === "[") {
+			open.push(mark === "{" ? "}" : "]");
+			safe = [at + 1, closed()];
+		} else if (mark === "}" || mark === "]") open.pop();
+		else if (mark === ",") safe = [at, closed()];
 	}
+	// An escape may be half written.
+	const whole = inString ? `${text.replace(/\\(u[\da-f]{0,3})?$/i, "")}"` : text;
+	for (const one of [whole + closed(), text.slice(0, safe[0]) + safe[1]]) {
+		try {
+			return JSON.parse(one);
+		} catch {
+			// The next one.
+		}
+	}
+	return null;
+}
+
+// What a thing is called stands first, and what there are many of last.
+const rank = ([name, value]) => (/^(title|headline|name|heading)$/.test(name) ? 0 : Array.isArray(value) ? 2 : 1);
+
+/** Data as it reads best: names with their values, lists as lists. */
+export function shape(value, nameOf, depth = 0) {
+	if (depth > DEEPEST) return [JSON.stringify(value)];
+	const within = (one) => shape(one, nameOf, depth + 1);
+	if (typeof value === "string") return blocks(value);
+	if (typeof value !== "object" || !value) return [el("p", {}, String(value))];
+	if (!Array.isArray(value)) {
+		const rows = Object.entries(value).filter(([, one]) => one?.length !== 0).sort((a, b) => rank(a) - rank(b)).map(([name, one]) => el("div", {}, el("dt", {}, nameOf(name)), el("dd", {}, ...within(one))));
+		return [el("dl", { class: "shape" }, ...rows)];
+	}
+	if (value.some((one) => one && typeof one === "object")) return value.map((one) => el("div", { class: "post" }, ...within(one)));
+	return [el("ul", {}, ...value.map((one) => el("li", {}, ...inline(String(one)))))];
 }
 
 // Cells of the table below: 8 MB, and well under a tenth of a second.
@@ -171,23 +213,16 @@ const MOST_COMPARED = 4_000_000;
 export function changes(before, after) {
 	const words = (text) => text.match(/\S+\s*|^\s+/g) ?? [];
 	const [old, now] = [words(before), words(after)];
-	const same = (a, b) => a.trimEnd() === b.trimEnd();
-	let start = 0;
-	while (start < old.length && start < now.length && same(old[start], now[start])) start += 1;
-	let end = 0;
-	const shorter = Math.min(old.length, now.length) - start;
-	while (end < shorter && same(old[old.length - 1 - end], now[now.length - 1 - end])) end += 1;
-	const a = old.slice(start, old.length - end);
-	const b = now.slice(start, now.length - end);
-	if (a.length * b.length > MOST_COMPARED) return null;
+	if (old.length * now.length > MOST_COMPARED) return null;
+	const [a, b] = [old, now].map((all) => all.map((one) => one.trimEnd()));
+	const same = (i, j) => i < a.length && j < b.length && a[i] === b[j];
 	// The longest common subsequence of what begins at each pair of words.
-	const width = b.length + 1;
-	const longest = new Uint16Array((a.length + 1) * width);
-	for (let i = a.length - 1; i >= 0; i -= 1) {
-		for (let j = b.length - 1; j >= 0; j -= 1) {
-			longest[i * width + j] = same(a[i], b[j])
-				? longest[(i + 1) * width + j + 1] + 1
-				: Math.max(longest[(i + 1) * width + j], longest[i * width + j + 1]);
+	const width = now.length + 1;
+	const longest = new Uint16Array((old.length + 1) * width);
+	for (let i = old.length - 1; i >= 0; i -= 1) {
+		for (let j = now.length - 1; j >= 0; j -= 1) {
+			const below = (i + 1) * width + j;
+			longest[i * width + j] = same(i, j) ? longest[below + 1] + 1 : Math.max(longest[below], longest[i * width + j + 1]);
 		}
 	}
 	const steps = [];
@@ -195,21 +230,19 @@ export function changes(before, after) {
 		if (steps.at(-1)?.kind === kind) steps.at(-1).text += word;
 		else steps.push({ kind, text: word });
 	};
-	for (const word of now.slice(0, start)) step("same", word);
 	let [i, j] = [0, 0];
-	while (i < a.length || j < b.length) {
-		if (i < a.length && j < b.length && same(a[i], b[j])) {
-			step("same", b[j]);
+	while (i < old.length || j < now.length) {
+		if (same(i, j)) {
+			step("same", now[j]);
 			i += 1;
 			j += 1;
-		} else if (i < a.length && (j === b.length || longest[(i + 1) * width + j] >= longest[i * width + j + 1])) {
-			step("del", a[i]);
+		} else if (j === now.length || (i < old.length && longest[(i + 1) * width + j] >= longest[i * width + j + 1])) {
+			step("del", old[i]);
 			i += 1;
 		} else {
-			step("ins", b[j]);
+			step("ins", now[j]);
 			j += 1;
 		}
 	}
-	for (const word of now.slice(now.length - end)) step("same", word);
 	return steps;
 }
