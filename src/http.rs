@@ -15,6 +15,7 @@ mod connection;
 mod cors;
 mod dialect;
 mod edge;
+mod entity_tag;
 mod error;
 mod health;
 mod intake;

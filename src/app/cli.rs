@@ -21,7 +21,7 @@ use super::{App, Reload, demo, healthcheck, models};
 use crate::config::{self, Environment, Loaded, Problems, Reading, RunMode, Sources};
 use crate::{documents, http, telemetry};
 
-/// Turns text into better text on AWS Bedrock: summarize, rephrase, expand.
+/// Turns text into better text on AWS Bedrock: summarize, rephrase, expand, generate, refine.
 #[derive(Debug, Parser)]
 #[command(
     name = "redraft",

@@ -103,6 +103,9 @@ impl Simulator {
     pub(super) async fn obey(&mut self) {
         let mut spoilt: Vec<ModelId> = Vec::new();
         while let Some(order) = self.orders.recv().await {
+            if !order.stands() {
+                continue;
+            }
             for model in spoilt.drain(..) {
                 self.sim.set_scenario(model.as_str(), Scenario::Normal);
             }

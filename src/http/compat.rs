@@ -67,7 +67,7 @@ async fn read(
     submission::refuse_several(&Wanted::OnText(kind), &mut fields, detail);
     let task = Task::read(kind, &mut fields);
     let task = submission::finish(fields, task)?;
-    record.set_input_bytes(task.document().len());
+    record.set_input_bytes(task.text_bytes());
     let chain = ChainChoice::Preferred(Preference::Auto);
     Ok(Submission {
         task,

@@ -29,6 +29,8 @@ const USUAL_WAIT: Duration = Duration::from_secs(2);
 /// An expected wait is a guess: it is told within these bounds.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How many problems the one sentence about all of them tells.
+const MAX_TOLD: usize = 3;
 
 /// One row of the table.
 pub(super) struct Row {
@@ -238,10 +240,13 @@ impl ApiError {
     pub(super) fn invalid(problems: Vec<FieldProblem>) -> Self {
         let detail = match problems.as_slice() {
             [one] => format!("One thing in the request cannot be used as it is: {}", one.detail),
-            more => format!(
-                "{} things in the request cannot be used as they are; `errors` lists them.",
-                more.len()
-            ),
+            more => {
+                // Many clients show this sentence and nothing else.
+                let told: Vec<&str> = more.iter().take(MAX_TOLD).map(|problem| &*problem.detail).collect();
+                let rest = if more.len() > MAX_TOLD { " `errors` lists the rest." } else { "" };
+                let (count, told) = (more.len(), told.join(" "));
+                format!("{count} things in the request cannot be used as they are: {told}{rest}")
+            }
         };
         Self { problems, ..Self::detailed(FailureCode::ValidationFailed, detail) }
     }

@@ -92,9 +92,8 @@ async fn measure(api: &Api, request: Request) -> Result<Response, ApiError> {
     let chain = submission::chain_choice(&mut fields, &live.catalogue);
     submission::check_answer_options(&mut fields);
     let Some(wanted) = wanted else {
-        return Err(fields
-            .finish()
-            .map_or_else(ApiError::invalid, |()| ApiError::new(FailureCode::Internal)));
+        // Which other members there may be is not known without the task.
+        return Err(ApiError::invalid(fields.into_problems()));
     };
     let task = wanted.read(&mut fields);
     let task = submission::finish(fields, task)?;

@@ -37,8 +37,8 @@ use utoipa::openapi::{
 use crate::pipeline::OwnTasks;
 use crate::tasks::Wanted;
 
-const ABOUT: &str = "Turns text into better text: summarize, rephrase, expand. Models on AWS Bedrock do the writing; \
-                     when one fails, the next one of the chain is asked.\n\n\
+const ABOUT: &str = "Turns text into better text: summarize, rephrase, expand, generate, refine, and tasks of your own. Models on AWS \
+                     Bedrock do the writing; when one fails, the next one of the chain is asked.\n\n\
                      Answers and events gain members over time; readers pass over those that they do not know. \
                      There is no sign-in: whoever can reach the service may use it.";
 

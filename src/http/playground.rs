@@ -10,18 +10,15 @@ mod switch;
 
 pub use switch::{Fault, FaultOrder, FaultSwitch, fault_switch};
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
-};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 
 use super::Api;
+use super::entity_tag::{entity_tag, is_known};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; \
@@ -61,7 +58,7 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
     }
     let files = FILES.iter().fold(Router::new(), |router, file| {
         let text = Bytes::from(file.served());
-        let etag = etag(&text);
+        let etag = entity_tag(&text);
         router.route(file.path, get(async move |headers: HeaderMap| file.answer(&headers, &etag, &text)))
     });
     files.route("/playground/fault", get(switch::fault).put(switch::set_fault))
@@ -102,20 +99,6 @@ impl File {
 /// A comment has lines of its own, and each begins anew.
 fn is_comment(line: &str) -> bool {
     line.starts_with("//") || (line.starts_with("/**") && line.ends_with("*/"))
-}
-
-/// Weak, because the answer may be compressed on its way.
-fn etag(text: &[u8]) -> HeaderValue {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    let etag = format!("W/\"{:016x}\"", hasher.finish());
-    HeaderValue::try_from(etag).expect("hexadecimal digits are header characters")
-}
-
-/// Whether the client has this version. Clients send back what they were given, whole.
-fn is_known(asked: &HeaderMap, etag: &HeaderValue) -> bool {
-    let known = asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    known.flat_map(|list| list.split(',')).any(|one| one.trim().as_bytes() == etag.as_bytes())
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub(super) async fn read(
         refuse_several(
             &wanted,
             &mut fields,
-            "Plain text cannot hold several suggestions. Ask for `json`, `sse` or `ndjson`, or leave `n` out.",
+            "Plain text cannot hold several suggestions. Ask for `json`, `sse`, `ndjson` or `ui`, or leave `n` out.",
         );
     }
     let task = wanted.read(&mut fields);
@@ -186,9 +186,15 @@ pub(super) fn on_failover(fields: &mut Fields, dialect: Dialect, can_be_cut: boo
     let told_at_the_end = dialect == Dialect::Json || (dialect == Dialect::Text && !can_be_cut);
     match (dialect, asked) {
         _ if told_at_the_end => OnFailover::Restart,
-        (Dialect::Text | Dialect::Ui | Dialect::OpenAi, OnFailover::Restart) => {
+        (Dialect::Text | Dialect::Ui, OnFailover::Restart) => {
             let detail =
                 "Text that was sent so cannot be taken back. Ask for `sse` or `ndjson`, or for `error`.";
+            fields.problem("/on_failover", detail);
+            asked
+        }
+        (Dialect::OpenAi, OnFailover::Restart) => {
+            let detail =
+                "Chunks that were sent cannot be taken back. Leave `stream` out, or ask for `error`.";
             fields.problem("/on_failover", detail);
             asked
         }

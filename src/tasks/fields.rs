@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::suggestion::MOST_SUGGESTIONS;
 use super::vocabulary::Vocabulary;
-use crate::domain::SourceText;
+use crate::domain::{SourceText, TaskKind};
 
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,9 @@ pub(super) struct Member {
 
 /// The names under which a request may carry its text.
 const TEXT_NAMES: [&str; 3] = ["text", "prompt", "input"];
+
+/// Members that people look for in other tasks, and the task that has them.
+const OF_ONE_TASK: [(&str, TaskKind); 2] = [("n", TaskKind::Rephrase), ("bullets", TaskKind::Expand)];
 
 /// How many unknown members are named one by one.
 const MAX_UNKNOWN_NAMED: usize = 20;
@@ -251,6 +254,11 @@ impl Fields {
         if self.problems.is_empty() { Ok(()) } else { Err(self.problems) }
     }
 
+    /// What was wrong so far, whatever else is there.
+    pub fn into_problems(self) -> Vec<FieldProblem> {
+        self.problems
+    }
+
     /// Takes a member under any of its spellings.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Member> {
         self.asked.push(Cow::Borrowed(name));
@@ -336,6 +344,10 @@ impl Fields {
         if !is_harmless(name) {
             let detail = "A member has a name that is not known.".to_owned();
             return FieldProblem { pointer: String::new(), detail };
+        }
+        if let Some((_, owner)) = OF_ONE_TASK.iter().find(|(member, _)| *member == name) {
+            let detail = format!("`{name}` is an unknown member here; only `{owner}` has it.");
+            return FieldProblem { pointer: pointer(name), detail };
         }
         let detail = match nearest(name, self.asked.iter().map(|asked| &**asked)) {
             Some(near) => format!("`{name}` is an unknown member; did you mean `{near}`?"),

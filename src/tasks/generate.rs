@@ -60,8 +60,8 @@ impl Generator {
     /// The names of the member that holds what it writes about, the usual one first.
     pub(super) const fn matter(self) -> &'static [&'static str] {
         match self {
-            Self::BlogPost => &["topic"],
-            Self::ProductDescription => &["features"],
+            Self::BlogPost => &["topic", "prompt"],
+            Self::ProductDescription => &["features", "prompt"],
             Self::SocialPosts => &["content", "text", "prompt", "input"],
         }
     }

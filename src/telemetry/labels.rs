@@ -3,7 +3,7 @@
 //! A label never carries anything a caller wrote: every value stands in one of
 //! these enums, in the domain's closed lists, or in the configured catalogue.
 
-use crate::domain::{CallFailure, FailureCode};
+use crate::domain::{CallFailure, FailureCode, TaskKind};
 
 /// Implements `ALL` and `as_str` for a label enum.
 macro_rules! label {
@@ -196,6 +196,30 @@ label! {
 }
 
 impl Api {
+    /// Whether these paths have the task.
+    pub fn has(self, task: &str) -> bool {
+        match self {
+            Self::V1 | Self::OpenAi => true,
+            Self::Compat => TaskKind::ALL.iter().any(|kind| kind.as_str() == task),
+        }
+    }
+
+    /// Whether a request can end so once its task is known. The body of a chat completion is read
+    /// before that, and where there are no files, none can be without text.
+    pub fn ends_with(self, code: FailureCode) -> bool {
+        use FailureCode as Code;
+        let is_of_the_body = matches!(
+            code,
+            Code::MalformedBody | Code::RequestTimeout | Code::PayloadTooLarge | Code::UnsupportedMediaType
+        );
+        match (self, code) {
+            (_, Code::NotFound | Code::ModelNotFound | Code::MethodNotAllowed) => false,
+            (Self::Compat | Self::OpenAi, Code::NotAcceptable | Code::UnprocessableDocument) => false,
+            (Self::OpenAi, _) => !is_of_the_body,
+            (Self::V1 | Self::Compat, _) => true,
+        }
+    }
+
     /// Whether these paths answer in this way.
     pub const fn speaks(self, dialect: Dialect) -> bool {
         match self {

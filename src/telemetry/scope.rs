@@ -12,11 +12,14 @@ use super::labels::{
 use super::metrics::{Metrics, OPERATION, PROVIDER};
 use crate::domain::{CalendarDate, CallFailure, FailureCode, ModelId, Region, TaskName};
 
-const ROUTES_AT_START: [&str; 9] = [
+const ROUTES_AT_START: [&str; 12] = [
     "/v1/summarize",
     "/v1/rephrase",
     "/v1/expand",
     "/v1/refine",
+    "/v1/generate/blog-post",
+    "/v1/generate/product-description",
+    "/v1/generate/social-posts",
     "/v1/chat/completions",
     "/v1/tasks/{name}",
     "/api/summarize",
@@ -164,15 +167,13 @@ impl Metrics {
                     self.time_to_first_token.with_label_values(&[task, dialect.as_str(), fallback]);
                 }
             }
-            for &api in Api::ALL.iter().filter(|api| api.speaks(dialect)) {
+            for &api in Api::ALL.iter().filter(|api| api.speaks(dialect) && api.has(task)) {
                 let ended = |outcome: Outcome, error: &str| {
                     let labels = [task, dialect.as_str(), outcome.as_str(), error, api.as_str()];
                     self.requests.with_label_values(&labels);
                 };
                 ended(Outcome::Ok, "");
-                let elsewhere =
-                    [FailureCode::NotFound, FailureCode::ModelNotFound, FailureCode::MethodNotAllowed];
-                for code in FailureCode::ALL.into_iter().filter(|code| !elsewhere.contains(code)) {
+                for code in FailureCode::ALL.into_iter().filter(|code| api.ends_with(*code)) {
                     ended(Outcome::from(code), code.as_str());
                 }
             }

@@ -21,7 +21,9 @@ impl Upstream {
     pub async fn problem(&self, within: Duration) -> Option<String> {
         let names = match timeout(within, self.names()).await.unwrap_or(Err(UpstreamError::Silent)) {
             Ok(names) => names,
-            Err(error) => return Some(format!("{} ({error})", Self::unseen(error))),
+            Err(error) => {
+                return Some(format!("No answer from {}: {error} {}", self.url, Self::unseen(error)));
+            }
         };
         let tagged = format!("{}{USUAL_TAG}", self.model);
         if names.iter().any(|name| *name == self.model || *name == tagged) {

@@ -120,7 +120,7 @@ pub(super) fn read(
     let task = wanted.read(&mut fields);
     fields.trace_back(since, wanted.matter()[0], &place);
     let task = submission::finish(fields, task)?;
-    record.set_input_bytes(task.document().len());
+    record.set_input_bytes(task.text_bytes());
     let submission = Submission {
         task,
         chain,

@@ -5,14 +5,14 @@
 //! limits are held to the readers by the tests of `options`.
 
 use serde_json::{Value, json};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{ComponentsBuilder, Ref, RefOr};
 
 use super::options::{self, Member, Range, nullable, only};
 use super::request_examples::{Example, LIBRARY};
 use super::requests;
 use crate::tasks::{
-    GenerateFormat, GenerateLength, Generator, Output, Platform, PostsOutput, Vocabulary as _,
+    GenerateFormat, GenerateLength, Generator, Output, Platform, PostsOutput, Vocabulary as _, Wanted,
 };
 
 const NOT_BLANK: &str = "\\S";
@@ -164,35 +164,53 @@ fn body(generator: Generator, named: bool) -> Schema {
         let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([generator.as_str()]));
         body = body.property("task", word).required("task");
     }
-    if generator == Generator::SocialPosts {
-        for (name, about) in [
-            (
-                "content",
-                "What the posts are about. How many tokens it may have: see `input_quota_tokens` of \
-                         `GET /v1/capabilities`.",
-            ),
-            ("text", "Another name for `content`."),
-            ("prompt", "Another name for `content`."),
-            ("input", "Another name for `content`."),
-        ] {
-            let text = nullable(Type::String).pattern(Some(NOT_BLANK)).description(Some(about));
-            body = body.property(name, text);
-        }
-        let one =
-            OneOfBuilder::new().description(Some("Exactly one of `content`, `text`, `prompt` and `input`."));
-        let given =
-            |name: &str| only(name, utoipa::openapi::schema::Object::with_type(Type::String)).required(name);
-        let one =
-            ["content", "text", "prompt", "input"].into_iter().fold(one, |one, name| one.item(given(name)));
-        rules.push(one.into());
+    let names = matter(generator);
+    for (place, name) in names.iter().enumerate() {
+        let about = match place {
+            0 => None,
+            _ => Some(format!("Another name for `{}`.", names[0])),
+        };
+        body = body.property(*name, matter_schema(generator, about));
     }
-    let besides: &[&str] = if generator == Generator::SocialPosts { &["content"] } else { &[] };
-    body = add_members(body, generator, besides);
+    rules.push(one_matter(names));
+    body = add_members(body, generator, names);
     for (name, schema) in requests::about_the_answer() {
         body = body.property(name, schema);
     }
     rules.push(requests::chain_or_preference());
     requests::closed(body, rules)
+}
+
+/// The names of the member that holds what it writes about.
+fn matter(generator: Generator) -> &'static [&'static str] {
+    Wanted::Generate(generator).matter()
+}
+
+/// That member, which may be missing under one name because it has others.
+fn matter_schema(generator: Generator, about: Option<String>) -> Schema {
+    let usual = matter(generator)[0];
+    let blank = |about: String| nullable(Type::String).pattern(Some(NOT_BLANK)).description(Some(about));
+    let Some(member) = members(generator).into_iter().find(|member| member.name == usual) else {
+        let content = "What the posts are about. How many tokens it may have: see `input_quota_tokens` of \
+                       `GET /v1/capabilities`.";
+        return blank(about.unwrap_or_else(|| content.to_owned())).into();
+    };
+    let about = about.unwrap_or_else(|| member.about.to_owned());
+    match &member.range {
+        Range::Text { max_chars } => blank(about).max_length(Some(*max_chars)).into(),
+        range => range.schema(&about),
+    }
+}
+
+/// Exactly one of these is there.
+fn one_matter(names: &[&'static str]) -> Schema {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let one = OneOfBuilder::new().description(Some(format!("Exactly one of {}.", quoted.join(", "))));
+    let given = |name: &str| {
+        let there = ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Array]));
+        only(name, there).required(name)
+    };
+    names.iter().fold(one, |one, name| one.item(given(name))).into()
 }
 
 /// Adds what a generator takes, its options and those of every task, besides these members.

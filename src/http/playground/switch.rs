@@ -22,7 +22,7 @@ use super::super::{Api, body};
 use crate::domain::{FailureCode, ModelId};
 use crate::tasks::FieldProblem;
 
-/// An order is obeyed at once or not at all.
+/// Whoever takes orders does so at once; an order that waits longer is withdrawn.
 const ORDER_TIME: Duration = Duration::from_secs(2);
 
 /// What a model does in place of its work.
@@ -48,6 +48,11 @@ pub struct FaultOrder {
 }
 
 impl FaultOrder {
+    /// Whether somebody still waits for it. One that was withdrawn must not be obeyed.
+    pub fn stands(&self) -> bool {
+        !self.obeyed.is_closed()
+    }
+
     /// Says that it is so now.
     pub fn obeyed(self) {
         // Whoever gave the order may have left.

@@ -58,6 +58,8 @@ impl BlogPost {
     pub(super) const TEMPERATURE: f32 = 0.7;
 
     pub(super) fn read(fields: &mut Fields) -> Option<Self> {
+        // A page's box for one line of text calls what is typed into it a prompt.
+        fields.rename("prompt", "topic");
         let topic = needed_line(fields, "topic", MAX_TOPIC_CHARS, "what the post is about");
         let audience = line(fields, "audience", MAX_WORDS_CHARS);
         let tone = line(fields, "tone", MAX_WORDS_CHARS);

@@ -46,6 +46,7 @@ impl ProductDescription {
     pub(super) const TEMPERATURE: f32 = 0.7;
 
     pub(super) fn read(fields: &mut Fields) -> Option<Self> {
+        fields.rename("prompt", "features");
         let name = needed_line(fields, "name", MAX_NAME_CHARS, "the name of the product");
         let features = needed_features(fields);
         let audience = line(fields, "target_audience", MAX_WORDS_CHARS);
