@@ -4,14 +4,17 @@
 //! The one rule it protects: a body that is not understood changes nothing and is answered with
 //! what is wrong with it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::{HOST, ORIGIN};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -25,6 +28,25 @@ pub(crate) fn routes() -> Router<Arc<Backend>> {
         .route("/_sim/calls", get(list_calls).delete(clear_calls))
         .route("/_sim/scenarios", get(list_scenarios).post(set_scenario).delete(clear_scenarios))
         .route("/_sim/guardrails", get(list_guardrails).post(set_guardrail).delete(clear_guardrails))
+        .route_layer(from_fn(refuse_pages))
+}
+
+/// Pages have no business here: the log holds whole prompts, and orders need no leave of a browser.
+async fn refuse_pages(request: Request, next: Next) -> Response {
+    if is_of_a_page(request.headers()) {
+        let error = "admin calls are not for pages; call by address or as localhost, without an origin";
+        return (StatusCode::FORBIDDEN, Json(json!({ "error": error }))).into_response();
+    }
+    next.run(request).await
+}
+
+/// Browsers name the page's origin, except to the origin itself: then a domain that was made to lead
+/// here still stands in `Host`.
+fn is_of_a_page(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
+    let is_address = name.starts_with('[') || name.parse::<IpAddr>().is_ok();
+    headers.contains_key(ORIGIN) || (name.contains('.') && !is_address)
 }
 
 #[derive(Debug, Deserialize)]
@@ -156,4 +178,23 @@ fn read(scenario: Value) -> Result<Scenario, String> {
 
 fn everything() -> String {
     "*".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_a_page;
+    use http::header::{HOST, ORIGIN};
+    use http::{HeaderMap, HeaderValue};
+
+    #[test]
+    fn a_page_is_known_by_its_origin_or_by_a_domain_that_leads_here() {
+        let headers = |name, value| HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+        for host in ["127.0.0.1:9911", "[::1]:9911", "localhost:9911", "bedrock-sim:9911", "10.0.0.7"] {
+            assert!(!is_of_a_page(&headers(HOST, host)), "{host}");
+        }
+        for host in ["evil.example:9911", "127.0.0.1.evil.example"] {
+            assert!(is_of_a_page(&headers(HOST, host)), "{host}");
+        }
+        assert!(is_of_a_page(&headers(ORIGIN, "http://localhost:5173")));
+    }
 }

@@ -9,6 +9,8 @@
 pub enum FailureCode {
     /// The body is not JSON, not UTF-8, or a header cannot be read.
     MalformedBody,
+    /// A page of another site sends what browsers ask no leave for, and has none.
+    OriginNotAllowed,
     /// No such path.
     NotFound,
     /// A request for a model, in OpenAI's shape, names none that there is.
@@ -59,8 +61,9 @@ pub enum FailureCode {
 
 impl FailureCode {
     /// Every code, in the order of the HTTP error table.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::MalformedBody,
+        Self::OriginNotAllowed,
         Self::NotFound,
         Self::ModelNotFound,
         Self::MethodNotAllowed,
@@ -90,6 +93,7 @@ impl FailureCode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MalformedBody => "malformed_body",
+            Self::OriginNotAllowed => "origin_not_allowed",
             Self::NotFound => "not_found",
             Self::ModelNotFound => "model_not_found",
             Self::MethodNotAllowed => "method_not_allowed",

@@ -3,15 +3,27 @@
 //!
 //! Request headers are mirrored for allowed origins, because clients add their
 //! own (`user-agent`, `x-stainless-*`) and some browsers ask for leave. There are
-//! no cookies here, so credentials are never allowed.
+//! no cookies here, so credentials are never allowed. What a form could send, browsers
+//! send without asking; it is refused here when it comes from another site, because
+//! answers cost money also when nobody can read them.
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::header::ORIGIN;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+use super::Api;
+use super::error::{ApiError, id_of};
+use crate::domain::FailureCode;
 
 /// Chrome caps the preflight cache here.
 const MAX_AGE: Duration = Duration::from_secs(7200);
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 const EXPOSED: [&str; 8] = [
     "x-request-id",
@@ -30,9 +42,7 @@ pub(super) fn layer(origins: &[String]) -> Option<CorsLayer> {
         return None;
     }
     let origins = origins.to_vec();
-    let allowed = move |origin: &HeaderValue, _: &http::request::Parts| {
-        origin.to_str().is_ok_and(|origin| origins.iter().any(|rule| matches(rule, origin)))
-    };
+    let allowed = move |origin: &HeaderValue, _: &http::request::Parts| is_allowed(&origins, origin);
     Some(
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(allowed))
@@ -41,6 +51,25 @@ pub(super) fn layer(origins: &[String]) -> Option<CorsLayer> {
             .expose_headers(EXPOSED.map(HeaderName::from_static))
             .max_age(MAX_AGE),
     )
+}
+
+/// Refuses what the page of another site sends without leave.
+pub(super) async fn refuse_strangers(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let changes_nothing = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if changes_nothing || !is_a_strangers(request.headers(), &api.0.settings.allowed_origins) {
+        return next.run(request).await;
+    }
+    ApiError::new(FailureCode::OriginNotAllowed).response(&id_of(&request))
+}
+
+/// Browsers say where a request comes from, and pages cannot change what they say.
+fn is_a_strangers(headers: &HeaderMap, allowed: &[String]) -> bool {
+    let is_of_another_site = headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site");
+    is_of_another_site && !headers.get(ORIGIN).is_some_and(|origin| is_allowed(allowed, origin))
+}
+
+fn is_allowed(rules: &[String], origin: &HeaderValue) -> bool {
+    origin.to_str().is_ok_and(|origin| rules.iter().any(|rule| matches(rule, origin)))
 }
 
 /// Whether an origin obeys a rule: the same text, any subdomain, or anything.

@@ -55,6 +55,12 @@ pub(super) const fn row(code: FailureCode) -> Row {
             "There is nothing at this path. GET /openapi.json lists every path.",
             false,
         ),
+        C::OriginNotAllowed => (
+            S::FORBIDDEN,
+            "Origin not allowed",
+            "A page of another site may not call this service. Its operator can allow the page's origin.",
+            false,
+        ),
         C::ModelNotFound => (
             S::NOT_FOUND,
             "Model not found",

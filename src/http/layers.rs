@@ -19,6 +19,8 @@ pub(super) fn apply(router: Router<Api>, api: &Api) -> Router<Api> {
         .layer(from_fn_with_state(api.clone(), edge::surround))
         // Answers preflights and marks answers, so that pages may read errors too.
         .option_layer(cors::layer(&api.0.settings.allowed_origins))
+        // A page of another site costs nothing unless it may call.
+        .layer(from_fn_with_state(api.clone(), cors::refuse_strangers))
         // Bodies are bounded where they are read, each by its own setting.
         .layer(DefaultBodyLimit::disable())
         // Compresses JSON; a stream must arrive piece by piece.

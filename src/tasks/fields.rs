@@ -33,6 +33,8 @@ pub struct Fields {
     asked: Vec<Cow<'static, str>>,
     spelled: Vec<(&'static str, String)>,
     problems: Vec<FieldProblem>,
+    /// How many more there are.
+    untold: usize,
     /// Whether members may be texts that stand for values of another type.
     textual: bool,
 }
@@ -49,6 +51,9 @@ const TEXT_NAMES: [&str; 3] = ["text", "prompt", "input"];
 /// Members that people look for in other tasks, and the task that has them.
 const OF_ONE_TASK: [(&str, TaskKind); 2] = [("n", TaskKind::Rephrase), ("bullets", TaskKind::Expand)];
 
+/// How many problems are told one by one: an answer must not be much longer than its request.
+const MAX_PROBLEMS: usize = 100;
+
 /// How many unknown members are named one by one.
 const MAX_UNKNOWN_NAMED: usize = 20;
 
@@ -64,6 +69,7 @@ impl Fields {
             asked: Vec::new(),
             spelled: Vec::new(),
             problems: Vec::new(),
+            untold: 0,
             textual: false,
         }
     }
@@ -213,12 +219,16 @@ impl Fields {
 
     /// Records a problem that a reader found itself.
     pub fn problem(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+        if self.problems.len() >= MAX_PROBLEMS {
+            self.untold += 1;
+            return;
+        }
         self.problems.push(FieldProblem { pointer: pointer.into(), detail: detail.into() });
     }
 
     /// How many problems there are so far.
     pub fn problem_count(&self) -> usize {
-        self.problems.len()
+        self.problems.len() + self.untold
     }
 
     /// Tells what was found about a member, since there were so many problems, as something about
@@ -251,11 +261,16 @@ impl Fields {
         if let Some(more) = unknown.len().checked_sub(MAX_UNKNOWN_NAMED).filter(|more| *more > 0) {
             self.problem("", format!("There are {more} further unknown members."));
         }
-        if self.problems.is_empty() { Ok(()) } else { Err(self.problems) }
+        let problems = self.into_problems();
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
     /// What was wrong so far, whatever else is there.
-    pub fn into_problems(self) -> Vec<FieldProblem> {
+    pub fn into_problems(mut self) -> Vec<FieldProblem> {
+        if self.untold > 0 {
+            let detail = format!("There are {} further problems.", self.untold);
+            self.problems.push(FieldProblem { pointer: String::new(), detail });
+        }
         self.problems
     }
 
@@ -590,6 +605,18 @@ mod tests {
             assert_eq!(fields.integer("max_words", 1..=10), Some(3));
         });
         assert_eq!(found, []);
+    }
+
+    #[test]
+    fn problems_without_end_are_counted_and_not_told() {
+        let found = problems(json!({}), |fields| {
+            for number in 0..250 {
+                fields.problem(format!("/list/{number}"), "is wrong");
+            }
+            assert_eq!(fields.problem_count(), 250);
+        });
+        assert_eq!(found.len(), 101);
+        assert_eq!(found[100], (String::new(), "There are 150 further problems.".to_owned()));
     }
 
     #[test]

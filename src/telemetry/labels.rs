@@ -213,7 +213,9 @@ impl Api {
             Code::MalformedBody | Code::RequestTimeout | Code::PayloadTooLarge | Code::UnsupportedMediaType
         );
         match (self, code) {
-            (_, Code::NotFound | Code::ModelNotFound | Code::MethodNotAllowed) => false,
+            (_, Code::OriginNotAllowed | Code::NotFound | Code::ModelNotFound | Code::MethodNotAllowed) => {
+                false
+            }
             (Self::Compat | Self::OpenAi, Code::NotAcceptable | Code::UnprocessableDocument) => false,
             (Self::OpenAi, _) => !is_of_the_body,
             (Self::V1 | Self::Compat, _) => true,
@@ -235,6 +237,7 @@ impl From<FailureCode> for Outcome {
         use FailureCode as Code;
         match code {
             Code::MalformedBody
+            | Code::OriginNotAllowed
             | Code::NotFound
             | Code::ModelNotFound
             | Code::MethodNotAllowed

@@ -4,6 +4,7 @@ use hyper::Method;
 use serde_json::json;
 
 use crate::support::{Answer, Request, TestApp};
+use crate::validation::assert_problem;
 
 const ORIGIN: &str = "https://app.example.com";
 
@@ -24,6 +25,22 @@ async fn without_configured_origins_no_page_gets_leave() {
     let post = app.post("/v1/summarize", json!({"text": "a b."})).header("origin", ORIGIN).send().await;
     for answer in [answer, post] {
         assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("access-control-")));
+    }
+}
+
+#[tokio::test]
+async fn what_a_form_of_another_site_sends_costs_nothing_unless_it_may_call() {
+    let app = TestApp::with(&[("HTTP__ALLOWED_ORIGINS", ORIGIN)]).await;
+    let of = |origin: &str, site: &str| {
+        let request = Request::new(app.api, Method::POST, "/v1/summarize?type=tldr");
+        let request = request.header("origin", origin).header("sec-fetch-site", site);
+        request.header("content-type", "text/plain").body("The library opened on Monday.")
+    };
+    let answer = of("https://evil.example", "cross-site").send().await;
+    assert_problem(&answer, 403, "origin_not_allowed");
+    assert!(app.sim.calls().is_empty(), "a model was asked");
+    for (origin, site) in [(ORIGIN, "cross-site"), ("http://127.0.0.1", "same-origin"), ("null", "none")] {
+        assert_eq!(of(origin, site).send().await.status, 200, "{origin} {site}");
     }
 }
 

@@ -219,6 +219,10 @@ struct Said {
 
 fn conversation(messages: Vec<Value>, fields: &mut Fields, takes_context: bool) -> Said {
     let mut said = Said::default();
+    if messages.len() > MAX_MESSAGES {
+        fields.problem("/messages", format!("`messages` must have at most {MAX_MESSAGES} messages."));
+        return said;
+    }
     for (index, message) in messages.into_iter().enumerate() {
         let at = format!("/messages/{index}");
         let Value::Object(mut message) = message else {
@@ -265,6 +269,11 @@ fn conversation(messages: Vec<Value>, fields: &mut Fields, takes_context: bool) 
     said
 }
 
+/// Those of the system and one of the user.
+const MAX_MESSAGES: usize = 100;
+/// Parts of one message.
+const MAX_PARTS: usize = 1_000;
+
 /// A conversation would be answered as if nothing had been said before its last message.
 const ONE_MESSAGE: &str = "A task works on one text and reads no conversation: send one message of the role `user`, \
                            and none of an assistant or a tool.";
@@ -282,6 +291,10 @@ fn content_text(content: Value, at: &str, fields: &mut Fields) -> Option<String>
             return None;
         }
     };
+    if parts.len() > MAX_PARTS {
+        fields.problem(format!("{at}/content"), format!("`content` must have at most {MAX_PARTS} parts."));
+        return None;
+    }
     let mut texts = Vec::with_capacity(parts.len());
     let mut complete = true;
     for (index, part) in parts.into_iter().enumerate() {

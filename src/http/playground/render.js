@@ -59,7 +59,7 @@ function inline(text, depth = 0) {
 }
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
-const HEADING = /^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$/;
+const HEADING = /^ {0,3}(#{1,6})\s+(\S.*)?$/;
 const RULE = /^ {0,3}([-*_])(\s*\1){2,}\s*$/;
 const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^( *)([-*+]|\d{1,9}[.)])( +|$)/;
@@ -90,7 +90,7 @@ export function blocks(text, depth = 0) {
 		} else if ((mark = HEADING.exec(line))) {
 			at += 1;
 			// The page itself has the first two levels.
-			nodes.push(el(`h${Math.min(mark[1].length + 2, 6)}`, {}, ...inline(mark[2])));
+			nodes.push(el(`h${Math.min(mark[1].length + 2, 6)}`, {}, ...inline((mark[2] ?? "").trim().replace(/(^|\s)#+$/, "").trim())));
 		} else if (RULE.test(line)) {
 			at += 1;
 			nodes.push(el("hr"));
@@ -98,7 +98,7 @@ export function blocks(text, depth = 0) {
 			const quoted = take((one) => QUOTE.test(one)).map((one) => one.replace(QUOTE, ""));
 			nodes.push(el("blockquote", {}, ...blocks(quoted.join("\n"), depth + 1)));
 		} else if ((mark = ITEM.exec(line))) nodes.push(list(mark));
-		else if (line.includes("|") && lines[at + 1]?.includes("-") && DIVIDER.test(lines[at + 1])) {
+		else if (line.includes("|") && lines[at + 1]?.includes("-") && lines[at + 1].length < 999 && DIVIDER.test(lines[at + 1])) {
 			const [head, , ...rows] = take((one, index) => index < 2 || one.includes("|"));
 			const row = (kind) => (one) => el("tr", {}, ...cells(one).map((cell) => el(kind, {}, ...inline(cell))));
 			nodes.push(el("table", {}, el("thead", {}, row("th")(head)), el("tbody", {}, ...rows.map(row("td")))));

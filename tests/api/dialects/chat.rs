@@ -1,7 +1,7 @@
 //! OpenAI's chat completions.
 
 use bedrock_sim::{ApiError, Scenario, StopReason};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::chunks::{Chunks, settled};
 use super::{BREAKS, TEXT};
@@ -188,6 +188,22 @@ async fn what_a_task_cannot_do_without_is_the_users_message() {
     let posts = json!({"content": TEXT, "platforms": ["x"], "context": "For locals."});
     let by_context = app.post("/v1/generate/social-posts", posts).send().await.json();
     assert_eq!(by_system.json()["usage"]["prompt_tokens"], by_context["usage"]["input_tokens"]);
+    assert!(app.stop().await);
+}
+
+#[tokio::test]
+async fn a_refusal_is_never_much_longer_than_its_request() {
+    let app = TestApp::start().await;
+    let lists = [
+        json!({"messages": vec![0; 300_000]}),
+        json!({"messages": [{"role": "user", "content": vec![0; 300_000]}]}),
+        json!({"stream": true, "stream_options": (0..9_000).map(|n| (n.to_string(), 0.into())).collect::<Map<_, _>>()}),
+    ];
+    for list in lists {
+        let answer = complete(&app, list).await;
+        assert_problem(&answer, 422, "validation_failed");
+        assert!(answer.body.len() < 40_000, "{} bytes", answer.body.len());
+    }
     assert!(app.stop().await);
 }
 
