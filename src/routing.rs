@@ -32,7 +32,7 @@ pub use breaker::BreakerPolicy;
 pub use catalogue::{Catalogue, Chain, Model, Stage, Target, WeightedTarget};
 pub use clocks::{Clocks, Deadline};
 pub use decide::{GiveUp, Next, Situation, decide, is_passed_on, is_retried};
-pub use fit::{Misfit, RouteRequest, fits_all, room_for_document};
+pub use fit::{Misfit, RouteRequest, fits_all, fits_any, room_for_document};
 pub use gate::Owner;
 pub use lesson::takes_out;
 pub use open_answer::{Broken, OpenAnswer, Piece};

@@ -19,6 +19,7 @@ mod reduced;
 mod refine;
 mod rephrase;
 mod review;
+mod shape;
 mod size;
 mod suggestion;
 mod summarize;
@@ -41,7 +42,7 @@ pub use part::Part;
 pub use reduced::Reduced;
 pub use refine::{Refine, RefineFormat};
 pub use rephrase::{Rephrase, RephraseFormat, RephraseLength, RephraseTone, Style};
-pub use review::{Remark, Review, Reviewed};
+pub use review::{AnswerSource, Remark, Review, Reviewed};
 pub use suggestion::{MOST_SUGGESTIONS, Suggestion, bare_wording};
 pub use summarize::{Summarize, SummaryFormat, SummaryLength, SummaryStrategy, SummaryType};
 pub use vocabulary::Vocabulary;
@@ -208,7 +209,7 @@ impl Task {
     pub fn output_schema(&self) -> Option<Arc<OutputSchema>> {
         match self {
             Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) | Self::Refine(_) => None,
-            Self::Generate(task) => task.output_schema().map(Arc::new),
+            Self::Generate(task) => task.shape().map(|shape| Arc::clone(shape.schema())),
             Self::Own(task) => task.spec().output_schema().cloned(),
         }
     }
@@ -229,15 +230,16 @@ impl Task {
     pub fn review(&self, answer: &str, earlier: Option<&str>, was_told: bool) -> Review {
         match self {
             Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) | Self::Refine(_) => {
-                Review::Good(Reviewed { text: answer.to_owned(), remarks: Vec::new() })
+                Review::Good(Reviewed::latest(answer.to_owned()))
             }
             Self::Generate(task) => task.review(answer, earlier, was_told),
             Self::Own(task) => task.review(answer, was_told),
         }
     }
 
-    /// What the model is told after an answer that could not be used.
-    pub fn second_prompt(&self, answer: &str, problem: &str, boundary: &Boundary) -> Prompt {
+    /// What the model is told after an answer that could not be used. It is shown the answer
+    /// where there is one: it may be longer than what was planned for.
+    pub fn second_prompt(&self, answer: Option<&str>, problem: &str, boundary: &Boundary) -> Prompt {
         match self {
             Self::Summarize(_) | Self::Rephrase(_) | Self::Expand(_) | Self::Refine(_) => {
                 self.prompt(boundary)

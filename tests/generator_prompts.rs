@@ -120,7 +120,7 @@ impl Case {
         let boundary = Boundary::fixed("0123456789abcdef");
         match self.earlier {
             None => task.prompt(&boundary),
-            Some((answer, problem)) => task.second_prompt(answer, problem, &boundary),
+            Some((answer, problem)) => task.second_prompt(Some(answer), problem, &boundary),
         }
     }
 

@@ -99,6 +99,11 @@ pub fn fits_all(request: &RouteRequest, chain: &Chain) -> bool {
     chain.targets().all(|target| fits(request, &target.model))
 }
 
+/// Whether some target of the chain can take the request.
+pub fn fits_any(request: &RouteRequest, chain: &Chain) -> bool {
+    chain.targets().any(|target| fits(request, &target.model))
+}
+
 /// What the model can write beside the prompt, if that is enough.
 fn room_for_output(request: &RouteRequest, model: &Model) -> Option<u32> {
     let room =

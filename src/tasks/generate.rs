@@ -23,9 +23,10 @@ pub(super) use composed::{JSON, Retry};
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
-use super::review::{Review, Reviewed, data, data_within};
+use super::review::{Review, verdict};
+use super::shape::Shape;
 use super::vocabulary::Vocabulary as _;
-use crate::domain::{Boundary, OutputSchema, OutputSize, Passage, Prompt, TaskName};
+use crate::domain::{Boundary, OutputSize, Passage, Prompt, TaskName};
 
 /// Which generator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -117,8 +118,8 @@ impl Generate {
         self.prompt_for(boundary, None)
     }
 
-    /// What the model is told after an answer that could not be used.
-    pub(super) fn second_prompt(&self, answer: &str, problem: &str, boundary: &Boundary) -> Prompt {
+    /// What the model is told after an answer that could not be used; see [`super::Task::second_prompt`].
+    pub(super) fn second_prompt(&self, answer: Option<&str>, problem: &str, boundary: &Boundary) -> Prompt {
         self.prompt_for(boundary, Some(Retry { answer, problem }))
     }
 
@@ -165,29 +166,19 @@ impl Generate {
     }
 
     /// The shape of the answer, where it is data.
-    pub(super) fn output_schema(&self) -> Option<OutputSchema> {
+    pub(super) fn shape(&self) -> Option<&Shape> {
         match self {
-            Self::BlogPost(task) => task.schema(),
-            Self::ProductDescription(task) => task.schema(),
-            Self::SocialPosts(task) => Some(task.schema()),
+            Self::BlogPost(task) => task.shape(),
+            Self::ProductDescription(task) => task.shape(),
+            Self::SocialPosts(task) => Some(task.shape()),
         }
     }
 
     /// What is made of a finished answer that is data; see [`super::Task::review`].
     pub(super) fn review(&self, answer: &str, earlier: Option<&str>, was_told: bool) -> Review {
-        if let Self::SocialPosts(task) = self {
-            return task.review(answer, earlier);
-        }
-        let Some(schema) = self.output_schema() else {
-            return Review::Good(Reviewed { text: answer.to_owned(), remarks: Vec::new() });
-        };
-        match data(&schema, answer) {
-            Ok(_) => Review::Good(Reviewed { text: answer.to_owned(), remarks: Vec::new() }),
-            Err(problem) if was_told => Review::Poor { problem },
-            Err(_) => match data_within(&schema, answer) {
-                Ok(value) => Review::Good(Reviewed { text: value.to_string(), remarks: Vec::new() }),
-                Err(problem) => Review::Poor { problem },
-            },
+        match self {
+            Self::SocialPosts(task) => task.review(answer, earlier),
+            Self::BlogPost(_) | Self::ProductDescription(_) => verdict(self.shape(), answer, was_told),
         }
     }
 }

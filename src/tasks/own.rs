@@ -21,7 +21,8 @@ use super::generate::{JSON, Retry};
 use super::language::{LanguageTag, TokensPerWord};
 use super::part::{Part, Voice, merged_answers_scene};
 use super::prompt::{MARKDOWN, PLAIN_TEXT, Scene};
-use super::review::{Review, Reviewed, data, data_within};
+use super::review::{Review, verdict};
+use super::shape::{EDITION, Shape};
 use super::size::with_reserve;
 use super::vocabulary::{Vocabulary as _, vocabulary};
 use crate::domain::{Boundary, OutputSchema, OutputSize, Passage, Prompt, SourceText, TaskName};
@@ -106,7 +107,7 @@ pub struct OwnTaskSpec {
     prompt: Template,
     merge: Option<Template>,
     input: Input,
-    output: Option<Arc<OutputSchema>>,
+    output: Option<Shape>,
 }
 
 /// Two are the same that say the same.
@@ -136,7 +137,7 @@ impl OwnTaskSpec {
             let message = "map-reduce takes answers of a fixed length, tokens: what grows with the text cannot be merged";
             problems.push(SpecProblem::at(&["answer", "percent_of_input"], message));
         }
-        let output = match output_schema(&text) {
+        let output = match output(&text) {
             Ok(output) => output,
             Err(found) => {
                 problems.push(found);
@@ -212,7 +213,7 @@ impl OwnTaskSpec {
 
     /// The shape of the answer, where it is data.
     pub fn output_schema(&self) -> Option<&Arc<OutputSchema>> {
-        self.output.as_ref()
+        self.output.as_ref().map(Shape::schema)
     }
 
     /// The most tokens of a document, where there is such a limit.
@@ -222,7 +223,7 @@ impl OwnTaskSpec {
 }
 
 /// The shape of an answer that is data. Parts of data are not put together.
-fn output_schema(text: &OwnTaskText) -> Result<Option<Arc<OutputSchema>>, SpecProblem> {
+fn output(text: &OwnTaskText) -> Result<Option<Shape>, SpecProblem> {
     let Some(schema) = &text.output else { return Ok(None) };
     if text.strategy != OwnStrategy::Single {
         let message =
@@ -235,13 +236,21 @@ fn output_schema(text: &OwnTaskText) -> Result<Option<Arc<OutputSchema>>, SpecPr
             "expected \"object\": models answer with no other data",
         ));
     }
-    if let Err(error) = input::validator(schema) {
-        let path = error.instance_path().as_str().to_owned();
-        let path: Vec<&str> = ["output"].into_iter().chain(path.split('/').skip(1)).collect();
-        return Err(SpecProblem::at(&path, &format!("is no JSON schema that can be used: {error}")));
+    // Another edition gives some words another meaning, or one that this one passes over.
+    if let Some(edition) = schema.get("$schema")
+        && edition.as_str().map(|edition| edition.trim_end_matches('#')) != Some(EDITION)
+    {
+        let message =
+            format!("expected {EDITION:?} or nothing, found {edition}: answers are checked by that");
+        return Err(SpecProblem::at(&["output", "$schema"], &message));
     }
     let schema = OutputSchema::new(text.name.as_str(), schema.clone());
-    Ok(Some(Arc::new(schema.expect("the name of a task is one, and the schema describes an object"))))
+    let schema = schema.expect("the name of a task is one, and the schema describes an object");
+    Shape::new(schema).map(Some).map_err(|error| {
+        let path = error.instance_path().as_str().to_owned();
+        let path: Vec<&str> = ["output"].into_iter().chain(path.split('/').skip(1)).collect();
+        SpecProblem::at(&path, &format!("is no JSON schema that can be used: {error}"))
+    })
 }
 
 impl SpecProblem {
@@ -363,20 +372,11 @@ impl OwnTask {
 
     /// What is made of a finished answer that is data.
     pub(super) fn review(&self, answer: &str, was_told: bool) -> Review {
-        let good = |text: String| Review::Good(Reviewed { text, remarks: Vec::new() });
-        let Some(schema) = self.spec.output_schema() else { return good(answer.to_owned()) };
-        match data(schema, answer) {
-            Ok(_) => good(answer.to_owned()),
-            Err(problem) if was_told => Review::Poor { problem },
-            Err(_) => match data_within(schema, answer) {
-                Ok(value) => good(value.to_string()),
-                Err(problem) => Review::Poor { problem },
-            },
-        }
+        verdict(self.spec.output.as_ref(), answer, was_told)
     }
 
-    /// What the model is told after an answer that could not be used.
-    pub(super) fn second_prompt(&self, answer: &str, problem: &str, boundary: &Boundary) -> Prompt {
+    /// What the model is told after an answer that could not be used; see [`super::Task::second_prompt`].
+    pub(super) fn second_prompt(&self, answer: Option<&str>, problem: &str, boundary: &Boundary) -> Prompt {
         let scene = Retry { answer, problem }.scene(boundary);
         self.compose(&self.rules, &scene, self.document(), boundary)
     }

@@ -1,16 +1,11 @@
 //! What is made of an answer that has to be of some shape or length.
 //!
-//! Owns the verdict on a finished answer, and the reading of answers that are data. It
-//! calls no model: whoever does asks here whether the answer can be told, and if not,
-//! what to tell the model. The rule it protects: a problem names places and limits,
-//! never the caller's text, so that it may stand among our own rules.
-
-use std::fmt::Write as _;
-
-use serde_json::Value;
+//! Owns the verdict on a finished answer. It calls no model: whoever does asks here
+//! whether the answer can be told, and if not, what to tell the model. The rule it
+//! protects: what was told as it came is never changed afterwards.
 
 use super::generate::Platform;
-use crate::domain::OutputSchema;
+use super::shape::Shape;
 
 /// The verdict on an answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +21,16 @@ pub enum Review {
 pub struct Reviewed {
     pub text: String,
     pub remarks: Vec<Remark>,
+    pub source: AnswerSource,
+}
+
+/// Of two answers, the one that the words are from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerSource {
+    /// The one at hand, with or without what was good of the one before it.
+    Latest,
+    /// The one before it alone.
+    Earlier,
 }
 
 /// Something the caller should know of what was done to the answer.
@@ -35,105 +40,42 @@ pub enum Remark {
     PostShortened(Platform),
 }
 
-/// The most problems that are told of one answer.
-const MAX_PROBLEMS: usize = 5;
-
-/// The data that an answer is, where it is of its schema.
-///
-/// # Errors
-/// What is wrong, in sentences for the model.
-pub(super) fn data(schema: &OutputSchema, answer: &str) -> Result<Value, String> {
-    let value: Value = serde_json::from_str(answer).map_err(|error| match error.is_eof() {
-        true => "It ended before the JSON was complete. Be briefer.".to_owned(),
-        false => "It was no JSON.".to_owned(),
-    })?;
-    let validator = jsonschema::validator_for(schema.schema())
-        .map_err(|_| "There is no usable JSON schema for it.".to_owned())?;
-    let mut problems = String::new();
-    for error in validator.iter_errors(&value).take(MAX_PROBLEMS) {
-        let keyword = error.schema_path().to_string();
-        let keyword = keyword.rsplit('/').next().unwrap_or_default();
-        write!(
-            problems,
-            "At `{}` it broke the schema's `{keyword}`. ",
-            place(&error.instance_path().to_string())
-        )
-        .expect("strings take everything");
+impl Reviewed {
+    /// The words of the answer at hand, of which nothing has to be said.
+    pub(crate) fn latest(text: String) -> Self {
+        Self { text, remarks: Vec::new(), source: AnswerSource::Latest }
     }
-    if problems.is_empty() { Ok(value) } else { Err(problems.trim_end().to_owned()) }
 }
 
-/// The same for an answer that stands in a code fence or between words, as models without
-/// a way to be held to a schema write it.
-///
-/// # Errors
-/// Like [`data`].
-pub(super) fn data_within(schema: &OutputSchema, answer: &str) -> Result<Value, String> {
-    let whole = data(schema, answer);
-    if whole.is_ok() || answer.trim_start().starts_with('{') {
-        return whole;
+/// The verdict on an answer that is of a shape or, where there is none, prose. What was told
+/// as it came has to be data to the byte; else it may stand among words.
+pub(super) fn verdict(shape: Option<&Shape>, answer: &str, was_told: bool) -> Review {
+    let Some(shape) = shape else { return Review::Good(Reviewed::latest(answer.to_owned())) };
+    match shape.data(answer) {
+        Ok(_) => Review::Good(Reviewed::latest(answer.to_owned())),
+        Err(problem) if was_told => Review::Poor { problem },
+        Err(_) => match shape.data_within(answer) {
+            Ok(value) => Review::Good(Reviewed::latest(value.to_string())),
+            Err(problem) => Review::Poor { problem },
+        },
     }
-    let object = answer.find('{').zip(answer.rfind('}')).filter(|(start, end)| start < end);
-    object.map_or(whole, |(start, end)| data(schema, &answer[start..=end]))
-}
-
-/// A place in the data, shortened: the names in it are the model's own.
-fn place(pointer: &str) -> String {
-    const MAX_CHARS: usize = 80;
-    let shown: String = pointer.chars().filter(|c| !c.is_control() && *c != '`').take(MAX_CHARS).collect();
-    if shown.is_empty() { "/".to_owned() } else { shown }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
-    use super::{data, data_within};
-    use crate::domain::OutputSchema;
-
-    fn schema() -> OutputSchema {
-        let schema = json!({
-            "type": "object",
-            "properties": {"title": {"type": "string"}, "tags": {"type": "array", "items": {"type": "string"}}},
-            "required": ["title", "tags"],
-            "additionalProperties": false,
-        });
-        OutputSchema::new("sample", schema).unwrap()
-    }
+    use super::{Review, Reviewed, verdict};
+    use crate::tasks::shape::Shape;
 
     #[test]
-    fn data_of_the_schema_is_taken_and_other_data_is_told_by_its_places() {
-        let good = json!({"title": "A", "tags": ["b"]});
-        assert_eq!(data(&schema(), &good.to_string()), Ok(good));
-        let table = [
-            ("Sure! Here it is.", "It was no JSON."),
-            ("{\"title\": \"A\", \"ta", "It ended before the JSON was complete. Be briefer."),
-            ("[]", "At `/` it broke the schema's `type`."),
-            ("{\"title\": \"A\"}", "At `/` it broke the schema's `required`."),
-            ("{\"title\": 1, \"tags\": []}", "At `/title` it broke the schema's `type`."),
-            ("{\"title\": \"A\", \"tags\": [2]}", "At `/tags/0` it broke the schema's `type`."),
-            (
-                "{\"title\": \"A\", \"tags\": [], \"secret words\": 1}",
-                "At `/` it broke the schema's `additionalProperties`.",
-            ),
-        ];
-        for (answer, problem) in table {
-            assert_eq!(data(&schema(), answer).unwrap_err(), problem, "{answer}");
-        }
-        let many = json!({"title": "A", "tags": [1, 2, 3, 4, 5, 6, 7]}).to_string();
-        assert_eq!(data(&schema(), &many).unwrap_err().matches("At `").count(), 5);
-    }
-
-    #[test]
-    fn data_is_found_within_a_code_fence() {
-        let good = json!({"title": "A } b", "tags": []});
-        for answer in [
-            format!("```json\n{good}\n```"),
-            format!("Here it is:\n{good}\nAnything else?"),
-            good.to_string(),
-        ] {
-            assert_eq!(data_within(&schema(), &answer), Ok(good.clone()), "{answer}");
-        }
-        assert_eq!(data_within(&schema(), "} no {").unwrap_err(), "It was no JSON.");
+    fn words_around_data_are_taken_away_only_where_nothing_was_told() {
+        let shape = Shape::of_ours("sample", r#"{"type": "object", "required": ["a"]}"#);
+        let good = |text: &str| Review::Good(Reviewed::latest(text.to_owned()));
+        let exact = "{ \"a\": 1 }";
+        let wordy = "{ \"a\": 1 }\n\nHope this helps!";
+        assert_eq!(verdict(Some(&shape), exact, true), good(exact));
+        assert_eq!(verdict(Some(&shape), exact, false), good(exact));
+        assert_eq!(verdict(Some(&shape), wordy, false), good("{\"a\":1}"));
+        assert!(matches!(verdict(Some(&shape), wordy, true), Review::Poor { .. }));
+        assert_eq!(verdict(None, wordy, true), good(wordy));
     }
 }

@@ -14,8 +14,8 @@ use crate::domain::{CallFailure, FailureCode, ModelId, OutputSchema};
 use crate::pipeline::desk::Desk;
 use crate::pipeline::event::{ChunkCounts, Event, OnFailover, Reset, Stage, Warning, WarningCode};
 use crate::pipeline::work::{Call, Restart};
-use crate::routing::{FinishReason, Mode, RouteError};
-use crate::tasks::{Platform, Remark, Review, Reviewed, Task};
+use crate::routing::{FinishReason, Mode, RouteError, fits_any};
+use crate::tasks::{AnswerSource, Platform, Remark, Review, Reviewed, Task};
 use crate::telemetry::CallStage;
 
 /// The work on an answer that is checked.
@@ -86,12 +86,15 @@ impl CheckedRun {
         let text = std::mem::take(&mut self.text);
         // What a guardrail says is no answer of the model's, and is told as it is.
         if finish == FinishReason::Guardrail {
-            let reviewed = Reviewed { text, remarks: Vec::new() };
-            return self.finish(reviewed, model, finish);
+            return self.finish(Reviewed::latest(text), model, finish);
         }
         let earlier = self.first.as_ref().map(|first| first.text.as_str());
         match self.task.review(&text, earlier, self.flows) {
-            Review::Good(reviewed) => self.finish(reviewed, model, finish),
+            Review::Good(reviewed) => {
+                let first = self.first.take().filter(|_| reviewed.source == AnswerSource::Earlier);
+                let (model, finish) = first.map_or((model, finish), |first| (first.model, first.finish));
+                self.finish(reviewed, model, finish);
+            }
             Review::Poor { .. } if finish == FinishReason::ContentFilter => {
                 let cause = "the provider's filter cut data short";
                 self.told.push_back(Step::Failed(Ending::of(FailureCode::ContentFiltered, cause)));
@@ -102,12 +105,16 @@ impl CheckedRun {
                 self.told.push_back(Step::Failed(Ending::of(FailureCode::OutputInvalid, &cause)));
             }
             Review::Poor { problem } => {
-                if self.flows {
-                    let (reason, discarded_chars) = (CallFailure::MalformedAnswer, text.chars().count());
-                    self.told.push_back(Step::Tell(Event::Reset(Reset { reason, discarded_chars })));
+                let again = self.second_call(&text, &problem, desk);
+                let first = First { text, model, finish };
+                match again {
+                    Some(call) => self.try_again(first, call, desk),
+                    None => {
+                        let cause = "the answer was not of the form that the task needs, and no model can hold \
+                                     what a second try is told";
+                        self.make_do(first, Ending::of(FailureCode::OutputInvalid, cause));
+                    }
                 }
-                self.try_again(&text, &problem, desk);
-                self.first = Some(First { text, model, finish });
             }
         }
     }
@@ -117,24 +124,51 @@ impl CheckedRun {
         !self.flows || desk.manners.on_failover == OnFailover::Restart
     }
 
-    fn try_again(&mut self, answer: &str, problem: &str, desk: &Desk) {
-        let prompt = self.task.second_prompt(answer, problem, &desk.fences.boundary());
-        let document = crate::chunk::estimate_tokens(&prompt.user.document);
-        let mut call = desk.call(prompt, self.task.output_size(document));
-        call.request.output_schema.clone_from(&self.schema);
-        call.request.tells_schema = self.tells_schema;
-        self.work = work(desk, call, self.flows);
+    /// The call of the second try. The plan kept no room for the answer that it is to mend,
+    /// so that it is shown only where a model can hold it, too.
+    fn second_call(&self, answer: &str, problem: &str, desk: &Desk) -> Option<Call> {
+        [Some(answer), None].into_iter().find_map(|shown| {
+            let prompt = self.task.second_prompt(shown, problem, &desk.fences.boundary());
+            let document = crate::chunk::estimate_tokens(&prompt.user.document);
+            let mut call = desk.call(prompt, self.task.output_size(document));
+            call.request.output_schema.clone_from(&self.schema);
+            call.request.tells_schema = self.tells_schema;
+            fits_any(&call.request, &desk.chain).then_some(call)
+        })
     }
 
-    /// A try has failed. Where it was the second one, the first may still do, cut to size.
+    fn try_again(&mut self, first: First, call: Call, desk: &Desk) {
+        if self.flows {
+            let (reason, discarded_chars) = (CallFailure::MalformedAnswer, first.text.chars().count());
+            self.told.push_back(Step::Tell(Event::Reset(Reset { reason, discarded_chars })));
+        }
+        self.work = work(desk, call, self.flows);
+        self.first = Some(first);
+    }
+
+    /// A try has failed.
     fn failed(&mut self, error: RouteError) {
+        let too_long = error.failure == CallFailure::InputTooLong;
+        let mut ending = Ending::from(error);
+        let Some(first) = self.first.take() else {
+            return self.told.push_back(Step::Failed(ending));
+        };
+        if too_long {
+            // It took the caller's text at the first try: what it could not hold is our own addition.
+            ending = Ending { code: FailureCode::OutputInvalid, ..ending };
+        }
+        self.make_do(first, ending);
+    }
+
+    /// There is no second answer. The first may still do, cut to size.
+    fn make_do(&mut self, first: First, otherwise: Ending) {
+        let First { text, model, finish } = first;
         if !self.flows
-            && let Some(First { text, model, finish }) = self.first.take()
             && let Review::Good(reviewed) = self.task.review(&text, Some(&text), false)
         {
             return self.finish(reviewed, model, finish);
         }
-        self.told.push_back(Step::Failed(error.into()));
+        self.told.push_back(Step::Failed(otherwise));
     }
 
     fn finish(&mut self, reviewed: Reviewed, model: ModelId, finish: FinishReason) {

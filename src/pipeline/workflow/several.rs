@@ -54,7 +54,7 @@ enum State {
     Blocked {
         model: ModelId,
     },
-    /// It repeats another one, and could not be had otherwise.
+    /// It repeats another one, also when it was asked for again.
     Repeated,
     Failed(RouteError),
 }
@@ -94,11 +94,7 @@ impl SeveralRun {
             ItemEvent::Text(text) => self.items[index].text.push_str(&text),
             ItemEvent::Reset(_) => self.items[index].text.clear(),
             ItemEvent::Ended { model, finish } => self.ended(index, model, finish),
-            ItemEvent::Failed(error) => {
-                let item = &mut self.items[index];
-                let repeats = item.taken.is_some();
-                item.state = if repeats { State::Repeated } else { State::Failed(error) };
-            }
+            ItemEvent::Failed(error) => self.items[index].state = State::Failed(error),
         }
     }
 

@@ -4,14 +4,17 @@
 //! data. The rule it protects: the caller's words are the matter of the post; beyond them
 //! only what is generally known may be said.
 
+use std::sync::LazyLock;
+
 use super::composed::{
     GenerateFormat, GenerateLength, LANGUAGE_OF_THE_WORDS, Output, Retry, as_data, composed, format_rules,
 };
 use super::material::{Material, line, lines, needed_line, points};
-use crate::domain::{Boundary, OutputSchema, OutputSize, Passage, Prompt};
+use crate::domain::{Boundary, OutputSize, Passage, Prompt};
 use crate::tasks::brief::Brief;
 use crate::tasks::fields::Fields;
 use crate::tasks::prompt::TaskRules;
+use crate::tasks::shape::Shape;
 use crate::tasks::size::with_reserve;
 
 /// A post to write, and how.
@@ -53,6 +56,7 @@ const SCHEMA: &str = r#"{
     "required": ["title", "summary", "sections", "tags"],
     "additionalProperties": false
 }"#;
+static SHAPE: LazyLock<Shape> = LazyLock::new(|| Shape::of_ours("blog_post", SCHEMA));
 
 impl BlogPost {
     pub(super) const TEMPERATURE: f32 = 0.7;
@@ -99,16 +103,15 @@ impl BlogPost {
         self.format
     }
 
-    pub(super) fn schema(&self) -> Option<OutputSchema> {
-        if self.output == Output::Text {
-            return None;
+    pub(super) fn shape(&self) -> Option<&Shape> {
+        match self.output {
+            Output::Text => None,
+            Output::Json => Some(&SHAPE),
         }
-        Some(OutputSchema::of_text("blog_post", SCHEMA).expect("it describes an object and has a plain name"))
     }
 
     pub(super) fn prompt(&self, boundary: &Boundary, retry: Option<Retry<'_>>) -> Prompt {
-        let schema = self.schema();
-        composed(self.rules(), schema.as_ref(), &self.brief, boundary, self.document(), retry)
+        composed(self.rules(), self.shape(), &self.brief, boundary, self.document(), retry)
     }
 
     pub(super) fn output_size(&self) -> OutputSize {

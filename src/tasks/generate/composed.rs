@@ -4,9 +4,10 @@
 //! data. The rule it protects: a model that cannot be held to a schema is told it all the
 //! same, so that every model of a chain can serve.
 
-use crate::domain::{Boundary, OutputSchema, Passage, Prompt};
+use crate::domain::{Boundary, Passage, Prompt};
 use crate::tasks::brief::Brief;
 use crate::tasks::prompt::{MARKDOWN, PLAIN_TEXT, Scene, Subject, TaskRules, compose_in};
+use crate::tasks::shape::Shape;
 use crate::tasks::vocabulary::vocabulary;
 
 vocabulary! {
@@ -40,7 +41,8 @@ pub(super) const LANGUAGE_OF_THE_WORDS: &str = "Write in the language of the wor
 /// What a second try is told of the first.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::tasks) struct Retry<'a> {
-    pub answer: &'a str,
+    /// What it said, where there is room for it.
+    pub answer: Option<&'a str>,
     pub problem: &'a str,
 }
 
@@ -48,6 +50,11 @@ impl Retry<'_> {
     /// What is said of the first answer.
     fn rule(&self, boundary: &Boundary) -> String {
         let problem = self.problem;
+        if self.answer.is_none() {
+            return format!(
+                "An earlier answer to this job could not be used. {problem} Write it with that mended."
+            );
+        }
         format!(
             "The lines between <earlier-{boundary}> and </earlier-{boundary}> are an earlier answer to this \
              job, which could not be used. {problem} Write all of it anew with that mended, and keep what was \
@@ -57,11 +64,9 @@ impl Retry<'_> {
 
     /// The first answer, in a fence of its own.
     fn shown(&self, boundary: &Boundary) -> String {
-        let mut end = self.answer.len().min(SHOWN_BYTES);
-        while !self.answer.is_char_boundary(end) {
-            end -= 1;
-        }
-        format!("<earlier-{boundary}>\n{}\n</earlier-{boundary}>\n", self.answer[..end].trim())
+        let Some(answer) = self.answer else { return String::new() };
+        let shown = answer[..answer.floor_char_boundary(SHOWN_BYTES)].trim();
+        format!("<earlier-{boundary}>\n{shown}\n</earlier-{boundary}>\n")
     }
 
     /// Both, for a prompt whose job stands by itself.
@@ -77,16 +82,16 @@ const SHOWN_BYTES: usize = 16 * 1024;
 /// Puts a prompt together, for the first try or the second.
 pub(super) fn composed(
     mut rules: TaskRules,
-    schema: Option<&OutputSchema>,
+    shape: Option<&Shape>,
     brief: &Brief,
     boundary: &Boundary,
     document: Passage,
     retry: Option<Retry<'_>>,
 ) -> Prompt {
-    if let Some(schema) = schema {
+    if let Some(shape) = shape {
         rules.job.push(format!(
             "Answer with one JSON object, and nothing else, that follows this JSON schema:\n{}",
-            schema.text()
+            shape.schema().text()
         ));
     }
     let mut scene = Scene::default();

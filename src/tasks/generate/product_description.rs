@@ -3,14 +3,17 @@
 //! Owns this generator's options, their reading, its prompt, its size and the shape of its
 //! data. The rule it protects: a description promises nothing that the features do not.
 
+use std::sync::LazyLock;
+
 use super::composed::{
     GenerateFormat, GenerateLength, LANGUAGE_OF_THE_WORDS, Output, Retry, as_data, composed, format_rules,
 };
 use super::material::{Material, line, needed_line, points};
-use crate::domain::{Boundary, OutputSchema, OutputSize, Passage, Prompt};
+use crate::domain::{Boundary, OutputSize, Passage, Prompt};
 use crate::tasks::brief::Brief;
 use crate::tasks::fields::Fields;
 use crate::tasks::prompt::TaskRules;
+use crate::tasks::shape::Shape;
 use crate::tasks::size::with_reserve;
 
 /// A product to describe, and how.
@@ -41,6 +44,7 @@ const SCHEMA: &str = r#"{
     "required": ["headline", "description", "highlights"],
     "additionalProperties": false
 }"#;
+static SHAPE: LazyLock<Shape> = LazyLock::new(|| Shape::of_ours("product_description", SCHEMA));
 
 impl ProductDescription {
     pub(super) const TEMPERATURE: f32 = 0.7;
@@ -75,17 +79,15 @@ impl ProductDescription {
         self.format
     }
 
-    pub(super) fn schema(&self) -> Option<OutputSchema> {
-        if self.output == Output::Text {
-            return None;
+    pub(super) fn shape(&self) -> Option<&Shape> {
+        match self.output {
+            Output::Text => None,
+            Output::Json => Some(&SHAPE),
         }
-        let name = "product_description";
-        Some(OutputSchema::of_text(name, SCHEMA).expect("it describes an object and has a plain name"))
     }
 
     pub(super) fn prompt(&self, boundary: &Boundary, retry: Option<Retry<'_>>) -> Prompt {
-        let schema = self.schema();
-        composed(self.rules(), schema.as_ref(), &self.brief, boundary, self.document(), retry)
+        composed(self.rules(), self.shape(), &self.brief, boundary, self.document(), retry)
     }
 
     pub(super) fn output_size(&self) -> OutputSize {

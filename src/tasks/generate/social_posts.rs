@@ -4,16 +4,19 @@
 //! data, and the review of what came. The rule it protects: every platform that was asked
 //! for gets exactly one post, which it takes as it is.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::composed::{JSON, Retry, as_data, composed};
 use super::material::line;
 use super::platform::{Platform, put_together, told_limit, usable_hashtags};
-use crate::domain::{Boundary, OutputSchema, OutputSize, Passage, Prompt, SourceText};
+use crate::domain::{Boundary, OutputSize, Passage, Prompt, SourceText};
 use crate::tasks::brief::Brief;
 use crate::tasks::fields::Fields;
 use crate::tasks::prompt::{MAIN_LANGUAGE, TaskRules};
-use crate::tasks::review::{Remark, Review, Reviewed, data_within};
+use crate::tasks::review::{AnswerSource, Remark, Review, Reviewed};
+use crate::tasks::shape::Shape;
 use crate::tasks::size::with_reserve;
 use crate::tasks::vocabulary::{Vocabulary as _, vocabulary};
 
@@ -32,6 +35,7 @@ pub struct SocialPosts {
     platforms: Vec<Platform>,
     tone: Option<String>,
     brief: Brief,
+    shape: Arc<Shape>,
 }
 
 /// A post as the model wrote it, its hashtags made usable.
@@ -74,21 +78,21 @@ impl SocialPosts {
         let tone = line(fields, "tone", MAX_TONE_CHARS);
         fields.word::<PostsOutput>("output");
         let brief = Brief::read(fields);
-        Some(Self { source: source?, platforms: platforms?, tone, brief })
+        let platforms = platforms?;
+        let shape = Arc::new(shape(&platforms));
+        Some(Self { source: source?, platforms, tone, brief, shape })
     }
 
     pub(super) fn document(&self) -> Passage {
         self.source.share()
     }
 
-    pub(super) fn schema(&self) -> OutputSchema {
-        let names: Vec<&str> = self.platforms.iter().map(|platform| platform.as_str()).collect();
-        let schema = SCHEMA.replace(PLATFORMS, &json!(names).to_string());
-        OutputSchema::of_text("social_posts", &schema).expect("it describes an object and has a plain name")
+    pub(super) fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     pub(super) fn prompt(&self, boundary: &Boundary, retry: Option<Retry<'_>>) -> Prompt {
-        composed(self.rules(boundary), Some(&self.schema()), &self.brief, boundary, self.document(), retry)
+        composed(self.rules(boundary), Some(self.shape()), &self.brief, boundary, self.document(), retry)
     }
 
     pub(super) fn output_size(&self) -> OutputSize {
@@ -108,21 +112,25 @@ impl SocialPosts {
         let now = self.posts(answer);
         let Some(earlier) = earlier else {
             return match now.and_then(|posts| self.told(posts)) {
-                Ok(text) => Review::Good(Reviewed { text, remarks: Vec::new() }),
+                Ok(text) => Review::Good(Reviewed::latest(text)),
                 Err(problem) => Review::Poor { problem },
             };
         };
         let (now, before) = match (now, self.posts(earlier)) {
             (Ok(now), Ok(before)) => (now, before),
-            (Ok(posts), Err(_)) | (Err(_), Ok(posts)) => (posts.clone(), posts),
+            (Ok(posts), Err(_)) => (posts.clone(), posts),
+            (Err(_), Ok(posts)) => {
+                let reviewed = self.best_of(&posts, &posts);
+                return Review::Good(Reviewed { source: AnswerSource::Earlier, ..reviewed });
+            }
             (Err(problem), Err(_)) => return Review::Poor { problem },
         };
-        self.best_of(&now, &before)
+        Review::Good(self.best_of(&now, &before))
     }
 
     /// The posts of an answer, in the order of the platforms.
     fn posts(&self, answer: &str) -> Result<Vec<Post>, String> {
-        let data = data_within(&self.schema(), answer)?;
+        let data = self.shape.data_within(answer)?;
         let given = data["posts"].as_array().map(Vec::as_slice).unwrap_or_default();
         let post_for = |platform: &Platform| {
             let found = given.iter().find(|post| post["platform"] == platform.as_str());
@@ -156,19 +164,24 @@ impl SocialPosts {
         if too_long.is_empty() { Ok(self.data(posts)) } else { Err(too_long.join(" ")) }
     }
 
-    fn best_of(&self, now: &[Post], before: &[Post]) -> Review {
+    fn best_of(&self, now: &[Post], before: &[Post]) -> Reviewed {
         let mut remarks = Vec::new();
+        let mut source = AnswerSource::Earlier;
         let choose = |(platform, (now, before)): (&Platform, (&Post, &Post))| {
             let fits = |post: &Post| platform.takes(&put_together(&post.text, &post.hashtags));
-            if let Some(post) = [now, before].into_iter().find(|post| fits(post)) {
-                return post.clone();
+            if !fits(now) && fits(before) {
+                return before.clone();
+            }
+            source = AnswerSource::Latest;
+            if fits(now) {
+                return now.clone();
             }
             remarks.push(Remark::PostShortened(*platform));
             let (text, hashtags) = platform.shortened(&now.text, &now.hashtags);
             Post { text, hashtags }
         };
         let posts = self.platforms.iter().zip(now.iter().zip(before)).map(choose).collect();
-        Review::Good(Reviewed { text: self.data(posts), remarks })
+        Reviewed { text: self.data(posts), remarks, source }
     }
 
     fn data(&self, posts: Vec<Post>) -> String {
@@ -239,6 +252,12 @@ impl SocialPosts {
     }
 }
 
+/// The shape of posts for these platforms.
+fn shape(platforms: &[Platform]) -> Shape {
+    let names: Vec<&str> = platforms.iter().map(|platform| platform.as_str()).collect();
+    Shape::of_ours("social_posts", &SCHEMA.replace(PLATFORMS, &json!(names).to_string()))
+}
+
 /// The text, as `content` or under one of its other names.
 fn content(fields: &mut Fields) -> Option<SourceText> {
     for name in OTHER_NAMES {
@@ -305,7 +324,7 @@ mod tests {
     use crate::domain::Boundary;
     use crate::tasks::fields::{FieldProblem, Fields};
     use crate::tasks::generate::Platform;
-    use crate::tasks::review::{Remark, Review, Reviewed};
+    use crate::tasks::review::{AnswerSource, Remark, Review, Reviewed};
 
     fn read(body: Value) -> Result<SocialPosts, Vec<FieldProblem>> {
         let Value::Object(members) = body else { panic!("not an object: {body}") };
@@ -325,7 +344,7 @@ mod tests {
 
     fn good(review: Review) -> (Value, Vec<Remark>) {
         match review {
-            Review::Good(Reviewed { text, remarks }) => (serde_json::from_str(&text).unwrap(), remarks),
+            Review::Good(Reviewed { text, remarks, .. }) => (serde_json::from_str(&text).unwrap(), remarks),
             Review::Poor { problem } => panic!("{problem}"),
         }
     }
@@ -411,11 +430,17 @@ mod tests {
         let texts: Vec<&str> = (0..3).map(|at| data["posts"][at]["text"].as_str().unwrap()).collect();
         assert!(texts[0].ends_with("words.\n\n#Six") && texts[0].len() <= 280, "{}", texts[0]);
         assert_eq!(texts[1..], ["Short.", "Now short."]);
+        let source = |now: &str, earlier: &str| match task.review(now, Some(earlier)) {
+            Review::Good(reviewed) => (reviewed.source, reviewed.remarks.len()),
+            Review::Poor { problem } => panic!("{problem}"),
+        };
+        assert_eq!(source(&now, &earlier), (AnswerSource::Latest, 1), "some of it is new");
         // One of the two is enough.
-        for (now, earlier) in [("garbage", earlier.as_str()), (earlier.as_str(), "garbage")] {
-            let (_, remarks) = good(task.review(now, Some(earlier)));
-            assert_eq!(remarks.len(), 2);
-        }
+        assert_eq!(source("garbage", &earlier), (AnswerSource::Earlier, 2));
+        assert_eq!(source(&earlier, "garbage"), (AnswerSource::Latest, 2));
+        let short = answer(&[("x", "A.", &[]), ("bluesky", "B.", &[]), ("threads", "C.", &[])]);
+        let long = answer(&[("x", &long, &[]), ("bluesky", &long, &[]), ("threads", &long, &[])]);
+        assert_eq!(source(&long, &short), (AnswerSource::Earlier, 0), "nothing of the latest was of use");
         assert_eq!(
             problem(task.review("{", Some("garbage"))),
             "It ended before the JSON was complete. Be briefer."

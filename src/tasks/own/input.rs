@@ -9,12 +9,13 @@ mod schema;
 use std::collections::BTreeMap;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::{PatternOptions, ValidationError, Validator};
+use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value, json};
 
 use self::schema::{LONGEST_TEXT, MOST_ENTRIES, MOST_MEMBERS, OF_OBJECT, Problems};
 use super::SpecProblem;
 use crate::tasks::fields::{FieldProblem, nearest};
+use crate::tasks::shape::validator;
 
 /// How a member may stand in a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,15 +213,6 @@ impl Input {
             }
         }
     }
-}
-
-/// Reads nothing from elsewhere, and matches patterns in time that grows with the text alone.
-pub(super) fn validator(schema: &Value) -> Result<Validator, ValidationError<'static>> {
-    jsonschema::options()
-        .offline()
-        .with_draft(jsonschema::Draft::Draft202012)
-        .with_pattern_options(PatternOptions::regex())
-        .build(schema)
 }
 
 /// The number, truth value or listed value that a text stands for, else the text.

@@ -32,9 +32,13 @@ const MARK: char = '\u{F8FF}';
 
 /// A template that was checked against the input that it is made for.
 pub(super) struct Template {
+    /// Holds it compiled, under [`NAME`].
     environment: Environment<'static>,
     source: String,
 }
+
+/// Under which the engine knows a template.
+const NAME: &str = "prompt";
 
 /// What is wrong with a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,11 +68,10 @@ impl Template {
         if source.len() > LONGEST {
             return only(None, format!("has {} bytes, the most are {LONGEST}", source.len()));
         }
-        let template = Self { environment: environment(), source: source.to_owned() };
-        let unknown = match template.unknown_names(input) {
-            Ok(unknown) => unknown,
-            Err(problem) => return Err(vec![problem]),
-        };
+        let mut environment = environment();
+        environment.add_template_owned(NAME, source.to_owned()).map_err(|error| vec![told(&error)])?;
+        let template = Self { environment, source: source.to_owned() };
+        let unknown = template.unknown_names(input);
         if !unknown.is_empty() {
             return Err(unknown);
         }
@@ -87,9 +90,7 @@ impl Template {
         let context: BTreeMap<&str, Value> =
             members.iter().map(|(name, value)| (name.as_str(), shown(name, value, input))).collect();
         let mut written = Bounded(Vec::new());
-        let template =
-            self.environment.template_from_named_str("prompt", &self.source).map_err(|error| told(&error))?;
-        template.render_captured_to(&context, &mut written).map_err(|error| told(&error))?;
+        self.compiled().render_captured_to(&context, &mut written).map_err(|error| told(&error))?;
         let text = String::from_utf8(written.0).expect("a template of text writes text");
         let pieces = pieces(text.trim());
         if pieces.is_empty() {
@@ -100,13 +101,11 @@ impl Template {
     }
 
     /// Names that are no members of the input, each where it stands first.
-    fn unknown_names(&self, input: &Input) -> Result<Vec<TemplateProblem>, TemplateProblem> {
-        let template =
-            self.environment.template_from_named_str("prompt", &self.source).map_err(|error| told(&error))?;
+    fn unknown_names(&self, input: &Input) -> Vec<TemplateProblem> {
         let globals: BTreeSet<&str> = self.environment.globals().map(|(name, _)| name).collect();
-        let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
+        let used: BTreeSet<String> = self.compiled().undeclared_variables(false).into_iter().collect();
         let unknown = used.into_iter().filter(|name| !input.has(name) && !globals.contains(name.as_str()));
-        Ok(unknown
+        unknown
             .map(|name| {
                 let advice = match (name.as_str(), nearest(&name, input.names())) {
                     ("text" | "prompt" | "document", _) => {
@@ -124,7 +123,11 @@ impl Template {
                     message: format!("{name} is no member of the input, {advice}"),
                 }
             })
-            .collect())
+            .collect()
+    }
+
+    fn compiled(&self) -> minijinja::Template<'_, '_> {
+        self.environment.get_template(NAME).expect("it was compiled when this was made")
     }
 }
 

@@ -169,7 +169,7 @@ fn an_answer_that_is_data_is_described_checked_and_asked_for_again() {
         matches!(review("```json\n{\"words\": 1}\n```", false), Review::Good(good) if good.text == r#"{"words":1}"#)
     );
     let Review::Poor { problem } = review(r#"{"words": "secret"}"#, false) else { panic!("it was taken") };
-    let again = task.second_prompt("{}", &problem, &Boundary::fixed("b"));
+    let again = task.second_prompt(Some("{}"), &problem, &Boundary::fixed("b"));
     assert!(
         again.system.contains("Earlier answer:") && again.system.contains("At `/words`"),
         "{}",
@@ -177,16 +177,57 @@ fn an_answer_that_is_data_is_described_checked_and_asked_for_again() {
     );
     assert!(again.user.assemble().starts_with("<earlier-b>\n{}\n</earlier-b>\n<document-b>"));
 
+    let unseen = task.second_prompt(None, &problem, &Boundary::fixed("b"));
+    assert!(
+        unseen.system.contains("At `/words`") && !unseen.system.contains("earlier-b"),
+        "{}",
+        unseen.system
+    );
+    assert!(unseen.user.assemble().starts_with("<document-b>"));
+
     let told = problems(OwnTaskText { strategy: OwnStrategy::MapConcat, ..counting.clone() });
     assert_eq!(told[0].0, "output");
     for (schema, path) in [
         (json!({"type": "array"}), "output.type"),
         (json!({"type": "object", "required": 1}), "output.required"),
         (json!({"type": "object", "$ref": "https://example.com/a.json"}), "output"),
+        (json!({"type": "object", "$schema": "http://json-schema.org/draft-07/schema#"}), "output.$schema"),
+        (
+            json!({"type": "object", "properties": {"a": {"type": "string", "pattern": "^(?=(a+)+b)"}}}),
+            "output.properties.a.pattern",
+        ),
     ] {
         let told = problems(OwnTaskText { output: Some(schema), ..counting.clone() });
         assert_eq!((told.len(), told[0].0.as_str()), (1, path), "{told:?}");
     }
+}
+
+#[test]
+fn an_answer_is_checked_by_the_validator_that_took_the_schema() {
+    // Draft 7 knows none of these words, and would pass over what they say.
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            "pair": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}]},
+            "word": {"type": "string", "pattern": "^(a+)+$"},
+        },
+    });
+    let checked = spec(OwnTaskText {
+        strategy: OwnStrategy::Single,
+        answer: AnswerLength::Tokens(50),
+        output: Some(schema),
+        ..text()
+    });
+    let task = read(&checked, json!({"text": "One.", "target_language": "en"})).unwrap();
+    let problem = |answer: Value| match task.review(&answer.to_string(), false) {
+        Review::Good(_) => String::new(),
+        Review::Poor { problem } => problem,
+    };
+    assert_eq!(problem(json!({"pair": ["a", 1], "word": "aa"})), "");
+    assert_eq!(problem(json!({"pair": ["a", "b"]})), "At `/pair/1` it broke the schema's `type`.");
+    let long = format!("{}b", "a".repeat(50_000));
+    assert_eq!(problem(json!({"word": long})), "At `/word` it broke the schema's `pattern`.");
 }
 
 proptest! {
