@@ -7,6 +7,7 @@
 
 mod input;
 mod prompt;
+mod tags;
 mod template;
 
 use std::sync::Arc;

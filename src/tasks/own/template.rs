@@ -11,10 +11,13 @@ use std::io;
 use std::sync::Arc;
 
 use minijinja::value::Object;
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{
+    Environment, ErrorKind, UndefinedBehavior, Value, filters, functions, tests as engine_tests,
+};
 use serde_json::{Map, Value as Json};
 
 use super::input::{Input, Kind};
+use super::tags;
 use crate::tasks::fields::nearest;
 
 /// Steps that rendering may take; a prompt of a screen takes some hundreds.
@@ -68,6 +71,15 @@ impl Template {
         if source.len() > LONGEST {
             return only(None, format!("has {} bytes, the most are {LONGEST}", source.len()));
         }
+        if source.contains(MARK) {
+            return only(
+                None,
+                format!("holds U+{:04X}, which is for this service's own use", u32::from(MARK)),
+            );
+        }
+        if let Some((line, message)) = tags::problem(source) {
+            return only(Some(line), message);
+        }
         let mut environment = environment();
         environment.add_template_owned(NAME, source.to_owned()).map_err(|error| vec![told(&error)])?;
         let template = Self { environment, source: source.to_owned() };
@@ -92,7 +104,7 @@ impl Template {
         let mut written = Bounded(Vec::new());
         self.compiled().render_captured_to(&context, &mut written).map_err(|error| told(&error))?;
         let text = String::from_utf8(written.0).expect("a template of text writes text");
-        let pieces = pieces(text.trim());
+        let pieces = pieces(text.trim(), input)?;
         if pieces.is_empty() {
             let message = "gives an empty text for some input, expected the rules of the task".to_owned();
             return Err(TemplateProblem { line: None, message });
@@ -138,14 +150,28 @@ impl fmt::Debug for Template {
 }
 
 fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
+    // Of the engine's own filters and functions, some make much of little in one step.
+    let mut environment = Environment::empty();
+    environment.add_filter("upper", filters::upper);
+    environment.add_filter("lower", filters::lower);
+    environment.add_filter("title", filters::title);
+    environment.add_filter("capitalize", filters::capitalize);
+    environment.add_filter("trim", filters::trim);
+    environment.add_filter("default", filters::default);
+    environment.add_filter("length", filters::length);
+    environment.add_filter("join", filters::join);
+    environment.add_filter("first", filters::first);
+    environment.add_filter("last", filters::last);
+    environment.add_filter("round", filters::round);
+    environment.add_test("defined", engine_tests::is_defined);
+    environment.add_test("undefined", engine_tests::is_undefined);
+    environment.add_test("none", engine_tests::is_none);
+    environment.add_function("range", functions::range);
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_fuel(Some(FUEL));
     // A line that holds only a tag leaves no empty line behind.
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
-    // It would write the whole context.
-    environment.remove_global("debug");
     environment
 }
 
@@ -155,7 +181,7 @@ fn shown(name: &str, value: &Json, input: &Input) -> Value {
         (Some(Kind::Material), Json::String(text)) => {
             Value::from_object(Material { name: name.to_owned(), is_empty: text.is_empty() })
         }
-        (Some(Kind::Closed), Json::String(word)) => Value::from(word.as_str()),
+        (Some(Kind::Closed), Json::String(word)) => Value::from(word.replace(MARK, " ")),
         (_, Json::String(word)) => Value::from(one_line(word)),
         (_, Json::Array(entries)) => entries
             .iter()
@@ -192,15 +218,22 @@ impl Object for Material {
     }
 }
 
-fn pieces(text: &str) -> Vec<Piece> {
-    // Every other stretch between marks is the name of a member.
-    let stretches = text.split(MARK).enumerate();
-    stretches
-        .filter(|(_, stretch)| !stretch.is_empty())
-        .map(|(index, stretch)| {
-            if index % 2 == 0 { Piece::Text(stretch.to_owned()) } else { Piece::Material(stretch.to_owned()) }
-        })
-        .collect()
+/// Every other stretch between marks is the name of a member. What a filter made of a longer
+/// text is no such name, and must not become one, nor swallow the rules behind it.
+fn pieces(text: &str, input: &Input) -> Result<Vec<Piece>, TemplateProblem> {
+    let stretches: Vec<&str> = text.split(MARK).collect();
+    let is_material = |name: &str| matches!(input.kind(name), Some(Kind::Material));
+    let names_hold = stretches.iter().skip(1).step_by(2).all(|name| is_material(name));
+    if stretches.len() % 2 == 0 || !names_hold {
+        let message =
+            "changes a longer text by a filter; such a text can only be named, as {{ name }}".to_owned();
+        return Err(TemplateProblem { line: None, message });
+    }
+    let pieces = stretches.into_iter().enumerate().filter(|(_, stretch)| !stretch.is_empty());
+    let piece = |(index, stretch): (usize, &str)| {
+        if index % 2 == 0 { Piece::Text(stretch.to_owned()) } else { Piece::Material(stretch.to_owned()) }
+    };
+    Ok(pieces.map(piece).collect())
 }
 
 /// What the engine found, in words for whoever wrote the template.
@@ -336,9 +369,17 @@ mod tests {
             ),
             ("One\n{% if tone %}", Some(2), "cannot be used: syntax error"),
             ("One\n{{ language|uppercase }}", Some(2), "cannot be used: unknown filter"),
-            ("{% include 'other' %}", Some(1), "cannot be used: syntax error"),
+            ("{% include 'other' %}", Some(1), "include is no statement for prompts"),
             ("{% for a in range(100000) %}x{% endfor %}", Some(1), "takes more than 50000 steps"),
-            ("{{ language * 40000 }}", None, "makes more than 32768 bytes"),
+            ("{% for a in range(7000) %}German{% endfor %}", None, "makes more than 32768 bytes"),
+            ("{{ language * 40000 }}", Some(1), "* is not for prompts"),
+            ("{{ language|indent(1000000000000) }}", Some(1), "unknown filter"),
+            (
+                "Terms {% if glossary %}{{ glossary|upper }}{% endif %}.",
+                None,
+                "changes a longer text by a filter",
+            ),
+            ("For \u{F8FF} users", None, "holds U+F8FF"),
             ("{{ debug() }}", Some(1), "debug is no member of the input"),
         ];
         for (source, line, message) in table {
@@ -354,8 +395,9 @@ mod tests {
     #[test]
     fn an_input_that_the_samples_did_not_foresee_is_told_too() {
         let input = input();
-        let template = Template::new("{{ language * (rounds or 1) }}", &input).unwrap();
-        let many = members(json!({"language": "German", "rounds": 100_000}));
+        let source = "{% for round in range(rounds or 1) %}{{ language }}{% endfor %}";
+        let template = Template::new(source, &input).unwrap();
+        let many = members(json!({"language": "German", "rounds": 7_000}));
         assert!(template.render(&many, &input).unwrap_err().message.contains("more than 32768 bytes"));
     }
 }
