@@ -8,10 +8,12 @@
 mod blog_post;
 mod composed;
 mod counting;
+mod links;
 mod material;
 mod platform;
 mod product_description;
 mod social_posts;
+mod top_domains;
 
 pub use blog_post::BlogPost;
 pub use composed::{GenerateFormat, GenerateLength, Output};

@@ -9,9 +9,14 @@
 //! Instagram, Meta's API documentation; LinkedIn, its Posts API; Facebook publishes none,
 //! 63,206 is what its editor takes.
 
+use std::collections::HashSet;
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::counting;
+use super::links::links;
 use crate::tasks::vocabulary::vocabulary;
 
 vocabulary! {
@@ -122,22 +127,25 @@ impl Platform {
     pub(super) fn shortened(self, text: &str, hashtags: &[String]) -> (String, Vec<String>) {
         let text = text.trim();
         let mut kept = hashtags.to_vec();
+        let sentences = sentence_ends(text);
+        let begin = text.find(|c| !is_open_end(c)).unwrap_or(text.len());
+        let spaces = text.char_indices().filter(|(_, c)| c.is_whitespace());
+        let words: Vec<usize> = spaces.map(|(start, _)| start).filter(|&end| end > begin).collect();
         loop {
             let fits = |body: &str| self.takes(&put_together(body, &kept));
-            let ends = text.split_sentence_bound_indices().map(|(start, sentence)| start + sentence.len());
-            if let Some(body) = longest(text, ends, fits) {
-                return (body.to_owned(), kept);
+            if let Some(body) = longest(&sentences, |end| text[..end].trim_end().to_owned(), fits) {
+                return (body, kept);
             }
-            let words = text.split_word_bound_indices().filter(|(_, word)| word.trim().is_empty());
-            let with_mark = |body: &str| fits(&format!("{body}{ELLIPSIS}"));
-            if let Some(body) = longest(text, words.map(|(start, _)| start), with_mark) {
-                let body = body.trim_end_matches([',', ';', ':', '-', '\u{2013}', '\u{2014}', ' ']);
-                return (format!("{body}{ELLIPSIS}"), kept);
+            if let Some(body) = longest(&words, |end| with_mark(&text[..end]), fits) {
+                return (body, kept);
             }
             if kept.is_empty() {
                 let clusters = text.grapheme_indices(true).map(|(start, _)| start);
-                let body = longest(text, clusters, with_mark).unwrap_or_default();
-                return (format!("{body}{ELLIPSIS}"), kept);
+                let clusters: Vec<usize> = clusters.filter(|&end| end > begin).collect();
+                let outside = outside_links(text, &clusters);
+                let cut = |ends: &[usize]| longest(ends, |end| with_mark(&text[..end]), fits);
+                let body = cut(&outside).or_else(|| cut(&clusters));
+                return (body.unwrap_or_else(|| ELLIPSIS.to_owned()), kept);
             }
             kept.pop();
         }
@@ -146,13 +154,65 @@ impl Platform {
 
 const ELLIPSIS: &str = "\u{2026}";
 
-/// The longest beginning that ends at one of these places, is not blank and fits. Lengths
-/// grow with the text, so the first that does not fit ends the search.
-fn longest(text: &str, ends: impl Iterator<Item = usize>, fits: impl Fn(&str) -> bool) -> Option<&str> {
-    ends.map(|end| text[..end].trim_end())
-        .filter(|body| !body.is_empty())
-        .take_while(|body| fits(body))
-        .last()
+/// A beginning of a text, with the mark that it is one.
+fn with_mark(beginning: &str) -> String {
+    format!("{}{ELLIPSIS}", beginning.trim_end_matches(is_open_end))
+}
+
+/// What no text that is cut ends in.
+fn is_open_end(character: char) -> bool {
+    character.is_whitespace() || ",;:-\u{2013}\u{2014}".contains(character)
+}
+
+/// Where the sentences of a text end. Links hold `?`, `!` and `.` too: behind these, only
+/// white space or the end of the text ends a sentence.
+fn sentence_ends(text: &str) -> Vec<usize> {
+    let ends = |end: &usize| {
+        let last = text[..*end].chars().next_back();
+        *end == text.len() || last.is_some_and(|c| c.is_whitespace() || !c.is_ascii())
+    };
+    text.split_sentence_bound_indices().map(|(start, sentence)| start + sentence.len()).filter(ends).collect()
+}
+
+/// Of these places, in order, those that are not within a link.
+fn outside_links(text: &str, places: &[usize]) -> Vec<usize> {
+    let mut links = links(text, true).into_iter().map(|link| link.range).peekable();
+    let mut outside = Vec::with_capacity(places.len());
+    for &place in places {
+        while links.next_if(|link| link.end <= place).is_some() {}
+        if links.peek().is_none_or(|link| place <= link.start) {
+            outside.push(place);
+        }
+    }
+    outside
+}
+
+/// The longest of the bodies that end at these places, in order, that fits. A longer text may count less, where its end makes a link of what was none: then
+/// what is found may not be the longest, but it always fits. It looks at few bodies, and
+/// at none that is much longer than what fits.
+fn longest(ends: &[usize], body: impl Fn(usize) -> String, fits: impl Fn(&str) -> bool) -> Option<String> {
+    let fitting = |index: usize| ends.get(index).map(|&end| body(end)).filter(|body| fits(body));
+    let mut best = None;
+    let (mut low, mut step) = (0, 1);
+    // Steps that double, then halves of what is between.
+    let mut high = loop {
+        let index = low + step - 1;
+        let Some(found) = fitting(index) else { break index.min(ends.len()) };
+        best = Some(found);
+        low = index + 1;
+        step *= 2;
+    };
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match fitting(middle) {
+            Some(found) => {
+                best = Some(found);
+                low = middle + 1;
+            }
+            None => high = middle,
+        }
+    }
+    best
 }
 
 /// The post as it appears: its text, and its hashtags in a line of their own.
@@ -166,18 +226,33 @@ pub(super) fn put_together(text: &str, hashtags: &[String]) -> String {
     }
 }
 
-/// The hashtags that can be used, without `#`: letters, digits and `_`, each once, none that
-/// stands in the text already, and no more than fit the platform.
+/// The hashtags that can be used, without `#`: letters with their marks, digits and `_`, each
+/// once, none that stands in the text already, and no more than fit the platform.
 pub(super) fn usable_hashtags(platform: Platform, given: &[String], text: &str) -> Vec<String> {
-    let in_text: Vec<String> = hashtags_in(text).map(str::to_lowercase).collect();
-    let room = platform.max_hashtags().saturating_sub(in_text.len());
+    // Composed or not, and large or small: to readers it is the same.
+    let key = |tag: &str| tag.nfc().collect::<String>().to_lowercase();
+    let in_text = hashtags_in(text).map(key);
+    let room = platform.max_hashtags().saturating_sub(hashtags_in(text).count());
+    let mut known: HashSet<String> = in_text.collect();
     let mut usable: Vec<String> = Vec::new();
     for tag in given {
-        let tag: String = tag.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
-        let lower = tag.to_lowercase();
-        let known = in_text.contains(&lower) || usable.iter().any(|known| known.to_lowercase() == lower);
-        if tag.chars().any(char::is_alphabetic) && !known && usable.len() < room {
+        let tag = usable_chars(tag);
+        if usable.len() < room && tag.chars().any(char::is_alphabetic) && known.insert(key(&tag)) {
             usable.push(tag);
+        }
+    }
+    usable
+}
+
+/// The characters of a hashtag that every platform takes. A mark belongs to the character
+/// before it, and goes with it.
+fn usable_chars(tag: &str) -> String {
+    let mut usable = String::with_capacity(tag.len());
+    let mut is_kept = false;
+    for character in tag.chars() {
+        is_kept = is_of_hashtag(character) && (is_kept || !is_combining_mark(character));
+        if is_kept {
+            usable.push(character);
         }
     }
     usable
@@ -186,11 +261,22 @@ pub(super) fn usable_hashtags(platform: Platform, given: &[String], text: &str) 
 /// The hashtags that a text holds, without `#`.
 pub(super) fn hashtags_in(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices('#').filter_map(|(at, _)| {
-        let begins = !text[..at].ends_with(|c: char| c.is_alphanumeric() || "/&#".contains(c));
+        let begins = !text[..at].ends_with(|c: char| is_of_word(c) || "/&#".contains(c));
         let rest = &text[at + 1..];
-        let tag = &rest[..rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len())];
+        let tag = &rest[..rest.find(|c: char| !is_of_hashtag(c)).unwrap_or(rest.len())];
         (begins && tag.chars().any(char::is_alphabetic)).then_some(tag)
     })
+}
+
+fn is_of_hashtag(character: char) -> bool {
+    is_of_word(character) || character == '_'
+}
+
+/// Letters, digits, and the marks that vowels and accents are written with; not those that
+/// make emojis.
+fn is_of_word(character: char) -> bool {
+    let is_of_emoji = matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{20d0}'..='\u{20ff}');
+    character.is_alphanumeric() || (is_combining_mark(character) && !is_of_emoji)
 }
 
 /// The limit in words, for the model.
@@ -206,7 +292,10 @@ pub(super) fn told_limit(platform: Platform) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
+    use tokio::time::Instant;
 
     use super::{Platform, hashtags_in, put_together, usable_hashtags};
     use crate::tasks::vocabulary::Vocabulary as _;
@@ -278,6 +367,108 @@ mod tests {
         assert_eq!(usable_hashtags(Platform::Threads, &given, "Say #hello"), [""; 0]);
         let found: Vec<&str> = hashtags_in("#One, a#b, https://a.co/#c, #2, &#x; (#Two_3)").collect();
         assert_eq!(found, ["One", "Two_3"]);
+    }
+
+    #[test]
+    fn links_are_not_cut() {
+        // A question mark within a link, right at the limit.
+        let link = "https://example.com/watch?v=abcdefghijklmnop";
+        for (platform, filler) in [(Platform::Bluesky, 270), (Platform::X, 270), (Platform::LinkedIn, 2_970)]
+        {
+            let text = format!("It is open. {} {link} and so on", "A".repeat(filler));
+            let (body, _) = platform.shortened(&text, &[]);
+            assert_eq!(body, "It is open.", "{platform:?}");
+            let text = format!("{} {link} and so on", "a".repeat(filler));
+            let (body, _) = platform.shortened(&text, &[]);
+            assert_eq!(body, format!("{}\u{2026}", "a".repeat(filler)), "{platform:?}");
+            // Without white space before it.
+            let text = format!("{}\u{3001}{link}", "\u{e4}".repeat(filler));
+            let (body, _) = platform.shortened(&text, &[]);
+            assert!(!body.contains("ttp") && platform.takes(&body), "{platform:?} {body}");
+        }
+        let text = "\u{4eca}\u{65e5}\u{306f}\u{3002}".repeat(100);
+        let (body, _) = Platform::Bluesky.shortened(&text, &[]);
+        assert_eq!(body.chars().count(), 300, "sentences that end in no white space");
+        assert!(body.ends_with('\u{3002}'));
+    }
+
+    #[test]
+    fn what_the_mark_makes_a_link_is_counted_as_one() {
+        // With `-`, `foo.co-` is none and fits.
+        let text = format!("{} foo.co- {}", "a".repeat(270), "b".repeat(50));
+        let (body, _) = Platform::X.shortened(&text, &[]);
+        assert!(Platform::X.takes(&body), "{body}");
+        assert_eq!(body, format!("{}\u{2026}", "a".repeat(270)));
+    }
+
+    #[test]
+    fn a_text_that_counts_less_when_it_is_longer_is_cut_where_it_fits() {
+        let text = "a.com a.comx ".repeat(40);
+        for &(_, platform) in Platform::NAMES {
+            let (body, _) = platform.shortened(&text, &[]);
+            assert!(platform.takes(&body) && !body.is_empty(), "{platform:?}");
+        }
+        // Each cluster of a link that is cut counts, and then all of them 23.
+        let text = format!("{}/{}", "example.com", "a".repeat(5_000));
+        let (body, _) = Platform::X.shortened(&format!("{text} {}", "b".repeat(300)), &[]);
+        assert_eq!(body, format!("{text}\u{2026}"));
+    }
+
+    #[test]
+    fn hostile_texts_are_cut_within_a_second() {
+        let parts = [
+            ")",
+            "(",
+            "a.co/(",
+            "a.co ",
+            "a.co,",
+            "a.",
+            "http://",
+            "http://a.co/(a",
+            "@a@",
+            "#a",
+            "?",
+            "! ",
+            ", ",
+            "e\u{301}",
+        ];
+        for part in parts {
+            let size = if "()".contains(part) { 200_000 } else { 50_000 };
+            for start in ["", "https://example.com/"] {
+                let text = format!("{start}{}", part.repeat(size / part.len()));
+                for platform in [Platform::X, Platform::Mastodon] {
+                    let begun = Instant::now();
+                    let (body, kept) = platform.shortened(&text, &tags(&["one"]));
+                    assert!(platform.takes(&put_together(&body, &kept)));
+                    usable_hashtags(platform, &tags(&["one"]), &text);
+                    let taken = begun.elapsed();
+                    assert!(taken < Duration::from_secs(1), "{start}{part}: {taken:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn hashtags_keep_their_marks() {
+        let hindi = "\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940}";
+        let thai = "\u{e20}\u{e32}\u{e29}\u{e32}\u{e44}\u{e17}\u{e22}\u{e17}\u{e35}\u{e48}";
+        let decomposed = "cafe\u{301}";
+        let given = tags(&[
+            hindi,
+            thai,
+            &format!("#{decomposed}"),
+            "caf\u{e9}",
+            "I\u{2764}\u{fe0f}Graz",
+            "1\u{fe0f}\u{20e3}st",
+            "\u{301}",
+        ]);
+        assert_eq!(
+            usable_hashtags(Platform::LinkedIn, &given, ""),
+            [hindi, thai, decomposed, "IGraz", "1st"]
+        );
+        let text = format!("#{hindi} #{thai}, (#{decomposed}) {hindi}#no");
+        assert_eq!(hashtags_in(&text).collect::<Vec<_>>(), [hindi, thai, decomposed]);
+        assert_eq!(usable_hashtags(Platform::LinkedIn, &given, &text), ["IGraz", "1st"]);
     }
 
     proptest! {
