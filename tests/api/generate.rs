@@ -373,6 +373,33 @@ async fn a_second_try_that_no_model_can_hold_with_the_first_answer_goes_without_
 }
 
 #[tokio::test]
+async fn a_first_answer_that_leaves_no_room_for_a_second_try_is_no_fault_of_the_text() {
+    const MODEL: &str = "mistral.ministral-3-8b-instruct";
+    let settings = [("MODELS__FILE", "tests/fixtures/parts.toml"), ("ROUTING__MAX_RETRIES", "0")];
+    let app = ScriptedApp::with(&settings).await;
+    let fits = async |words: usize| {
+        let body = merged(narrow(words), json!({"task": "blog-post"}));
+        send(&app, "/v1/measure", body).await.json()["fits"] == true
+    };
+    let (mut taken, mut refused) = (1, 2_000);
+    assert!(fits(taken).await && !fits(refused).await);
+    while taken + 1 < refused {
+        let middle = usize::midpoint(taken, refused);
+        if fits(middle).await { taken = middle } else { refused = middle }
+    }
+    // What is wrong with it takes more words than the plan left room for.
+    let good = json!({"heading": "A", "text": "B"});
+    let sections = [vec![good.clone(); 100], vec![merged(good, json!({"extra": 1})); 5]].concat();
+    let poor = json!({"title": "A", "summary": "B", "sections": sections, "tags": []}).to_string();
+    // No usage is told, so that nothing is learnt of sizes in between.
+    let completion = Completion { text: poor, stop_reason: StopReason::EndTurn, usage: None };
+    app.backend.then(MODEL, Turn::Answer { after: Duration::ZERO, completion });
+    let answer = send(&app, BLOG, narrow(taken)).await;
+    assert_problem(&answer, 502, "output_invalid");
+    assert_eq!(app.backend.calls().len(), 1, "no model could be asked again");
+}
+
+#[tokio::test]
 async fn a_second_try_that_a_provider_finds_too_long_is_no_fault_of_the_text() {
     const MODEL: &str = "mistral.ministral-3-8b-instruct";
     let settings = [("MODELS__FILE", "tests/fixtures/parts.toml"), ("ROUTING__MAX_RETRIES", "0")];
