@@ -305,6 +305,115 @@ async fn a_post_that_is_too_long_is_written_anew_and_then_cut() {
     }
 }
 
+/// The answer of one call that ended so.
+fn ends(text: &str, stop_reason: StopReason) -> Turn {
+    let completion = Completion { text: text.to_owned(), stop_reason, usage: Some(Metered::default()) };
+    Turn::Answer { after: Duration::ZERO, completion }
+}
+
+fn fails(kind: CallFailure) -> Turn {
+    Turn::Fail { after: Duration::ZERO, error: BackendError::new(kind, "a scripted failure") }
+}
+
+fn codes(answer: &Value) -> Vec<&str> {
+    let warnings = answer["warnings"].as_array().unwrap().iter();
+    warnings.map(|warning| warning["code"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn posts_of_the_first_answer_end_as_it_did_whatever_the_second_was() {
+    let app = ScriptedApp::with(&[("ROUTING__MAX_RETRIES", "0")]).await;
+    let models = Request::get(app.api, "/v1/models").send().await.json();
+    let chains = models["chains"].as_array().unwrap();
+    let chain = chains.iter().find(|chain| chain["name"] == "default").unwrap();
+    let [first, second] = [0, 1].map(|at| chain["models"][at].as_str().unwrap());
+    let long = model_says("x", &"This sentence has six words. ".repeat(12));
+    let cut = long[..long.len() / 2].to_owned();
+    // The second answer is of another model, and useless: the first model's posts are told.
+    app.backend.then(first, says(&long));
+    app.backend.then(first, fails(CallFailure::Unavailable));
+    app.backend.then(second, ends(&cut, StopReason::MaxTokens));
+    let answer = send(&app, POSTS, posts(&["x"])).await.json();
+    assert_eq!((&answer["finish_reason"], &answer["model"]), (&json!("stop"), &json!(first)), "{answer}");
+    assert_eq!(codes(&answer), ["post_shortened"]);
+    // Where the second answer is of use, it is the one that ended.
+    app.backend.then(first, says(&long));
+    app.backend.then(first, fails(CallFailure::Unavailable));
+    app.backend.then(second, ends(&model_says("x", "Short now."), StopReason::EndTurn));
+    let answer = send(&app, POSTS, posts(&["x"])).await.json();
+    assert_eq!((&answer["finish_reason"], &answer["model"]), (&json!("stop"), &json!(second)), "{answer}");
+    assert_eq!(codes(&answer), Vec::<&str>::new());
+    assert_eq!(app.backend.calls().len(), 6);
+}
+
+/// A post of so many words' outline, for models that hold few tokens.
+fn narrow(words: usize) -> Value {
+    let outline: Vec<String> = vec!["word"; words].chunks(80).map(|point| point.join(" ")).collect();
+    blog(json!({"length": "short", "output": "json", "chain": "narrow", "outline": outline}))
+}
+
+#[tokio::test]
+async fn a_second_try_that_no_model_can_hold_with_the_first_answer_goes_without_it() {
+    const MODEL: &str = "mistral.ministral-3-8b-instruct";
+    let settings = [("MODELS__FILE", "tests/fixtures/parts.toml"), ("ROUTING__MAX_RETRIES", "0")];
+    let app = ScriptedApp::with(&settings).await;
+    let post = json!({"title": "A", "summary": "B", "sections": [], "tags": []}).to_string();
+    for (garbage, is_shown) in [("Short garbage.".to_owned(), true), ("long garbage ".repeat(400), false)] {
+        let before = app.backend.calls().len();
+        app.backend.then(MODEL, says(&garbage));
+        app.backend.then(MODEL, says(&post));
+        let answer = send(&app, BLOG, narrow(1)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.json()["data"]["title"], "A");
+        let again = app.backend.calls().remove(before + 1).prompt;
+        assert!(again.system.contains("could not be used. It was no JSON."), "{}", again.system);
+        assert_eq!(again.user.assemble().contains("garbage"), is_shown);
+        assert_eq!(again.system.contains("<earlier-"), is_shown, "{}", again.system);
+    }
+}
+
+#[tokio::test]
+async fn a_first_answer_that_leaves_no_room_for_a_second_try_is_no_fault_of_the_text() {
+    const MODEL: &str = "mistral.ministral-3-8b-instruct";
+    let settings = [("MODELS__FILE", "tests/fixtures/parts.toml"), ("ROUTING__MAX_RETRIES", "0")];
+    let app = ScriptedApp::with(&settings).await;
+    let fits = async |words: usize| {
+        let body = merged(narrow(words), json!({"task": "blog-post"}));
+        send(&app, "/v1/measure", body).await.json()["fits"] == true
+    };
+    let (mut taken, mut refused) = (1, 2_000);
+    assert!(fits(taken).await && !fits(refused).await);
+    while taken + 1 < refused {
+        let middle = usize::midpoint(taken, refused);
+        if fits(middle).await { taken = middle } else { refused = middle }
+    }
+    // What is wrong with it takes more words than the plan left room for.
+    let good = json!({"heading": "A", "text": "B"});
+    let sections = [vec![good.clone(); 100], vec![merged(good, json!({"extra": 1})); 5]].concat();
+    let poor = json!({"title": "A", "summary": "B", "sections": sections, "tags": []}).to_string();
+    // No usage is told, so that nothing is learnt of sizes in between.
+    let completion = Completion { text: poor, stop_reason: StopReason::EndTurn, usage: None };
+    app.backend.then(MODEL, Turn::Answer { after: Duration::ZERO, completion });
+    let answer = send(&app, BLOG, narrow(taken)).await;
+    assert_problem(&answer, 502, "output_invalid");
+    assert_eq!(app.backend.calls().len(), 1, "no model could be asked again");
+}
+
+#[tokio::test]
+async fn a_second_try_that_a_provider_finds_too_long_is_no_fault_of_the_text() {
+    const MODEL: &str = "mistral.ministral-3-8b-instruct";
+    let settings = [("MODELS__FILE", "tests/fixtures/parts.toml"), ("ROUTING__MAX_RETRIES", "0")];
+    let app = ScriptedApp::with(&settings).await;
+    app.backend.then(MODEL, says("garbage"));
+    app.backend.then(MODEL, fails(CallFailure::InputTooLong));
+    let answer = send(&app, BLOG, narrow(1)).await;
+    assert_problem(&answer, 502, "output_invalid");
+    // At the first try it is.
+    app.backend.then(MODEL, fails(CallFailure::InputTooLong));
+    let answer = send(&app, BLOG, narrow(1)).await;
+    assert_problem(&answer, 413, "input_too_large");
+}
+
 #[tokio::test]
 async fn a_post_is_cut_to_the_limit_of_its_own_platform() {
     const LIMITS: [(&str, usize); 7] = [
@@ -407,6 +516,10 @@ async fn data_between_words_is_found_where_nothing_was_told() {
     app.backend.then(&model, says(&fenced));
     let answer = send(&app, POSTS, posts(&["x"])).await.json();
     assert_eq!(answer["data"]["posts"][0]["text"], "Fenced.\n\n#Library");
+    app.backend.then(&model, says(&format!("{}\n\nHope this helps!", model_says("x", "Polite."))));
+    let answer = send(&app, POSTS, posts(&["x"])).await.json();
+    assert_eq!(answer["data"]["posts"][0]["text"], "Polite.\n\n#Library");
+    assert_eq!(app.backend.calls().len(), 2, "neither was asked for again");
     let call = app.backend.calls().remove(0);
     assert!(call.output_schema.is_some(), "the port is told the schema");
     assert!(call.prompt.system.contains("JSON schema:\n{"), "and so are the rules");
