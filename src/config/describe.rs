@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::Loaded;
+use super::{Config, Loaded};
 use crate::domain::{Guardrail, Prices, ServiceTier, TaskName, UsdPerMillionTokens};
 use crate::inference::bedrock::CredentialsSource;
 use crate::routing::{Catalogue, Chain, Target, WeightedTarget};
@@ -35,6 +35,7 @@ fn write_all(text: &mut String, loaded: &Loaded) -> fmt::Result {
         write_chain(text, chain, loaded)?;
     }
     write_guardrails(text, &loaded.config.catalogue)?;
+    write_own_tasks(text, &loaded.config)?;
     if !loaded.warnings.is_empty() {
         writeln!(text, "\n# warnings")?;
         for warning in &loaded.warnings {
@@ -101,6 +102,19 @@ fn write_guardrails(text: &mut String, catalogue: &Catalogue) -> fmt::Result {
             write!(text, ", for every {}", tasks.join(" and "))?;
         }
         text.push('\n');
+    }
+    Ok(())
+}
+
+/// Tasks from files, with the chain that each goes by.
+fn write_own_tasks(text: &mut String, config: &Config) -> fmt::Result {
+    writeln!(text, "\n# tasks from files")?;
+    if config.own_tasks.is_empty() {
+        writeln!(text, "#   none")?;
+    }
+    for (name, task) in config.own_tasks.iter() {
+        let chain = &config.catalogue.task_chain(name).name;
+        writeln!(text, "#   {name} ({chain}): {}", task.description())?;
     }
     Ok(())
 }
@@ -186,6 +200,19 @@ mod tests {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
         assert!(!described(&[], RunMode::Serve).contains("# warnings"));
+    }
+
+    #[test]
+    fn tasks_from_files_are_told_with_their_chain() {
+        let text = described(&[], RunMode::Serve);
+        let built_in = "\n# tasks from files\n#   extract-action-items (default): ";
+        assert!(text.contains(built_in) && text.contains("\n#   translate (default): Translates"), "{text}");
+        let empty = std::env::temp_dir().join(format!("redraft-no-tasks-{}", std::process::id()));
+        std::fs::create_dir_all(&empty).unwrap();
+        let folder = ("REDRAFT__TASKS__FOLDER", empty.to_str().unwrap());
+        let text = described(&[folder], RunMode::Serve);
+        std::fs::remove_dir(&empty).unwrap();
+        assert!(text.contains("\n# tasks from files\n#   none\n"), "{text}");
     }
 
     #[test]

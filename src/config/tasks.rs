@@ -55,6 +55,9 @@ pub(super) fn built_in() -> OwnTasks {
     entries.map(|(name, entry)| (name, entry.spec)).collect()
 }
 
+/// The longest file, in bytes: two templates and two schemas.
+const MOST_BYTES: usize = 256 * 1024;
+
 /// Loads the files of the named folder, or the built-in ones when there is no name. A path
 /// that a file names is relative to that file.
 pub(super) fn load(
@@ -89,6 +92,11 @@ pub(super) fn load(
             return None;
         }
         for path in paths {
+            // A pipe would be waited for.
+            if !path.is_file() {
+                problems.add("", &Origin::File(path), "is no file that can be read");
+                continue;
+            }
             let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             if let Some(text) = files.text(&path, problems) {
                 entries.extend(of_file(&stem, &text, Some(&path), catalogue, problems));
@@ -114,6 +122,11 @@ fn of_file(
             return None;
         }
     };
+    if text.len() > MOST_BYTES {
+        let message = format!("has {} bytes, the most of a task are {MOST_BYTES}", text.len());
+        problems.add("", &origin, message);
+        return None;
+    }
     let table = parse_toml(text, &origin, problems)?;
     let lines = Lines::of(text);
     let at = |line: Option<usize>| match (path, line) {

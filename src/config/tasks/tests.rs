@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{BUILT_IN, Entries, MOST_TASKS, built_in, load};
+use super::{BUILT_IN, Entries, MOST_BYTES, MOST_TASKS, built_in, load};
 use crate::config::files::{Files, Occasion};
 use crate::config::layers::Origin;
 use crate::config::problems::Problems;
@@ -171,6 +171,17 @@ fn names_and_numbers_of_files_have_bounds_and_all_problems_are_told() {
     let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), SOUND)).collect();
     let (entries, problems) = Folder::with("many", &files).load();
     assert!(entries.is_none() && problems[0].ends_with("has 65 tasks, the most are 64"), "{problems:?}");
+}
+
+#[test]
+fn what_is_no_file_or_too_long_for_one_is_a_problem() {
+    let long = format!("{SOUND}# {}", "x".repeat(MOST_BYTES));
+    let folder = Folder::with("strange", &[("long.toml", &long)]);
+    fs::create_dir(folder.0.join("folder.toml")).unwrap();
+    let (_, problems) = folder.load();
+    let told = problems.join("\n");
+    assert!(told.contains("folder.toml: is no file that can be read"), "{told}");
+    assert!(told.contains("the most of a task are 262144"), "{told}");
 }
 
 #[test]

@@ -17,6 +17,9 @@ use super::SpecProblem;
 use crate::tasks::fields::{FieldProblem, nearest};
 use crate::tasks::shape::validator;
 
+/// The most problems that are told of one request.
+const MOST_PROBLEMS: usize = 100;
+
 /// How a member may stand in a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -159,9 +162,9 @@ impl Input {
         read.unwrap_or(value)
     }
 
-    /// What is wrong with the members of a request. Pointers name the members as the schema does.
+    /// What is wrong with the members of a request, and no more of it than anybody reads. Pointers name the members as the schema does.
     pub(super) fn problems(&self, members: &Value) -> Vec<FieldProblem> {
-        self.validator.iter_errors(members).map(|error| self.told(&error)).collect()
+        self.validator.iter_errors(members).take(MOST_PROBLEMS).map(|error| self.told(&error)).collect()
     }
 
     fn told(&self, error: &ValidationError<'_>) -> FieldProblem {
