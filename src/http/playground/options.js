@@ -307,14 +307,7 @@ const { object, submit, stop, isLoading, error } = useObject({
 <button onClick={() => submit(${json(body())})}>${task.label}</button>`;
   }
   if (language === "react") {
-    const takesPrompt = task.group !== "generate";
-    const parts = [`api: "${url}${takesPrompt ? "" : "?stream=ui"}",`, `body: ${json(options)},`];
-    // A generator knows no member `prompt`.
-    const renamed = `${task.member("")}: prompt${task.lines ? '.split("\\n")' : ""}`;
-    if (!takesPrompt) parts.push(`fetch: (url, { body, ...init }) => {
-    const { prompt, ...options } = JSON.parse(body);
-    return fetch(url, { ...init, body: JSON.stringify({ ...options, ${renamed} }) });
-  },`);
+    const parts = [`api: "${url}",`, `body: ${json(options)},`];
     return `import { useCompletion } from "@ai-sdk/react";
 
 const { completion, complete, stop, isLoading, error } = useCompletion({
@@ -357,10 +350,16 @@ with httpx.stream(
     ${sent}
     timeout=300,
 ) as answer:
+    if answer.is_error:
+        raise SystemExit(answer.read().decode())
+    done = False
     for line in answer.iter_lines():
         event = json.loads(line)
         if event["type"] == "${options.n ? "suggestion" : "delta"}":
             print(event["text"], end="${options.n ? "\\n\\n" : ""}", flush=True)
         elif event["type"] == "error":
-            raise SystemExit(event["detail"])`;
+            raise SystemExit(event["detail"])
+        done = event["type"] == "done"
+    if not done:
+        raise SystemExit("The answer was cut.")`;
 }

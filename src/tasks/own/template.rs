@@ -224,7 +224,7 @@ fn pieces(text: &str, input: &Input) -> Result<Vec<Piece>, TemplateProblem> {
     let stretches: Vec<&str> = text.split(MARK).collect();
     let is_material = |name: &str| matches!(input.kind(name), Some(Kind::Material));
     let names_hold = stretches.iter().skip(1).step_by(2).all(|name| is_material(name));
-    if stretches.len() % 2 == 0 || !names_hold {
+    if stretches.len().is_multiple_of(2) || !names_hold {
         let message =
             "changes a longer text by a filter; such a text can only be named, as {{ name }}".to_owned();
         return Err(TemplateProblem { line: None, message });
