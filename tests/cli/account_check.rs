@@ -67,7 +67,7 @@ fn path_of(mut stream: &TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
-        assert_eq!(stream.read(&mut byte).unwrap(), 1, "a whole head");
+        stream.read_exact(&mut byte).expect("a whole head");
         head.push(byte[0]);
     }
     text(&head).split(' ').nth(1).unwrap().to_owned()
