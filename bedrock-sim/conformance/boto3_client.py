@@ -290,7 +290,8 @@ check("corrupt-crc", breaks("sim.corrupt-crc", botocore.eventstream.ChecksumMism
 SILENT = (errors.ReadTimeoutError, urllib3.exceptions.ReadTimeoutError)
 for name in ("stall", "stalled-body", "slow-headers", "slow-first-event", "slow-first-delta", "pause", "byte-trickle"):
     check(f"{name} beyond the patience", breaks(f"sim.{name}", SILENT, using=impatient))
-ODD = ("duplicate-stop", "text-after-stop", "usage-negative", "usage-absurd", "usage-uncountable")
+# Prose stays as it is where data would be spoilt.
+ODD = ("duplicate-stop", "text-after-stop", "usage-negative", "usage-absurd", "usage-uncountable", "invalid-json")
 for name in ("slow-headers", "slow-first-event", "slow-first-delta", "pause", "trickle", "unknown-event", *ODD):
     check(f"{name} in the end", lambda: equal(text_of(stream(f"sim.{name}")), TEXT))
 
