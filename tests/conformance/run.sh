@@ -23,28 +23,7 @@ export PYTHONDONTWRITEBYTECODE=1
 
 cargo build --quiet --manifest-path "$root/Cargo.toml" -p redraft -p bedrock-sim
 
-processes=()
-stop() {
-  for process in "${processes[@]}"; do
-    kill "$process" 2>/dev/null || true
-    wait "$process" 2>/dev/null || true
-  done
-}
-trap stop EXIT
-
-# Waits until a file tells an address: address_in FILE PATTERN PROCESS
-address_in() {
-  local address
-  for _ in $(seq 200); do
-    address=$(sed -n "s#$2#\\1#p" "$1" | head -n 1)
-    [ -n "$address" ] && { echo "$address"; return; }
-    kill -0 "$3" 2>/dev/null || break
-    sleep 0.05
-  done
-  echo "no address in $1:" >&2
-  cat "$1" >&2
-  return 1
-}
+source "$root/tests/processes.sh"
 
 # Old addresses must not be taken for new ones.
 : >"$work/sim.out"

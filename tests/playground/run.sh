@@ -23,18 +23,13 @@ cp "$here"/*.mjs "$work/"
 
 cargo build --quiet --manifest-path "$root/Cargo.toml" --bin redraft
 
+source "$root/tests/processes.sh"
+
+# An old address must not be taken for a new one.
 : >"$work/service.out"
 REDRAFT__OPS__LISTEN=127.0.0.1:0 "$target/debug/redraft" demo --listen 127.0.0.1:0 >"$work/service.out" 2>"$work/service.log" &
-service=$!
-trap 'kill "$service" 2>/dev/null || true; wait "$service" 2>/dev/null || true' EXIT
-address=
-for _ in $(seq 200); do
-  address=$(sed -n 's#^ *API *\(http://[^ ]*\).*#\1#p' "$work/service.out")
-  [ -n "$address" ] && break
-  kill -0 "$service" 2>/dev/null || break
-  sleep 0.05
-done
-[ -n "$address" ] || { echo "the demo did not start:" >&2; cat "$work/service.out" "$work/service.log" >&2; exit 1; }
+processes+=("$!")
+address=$(address_in "$work/service.out" '^ *API *\(http://[^ ]*\).*' "$!") || { cat "$work/service.log" >&2; exit 1; }
 
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 cd "$work"
