@@ -7,6 +7,19 @@ use serde_json::{Value, json};
 
 use crate::support::{Request, TestApp};
 
+/// Every task, in the order in which they are listed.
+const TASKS: [&str; 9] = [
+    "summarize",
+    "rephrase",
+    "expand",
+    "blog-post",
+    "product-description",
+    "social-posts",
+    "refine",
+    "extract-action-items",
+    "translate",
+];
+
 #[tokio::test]
 async fn probes_answer_on_both_ports() {
     let app = TestApp::start().await;
@@ -171,19 +184,7 @@ async fn everything_that_is_known_of_a_model_is_told_and_no_account() {
     );
     let task = |task, guardrail| json!({ "task": task, "chain": "main", "guardrail": guardrail });
     let house = Value::from("house");
-    let others = [
-        "rephrase",
-        "expand",
-        "blog-post",
-        "product-description",
-        "social-posts",
-        "refine",
-        "extract-action-items",
-        "translate",
-    ];
-    let tasks: Vec<Value> = std::iter::once(task("summarize", house))
-        .chain(others.map(|other| task(other, Value::Null)))
-        .collect();
+    let tasks = TASKS.map(|name| task(name, if name == "summarize" { house.clone() } else { Value::Null }));
     assert_eq!(body["tasks"], json!(tasks));
 }
 
@@ -193,20 +194,7 @@ async fn capabilities_list_every_task_with_its_options_and_limits() {
     let body = app.get("/v1/capabilities").send().await.json();
     let tasks = body["tasks"].as_array().unwrap();
     let names: Vec<&str> = tasks.iter().map(|task| task["task"].as_str().unwrap()).collect();
-    assert_eq!(
-        names,
-        [
-            "summarize",
-            "rephrase",
-            "expand",
-            "blog-post",
-            "product-description",
-            "social-posts",
-            "refine",
-            "extract-action-items",
-            "translate"
-        ]
-    );
+    assert_eq!(names, TASKS);
     for task in tasks {
         assert_eq!(task["availability"], "available");
         assert!(task["input_quota_tokens"].as_u64().unwrap() > 1000, "{task}");
