@@ -52,6 +52,11 @@ conformance:
 soak seconds="600":
     REDRAFT_SOAK_SECONDS={{seconds}} cargo test --release --test soak -- --nocapture
 
+# Test the properties on new random cases, so many for each
+properties cases="2000":
+    PROPTEST_RNG_SEED=$(date +%s) PROPTEST_CASES={{cases}} cargo test --test properties
+    PROPTEST_RNG_SEED=$(date +%s) PROPTEST_CASES={{cases}} cargo test --workspace --lib
+
 # Look for inputs that break something, so many seconds per target (nightly, cargo-fuzz)
 fuzz seconds="180":
     FUZZ_SECONDS={{seconds}} bash .ci/run fuzz

@@ -1,4 +1,11 @@
-# For the scripts beside this file: processes that end with the script, and the addresses that they tell.
+# For the scripts beside this file: the programs that they run, processes that end with the script, and the addresses
+# that these tell.
+
+# Builds redraft and bedrock-sim as `cargo test --workspace` does, with the same features of all crates, so that
+# what it has built is not built again: build_programs ROOT
+build_programs() {
+  cargo test --quiet --manifest-path "$1/Cargo.toml" --workspace --no-run --test cli --test wire
+}
 
 processes=()
 stop() {

@@ -64,8 +64,14 @@ impl<'text> Cutter<'text> {
     /// An end behind a line; inside of it only if it alone is too long.
     fn line_end(&self, limit: usize) -> usize {
         last_line_start(self.text, self.start, limit)
-            .or_else(|| next_line_start(self.text, self.start, self.fitting(self.start, self.max_tokens)))
+            .or_else(|| self.end_of_line(self.fitting(self.start, self.max_tokens)))
             .unwrap_or_else(|| plain_end(self.text, self.start, limit))
+    }
+
+    /// Where the line that goes on here ends, at or before `limit`. The last one ends with the text.
+    fn end_of_line(&self, limit: usize) -> Option<usize> {
+        let whole_rest = (limit == self.text.len()).then_some(limit);
+        next_line_start(self.text, self.start, limit).or(whole_rest)
     }
 
     fn markdown_cut(&mut self, limit: usize) -> usize {

@@ -154,6 +154,15 @@ mod tests {
     }
 
     #[test]
+    fn the_last_line_stays_whole_without_a_line_break_behind_it() {
+        let last = "a, .a, .a.a,..a..,a, .,.a  a";
+        let text = format!("\n```\n```\n {}\n-  \n{last}", "A".repeat(67));
+        let chunks = split(&text, &policy(21, Markup::Lines));
+        assert!(estimate_tokens(last) <= 21);
+        assert!(bodies(&text, &chunks).last().unwrap().ends_with(last), "{:?}", bodies(&text, &chunks));
+    }
+
+    #[test]
     fn tables_and_code_that_fit_stay_whole() {
         let rows: String = (0..12).map(|row| format!("| {row} | some words | 12.50 |\n")).collect();
         let code: String = (0..12).map(|line| format!("    call_number_{line}(argument);\n\n")).collect();

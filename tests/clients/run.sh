@@ -30,9 +30,8 @@ if [ -z "${REDRAFT_CHROMIUM:-}" ]; then
   export REDRAFT_CHROMIUM
 fi
 
-cargo build --quiet --manifest-path "$root/Cargo.toml" -p redraft -p bedrock-sim
-
 source "$root/tests/processes.sh"
+build_programs "$root"
 
 # Old addresses must not be taken for new ones.
 : >"$work/sim.out"

@@ -21,9 +21,8 @@ python="$venv/bin/python"
 export PYTHONDONTWRITEBYTECODE=1
 (cd "$here" && "$python" -m unittest --quiet test_requests)
 
-cargo build --quiet --manifest-path "$root/Cargo.toml" -p redraft -p bedrock-sim
-
 source "$root/tests/processes.sh"
+build_programs "$root"
 
 # Old addresses must not be taken for new ones.
 : >"$work/sim.out"
@@ -89,8 +88,8 @@ drive() {
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 drive shipped
 drive terms --terms
-# No task asks for data of a given shape yet, so a test does.
-REDRAFT_CONFORMANCE_ENDPOINT="$endpoint" cargo test --quiet --manifest-path "$root/Cargo.toml" -p redraft --lib -- \
+# Shapes and names of data that no task asks for are sent by a test.
+REDRAFT_CONFORMANCE_ENDPOINT="$endpoint" cargo test --quiet --manifest-path "$root/Cargo.toml" --workspace --lib -- \
   inference::bedrock::tests::structured >"$work/structured.out" 2>&1 || { cat "$work/structured.out" >&2; exit 1; }
 "$python" - "$endpoint/_sim/calls" "$work/calls.json" <<'FETCH'
 import sys, urllib.request

@@ -21,9 +21,8 @@ if ! cmp -s "$here/package.json" "$work/installed.json"; then
 fi
 cp "$here"/*.mjs "$work/"
 
-cargo build --quiet --manifest-path "$root/Cargo.toml" --bin redraft
-
 source "$root/tests/processes.sh"
+build_programs "$root"
 
 # An old address must not be taken for a new one.
 : >"$work/service.out"
