@@ -41,7 +41,7 @@ pub use health::Readiness;
 pub use playground::{Fault, FaultOrder, FaultSwitch, fault_switch};
 pub use server::{Ending, ServeError, Server, ServerSettings, ShutdownPolicy};
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -87,8 +87,8 @@ struct Shared {
     settings: HttpSettings,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
-    /// It tells of the tasks that there are.
-    openapi_json: RwLock<Arc<str>>,
+    /// It tells of the tasks that there are, and is made when it is first asked for.
+    openapi_json: Mutex<Option<Arc<str>>>,
     body_buffers: Arc<BodyBuffers>,
     extractor: Extractor,
 }
@@ -102,7 +102,6 @@ impl Api {
         metrics: Arc<Metrics>,
         readiness: Arc<Readiness>,
     ) -> Self {
-        let openapi_json = RwLock::new(openapi::json(&pipeline.live().own_tasks).into());
         readiness.set(health::RUNNING, None);
         let body_buffers = BodyBuffers::new(settings.max_buffered_bytes);
         Self(Arc::new(Shared {
@@ -110,7 +109,7 @@ impl Api {
             settings,
             metrics,
             readiness,
-            openapi_json,
+            openapi_json: Mutex::default(),
             body_buffers,
             extractor,
         }))
@@ -120,17 +119,19 @@ impl Api {
 impl Api {
     /// The contract, as JSON.
     fn openapi_json(&self) -> Arc<str> {
-        Arc::clone(&self.0.openapi_json.read().unwrap_or_else(PoisonError::into_inner))
+        let mut made = self.0.openapi_json.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(made.get_or_insert_with(|| openapi::json(&self.0.pipeline.live().own_tasks).into()))
     }
 
     /// Lets requests that begin from now on go by another configuration. Those that
     /// run keep theirs, and nobody who waits is sent away.
     pub fn replace(&self, live: Live, admission: AdmissionPolicy) {
-        if live.own_tasks != self.0.pipeline.live().own_tasks {
-            let openapi_json = openapi::json(&live.own_tasks).into();
-            *self.0.openapi_json.write().unwrap_or_else(PoisonError::into_inner) = openapi_json;
-        }
+        let other_tasks = live.own_tasks != self.0.pipeline.live().own_tasks;
         self.0.pipeline.replace(live);
+        if other_tasks {
+            // Only now: whoever asks makes it of the tasks that the pipeline has.
+            *self.0.openapi_json.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
         self.0.pipeline.set_admission(admission);
     }
 

@@ -10,7 +10,7 @@ mod sse;
 
 pub use client::{Answer, OpenStream, Request};
 pub use frames::{error_frame, frame};
-pub use raw::{FreezingRelay, RawUpstream, ServiceOver, read_request};
+pub use raw::{FreezingRelay, NoListener, RawUpstream, ServiceOver, read_request};
 pub use samples::Samples;
 pub use sse::Transcript;
 

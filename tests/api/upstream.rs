@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::connections::{call, tls_sim};
-use crate::support::{RawUpstream, ServiceOver, frame, load, read_request};
+use crate::support::{NoListener, RawUpstream, ServiceOver, frame, load, read_request};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -76,10 +76,7 @@ async fn the_wish_reaches_the_caller_of_an_exhausted_chain() {
 #[tokio::test]
 async fn no_http_at_all_is_a_bad_response_and_no_connection_is_unreachable() {
     use CallFailure::{BadResponse, Unreachable};
-    let closed = {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
+    let closed = NoListener::take();
     let garbage = says(b"\x00\xff garbage, and then\r\nHTTP/1.1 200 OK\r\n\r\n".as_slice()).await;
     let half = says("HTTP/1.1 200").await;
     let nothing = says("").await;
@@ -87,8 +84,8 @@ async fn no_http_at_all_is_a_bad_response_and_no_connection_is_unreachable() {
     let plain = says("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
     let tls = tls_sim().await;
     for (what, endpoint, expected) in [
-        ("a refused connection", closed.clone(), Unreachable),
-        ("a refused connection, with TLS", closed.replace("http:", "https:"), Unreachable),
+        ("a refused connection", closed.url("http"), Unreachable),
+        ("a refused connection, with TLS", closed.url("https"), Unreachable),
         ("a name that does not exist", "http://no-such-host.invalid".to_owned(), Unreachable),
         ("the same with TLS", "https://no-such-host.invalid".to_owned(), Unreachable),
         ("an end without a byte", nothing.url("http"), Unreachable),

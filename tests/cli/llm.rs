@@ -128,12 +128,14 @@ fn a_real_models_text_comes_through_as_json_and_piece_by_piece() {
     assert!(seen.contains("It is large.") && seen.contains("event: done"), "{seen}");
 }
 
+/// No program takes port 1, and no test is given it.
+const NOBODY: &str = "http://127.0.0.1:1/v1";
+
 #[test]
 fn a_demo_starts_without_its_model_and_says_so() {
     let missing = demo_with(&["--llm", &stand_in().url, "--llm-model", "large"], &[]);
     assert!(missing.banner.contains(&format!("has no model large. It has: {MODEL}.")), "{}", missing.banner);
-    let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let absent = demo_of(&format!("http://{nowhere}/v1"), &[]);
+    let absent = demo_of(NOBODY, &[]);
     assert!(absent.banner.contains("WARNING") && absent.banner.contains("cannot be reached"));
     let answer = exchange(absent.api, &post("/v1/summarize", "", &json!({"text": "A text."})));
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("all_models_unavailable"), "{answer}");
@@ -141,13 +143,12 @@ fn a_demo_starts_without_its_model_and_says_so() {
 
 #[test]
 fn what_cannot_be_a_model_server_is_a_mistake_on_the_command_line() {
-    const URL: &str = "http://127.0.0.1:1/v1";
     let cases: [(&[&str], &str); 5] = [
-        (&["--llm", URL], "--llm-model"),
+        (&["--llm", NOBODY], "--llm-model"),
         (&["--llm-model", MODEL], "--llm"),
         (&["--llm-context", "9000"], "--llm"),
         (&["--llm", "localhost:11434", "--llm-model", MODEL], "http:// or https://"),
-        (&["--llm", URL, "--llm-model", MODEL, "--llm-context", "100"], "2048"),
+        (&["--llm", NOBODY, "--llm-model", MODEL, "--llm-context", "100"], "2048"),
     ];
     for (arguments, told) in cases {
         let refused = run(&[&["demo"], arguments].concat(), &[]);
@@ -155,7 +156,7 @@ fn what_cannot_be_a_model_server_is_a_mistake_on_the_command_line() {
         assert!(text(&refused.stderr).contains(told), "{arguments:?}: {}", text(&refused.stderr));
     }
     let key = [("REDRAFT_LLM_API_KEY", "two words")];
-    let refused = run(&["demo", "--llm", URL, "--llm-model", MODEL], &key);
+    let refused = run(&["demo", "--llm", NOBODY, "--llm-model", MODEL], &key);
     let told = text(&refused.stderr);
     assert_eq!(refused.status.code(), Some(2));
     assert!(told.contains("REDRAFT_LLM_API_KEY") && !told.contains("two"), "{told}");

@@ -11,7 +11,6 @@ use redraft::app::App;
 use redraft::config::Config;
 use redraft::inference::bedrock::CredentialsSource;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +19,7 @@ use super::cell::short;
 use super::leaks::sockets_at;
 use super::table::words::Clock;
 use super::table::{Clocks, Fault, Row};
-use crate::support::{Request, Samples, load};
+use crate::support::{NoListener, Request, Samples, load};
 
 /// A label may have 63 letters. A longer one is refused before anybody is asked.
 const NO_HOST: &str =
@@ -41,12 +40,14 @@ pub struct Subject {
     ops: SocketAddr,
     shutdown: CancellationToken,
     running: JoinHandle<bool>,
+    /// Kept, so that nobody else listens there meanwhile.
+    _nobody: Option<NoListener>,
 }
 
 impl Subject {
     /// With the row's clocks and the row's way to Bedrock.
     pub async fn start(row: &Row) -> Self {
-        let nobody = nobodys_address().await;
+        let nobody = NoListener::take();
         let set_up = |config: &mut Config| {
             let clocks = &mut config.routing.clocks;
             match row.clocks {
@@ -63,7 +64,7 @@ impl Subject {
             }
             let simulator = config.bedrock.endpoint_url.take().unwrap_or_default();
             config.bedrock.endpoint_url = Some(match row.fault {
-                Fault::NoListener => format!("http://{nobody}"),
+                Fault::NoListener => nobody.url("http"),
                 Fault::NoSuchHost => NO_HOST.to_owned(),
                 Fault::NoTls => simulator.replace("http://", "https://"),
                 Fault::Named | Fault::Played(_) | Fault::NoCredentials => simulator,
@@ -74,7 +75,8 @@ impl Subject {
                 config.bedrock.sign_in_timeout = Duration::ZERO;
             }
         };
-        Self::with(set_up).await
+        let subject = Self::with(set_up).await;
+        Self { _nobody: Some(nobody), ..subject }
     }
 
     /// Over a simulator, with quick retries and what `set_up` changes.
@@ -87,7 +89,7 @@ impl Subject {
         let addresses = app.addresses().unwrap();
         let shutdown = CancellationToken::new();
         let running = tokio::spawn(app.run(shutdown.clone()));
-        Self { sim, api: addresses.public, ops: addresses.ops, shutdown, running }
+        Self { sim, api: addresses.public, ops: addresses.ops, shutdown, running, _nobody: None }
     }
 
     /// The models of the default chain, in order.
@@ -143,9 +145,4 @@ impl Subject {
         assert!(!cfg!(target_os = "linux") || sockets.len() >= 3, "three listeners: {sockets:?}");
         sockets
     }
-}
-
-/// An address of this machine where nobody listens.
-async fn nobodys_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }

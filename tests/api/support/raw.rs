@@ -1,7 +1,7 @@
-//! Upstreams below HTTP: a server that says any bytes, and a relay that dies
-//! without closing its connections, as a firewall does.
+//! Upstreams below HTTP: a server that says any bytes, a relay that dies without
+//! closing its connections, as a firewall does, and an address without any.
 //!
-//! Both live until they are dropped, with every connection they hold.
+//! All live until they are dropped, with every connection they hold.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,13 +10,28 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use redraft::app::App;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::client::Request;
 use super::load;
+
+/// An address of this machine where nobody listens, and nobody can while this lives: it is taken.
+pub struct NoListener(TcpSocket);
+
+impl NoListener {
+    pub fn take() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        Self(socket)
+    }
+
+    pub fn url(&self, scheme: &str) -> String {
+        format!("{scheme}://{}", self.0.local_addr().unwrap())
+    }
+}
 
 /// A TCP server that treats each connection as it was told.
 pub struct RawUpstream {

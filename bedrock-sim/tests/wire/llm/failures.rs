@@ -6,7 +6,6 @@ use crate::stand_in::{Asked, MODEL, StandIn, sim_of, sim_over};
 use bedrock_sim::{Outcome, Upstream, UpstreamClocks};
 use http::StatusCode;
 use serde_json::json;
-use tokio::net::TcpListener;
 
 /// A text whose end the server does not give a good reason for is no answer.
 #[tokio::test]
@@ -162,10 +161,8 @@ async fn the_count_is_not_waited_for_without_end() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_service_that_is_unavailable() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/v1", gone.local_addr().unwrap());
-    drop(gone);
-    let upstream = Upstream::new(url.parse().unwrap(), MODEL);
+    // No program takes port 1, and no test is given it.
+    let upstream = Upstream::new("http://127.0.0.1:1/v1".parse().unwrap(), MODEL);
     let problem = upstream.problem(PATIENCE).await.unwrap();
     assert!(problem.contains("cannot be reached"), "{problem}");
     let sim = sim_of(upstream).await;
