@@ -2,11 +2,13 @@
 //! the document, whatever the level.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use bedrock_sim::{ApiError, Scenario};
 use redraft::telemetry::{LogFormat, LogSettings, subscriber};
 use serde_json::{Value, json};
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::{Request, TestApp};
@@ -44,8 +46,13 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
+/// With one dispatcher alone, `tracing` decides for good by the first thread that comes to a place
+/// whether anybody listens there, and threads of other tests come too. With two it asks them all.
+static SECOND_DISPATCHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+
 /// Runs `work` on this thread with everything it logs caught.
 pub fn logged(filter: &str, work: impl Future<Output = ()>) -> Log {
+    LazyLock::force(&SECOND_DISPATCHER);
     let log = Log::default();
     let settings = LogSettings { format: LogFormat::Json, filter: filter.to_owned() };
     let subscriber = subscriber(&settings, log.clone(), false).unwrap();
