@@ -85,6 +85,12 @@ async fn tasks_come_change_and_go_by_their_files_while_the_service_runs() {
     let problem = assert_problem(&shorten("").await, 404, "not_found");
     assert_eq!(problem["detail"], "There is no task of this name: this service has none under `/v1/tasks`.");
 
+    let in_contract = async || {
+        let contract = app.get("/openapi.json").send().await.json();
+        contract["paths"]["/v1/tasks/shorten"].is_object()
+    };
+    assert!(!in_contract().await);
+
     // The watch sees a new file of the folder by itself.
     fs::write(tasks.join("shorten.toml"), SHORTEN).unwrap();
     service.wait_for("applied", 1.0).await;
@@ -94,8 +100,7 @@ async fn tasks_come_change_and_go_by_their_files_while_the_service_runs() {
     let answer = shorten("").await;
     assert_eq!((answer.status.as_u16(), &answer.json()["task"]), (200, &json!("shorten")));
     assert_eq!(counted().await, Some(1.0));
-    let contract = app.get("/openapi.json").send().await.json();
-    assert!(contract["paths"]["/v1/tasks/shorten"].is_object(), "the contract follows");
+    assert!(in_contract().await, "the contract follows");
     let told = app.get("/v1/capabilities").send().await.text();
     assert!(told.contains("/v1/tasks/shorten") && !told.contains("/v1/tasks/translate"));
 
@@ -117,6 +122,7 @@ async fn tasks_come_change_and_go_by_their_files_while_the_service_runs() {
     fs::remove_file(tasks.join("shorten.toml")).unwrap();
     service.read_again("applied").await;
     assert_problem(&shorten("").await, 404, "not_found");
+    assert!(!in_contract().await, "the contract follows");
     assert!(stream.finish().await.text().contains("event: done"));
     service.end().await;
 }
