@@ -52,8 +52,6 @@ fn line_starts(text: &str) -> Vec<usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
-
     #[test]
     fn the_bodies_are_the_text_and_each_keeps_to_the_limit(text in document(), policy in policy()) {
         let chunks = split(&text, &policy);

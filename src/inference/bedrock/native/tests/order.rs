@@ -24,7 +24,7 @@ fn chunks() -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn events_come_in_the_ports_order_whatever_the_chunks_are(

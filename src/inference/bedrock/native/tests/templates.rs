@@ -100,7 +100,7 @@ fn without_spaces(text: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn each_control_stands_where_the_template_puts_it_and_nowhere_else(
