@@ -159,8 +159,8 @@ impl Metrics {
         }
         self.queue_wait.with_label_values(&[task]);
         for &dialect in Dialect::ALL {
-            // Eighteen series each. How many requests ended otherwise is counted below; how long
-            // those took is of interest once there are some.
+            // A histogram has a series for each bucket. How many requests ended otherwise is counted
+            // below; how long those took is of interest once there are some.
             self.request_duration.with_label_values(&[task, dialect.as_str(), Outcome::Ok.as_str()]);
             if dialect != Dialect::Json {
                 for fallback in ["false", "true"] {
