@@ -52,7 +52,7 @@ const TEXT_NAMES: [&str; 3] = ["text", "prompt", "input"];
 const OF_ONE_TASK: [(&str, TaskKind); 2] = [("n", TaskKind::Rephrase), ("bullets", TaskKind::Expand)];
 
 /// How many problems are told one by one: an answer must not be much longer than its request.
-const MAX_PROBLEMS: usize = 100;
+pub(super) const MAX_PROBLEMS: usize = 100;
 
 /// How many unknown members are named one by one.
 const MAX_UNKNOWN_NAMED: usize = 20;

@@ -187,9 +187,10 @@ fn outside_links(text: &str, places: &[usize]) -> Vec<usize> {
     outside
 }
 
-/// The longest of the bodies that end at these places, in order, that fits. A longer text may count less, where its end makes a link of what was none: then
-/// what is found may not be the longest, but it always fits. It looks at few bodies, and
-/// at none that is much longer than what fits.
+/// The longest of the bodies that end at these places, in order, that fits. A longer text may
+/// count less, where its end makes a link of what was none: then what is found may not be the
+/// longest, but it always fits. It looks at few bodies, and at none that is much longer than
+/// what fits.
 fn longest(ends: &[usize], body: impl Fn(usize) -> String, fits: impl Fn(&str) -> bool) -> Option<String> {
     let fitting = |index: usize| ends.get(index).map(|&end| body(end)).filter(|body| fits(body));
     let mut best = None;

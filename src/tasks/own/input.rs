@@ -14,11 +14,8 @@ use serde_json::{Map, Value, json};
 
 use self::schema::{LONGEST_TEXT, MOST_ENTRIES, MOST_MEMBERS, OF_OBJECT, Problems};
 use super::SpecProblem;
-use crate::tasks::fields::{FieldProblem, nearest};
+use crate::tasks::fields::{FieldProblem, MAX_PROBLEMS, nearest};
 use crate::tasks::shape::validator;
-
-/// The most problems that are told of one request.
-const MOST_PROBLEMS: usize = 100;
 
 /// How a member may stand in a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,9 +159,10 @@ impl Input {
         read.unwrap_or(value)
     }
 
-    /// What is wrong with the members of a request, and no more of it than anybody reads. Pointers name the members as the schema does.
+    /// What is wrong with the members of a request, and no more of it than anybody reads.
+    /// Pointers name the members as the schema does.
     pub(super) fn problems(&self, members: &Value) -> Vec<FieldProblem> {
-        self.validator.iter_errors(members).take(MOST_PROBLEMS).map(|error| self.told(&error)).collect()
+        self.validator.iter_errors(members).take(MAX_PROBLEMS).map(|error| self.told(&error)).collect()
     }
 
     fn told(&self, error: &ValidationError<'_>) -> FieldProblem {
