@@ -11,7 +11,7 @@ use redraft::inference::{Completion, ModelEvent, StopReason};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Request, ScriptedApp, TestApp};
-use crate::validation::assert_problem;
+use crate::validation::{assert_problem, pointers};
 
 const LIBRARY: &str = "The new library opened on Monday. It holds 40,000 books and a reading room for 120 people. \
                        Visitors may borrow up to ten books at a time. The library cost 12 million euros.";
@@ -323,17 +323,12 @@ async fn bad_bodies_are_told_by_their_pointers() {
         ),
         (POSTS, json!({"platforms": [], "format": "markdown"}), vec!["/content", "/platforms", "/format"]),
     ];
-    for (path, body, pointers) in table {
+    for (path, body, named) in table {
         let answer = app.post(path, body.clone()).send().await;
         assert_problem(&answer, 422, "validation_failed");
         let problem = answer.json();
-        let told: Vec<&str> = problem["errors"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|error| error["pointer"].as_str().unwrap())
-            .collect();
-        assert_eq!(told, pointers, "{body}");
+        let told = pointers(&problem);
+        assert_eq!(told, named, "{body}");
     }
     assert_eq!(app.sim.calls().len(), 0);
     let file =

@@ -4,7 +4,7 @@ use bedrock_sim::{ApiError, GuardrailRules, Operation, Scenario};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Request, TestApp};
-use crate::validation::assert_problem;
+use crate::validation::{assert_problem, pointers};
 
 const INPUT: &str = "The new library opened on Monday. It holds 40,000 books and a reading room for 120 people. \
     The building cost 12 million euros. Visitors may borrow up to ten books at a time.";
@@ -124,13 +124,8 @@ async fn every_problem_of_a_body_is_told_in_its_own_words() {
     let app = TestApp::start().await;
     let answer = refine(&app, json!({"lenght": "short"})).await;
     let problem = assert_problem(&answer, 422, "validation_failed");
-    let pointers: Vec<&str> = problem["errors"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|error| error["pointer"].as_str().unwrap())
-        .collect();
-    assert_eq!(pointers, ["/task", "/input", "/result", "/instruction", "/lenght"]);
+    let told = pointers(&problem);
+    assert_eq!(told, ["/task", "/input", "/result", "/instruction", "/lenght"]);
     for (name, value) in [
         ("instruction", json!(" \n")),
         ("instruction", json!("x".repeat(2001))),

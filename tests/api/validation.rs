@@ -23,7 +23,8 @@ pub fn assert_problem(answer: &Answer, status: u16, code: &str) -> Value {
     body
 }
 
-fn pointers(body: &Value) -> Vec<&str> {
+/// The members that a problem names, in order.
+pub fn pointers(body: &Value) -> Vec<&str> {
     body["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect()
 }
 

@@ -255,6 +255,10 @@ mod tests {
         marked + &text[from..]
     }
 
+    fn unmarked(text: &str) -> String {
+        text.chars().filter(|c| !"[]{}".contains(*c)).collect()
+    }
+
     #[test]
     fn links_with_a_scheme_are_found_on_both_platforms() {
         let table = [
@@ -280,7 +284,7 @@ mod tests {
             "https://localhost/x https://nothing. xhttps://localhost https://",
         ];
         for expected in table {
-            let text: String = expected.chars().filter(|c| !"[]{}".contains(*c)).collect();
+            let text = unmarked(expected);
             assert_eq!(marked(&text, true), expected);
             assert_eq!(marked(&text, false), expected);
         }
@@ -305,7 +309,7 @@ mod tests {
             "example.comx example.com-or",
         ];
         for expected in table {
-            let text: String = expected.chars().filter(|c| !"[]{}".contains(*c)).collect();
+            let text = unmarked(expected);
             assert_eq!(marked(&text, true), expected);
             assert_eq!(marked(&text, false), text);
         }

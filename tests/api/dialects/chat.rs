@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::chunks::{Chunks, settled};
 use super::{BREAKS, TEXT};
 use crate::support::{Answer, Request, TestApp};
-use crate::validation::assert_problem;
+use crate::validation::{assert_problem, pointers};
 
 const PATH: &str = "/v1/chat/completions";
 
@@ -211,7 +211,7 @@ async fn a_refusal_is_never_much_longer_than_its_request() {
 async fn what_is_wrong_with_a_generators_matter_points_to_the_message() {
     let app = TestApp::start().await;
     let user = |content: String| json!([{"role": "user", "content": content}]);
-    for (model, matter, more, pointers) in [
+    for (model, matter, more, named) in [
         ("blog-post", "word ".repeat(300), json!({}), vec!["/messages/0/content"]),
         ("blog-post", "A map.".to_owned(), json!({"topic": "A map."}), vec!["/topic"]),
         ("blog-post", "A map.".to_owned(), json!({"text": "A map."}), vec!["/text"]),
@@ -242,14 +242,9 @@ async fn what_is_wrong_with_a_generators_matter_points_to_the_message() {
         asked["messages"] = user(matter);
         let answer = complete(&app, asked).await;
         let problem = assert_problem(&answer, 422, "validation_failed");
-        let mut told: Vec<&str> = problem["errors"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|error| error["pointer"].as_str().unwrap())
-            .collect();
+        let mut told = pointers(&problem);
         told.sort_unstable();
-        assert_eq!(told, pointers, "{model}: {problem}");
+        assert_eq!(told, named, "{model}: {problem}");
     }
     assert!(app.sim.calls().is_empty());
     assert!(app.stop().await);
